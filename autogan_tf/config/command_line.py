@@ -1,0 +1,131 @@
+"""From a command line to a configuration: absl flags made from a dataclass's fields, flag files, one clear error.
+
+TensorFlow is not imported here, so that `--help` and a misspelt flag answer at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from absl import flags as absl_flags
+
+from autogan_tf.config import flag_files, listing
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import Field, did_you_mean, fields_of, from_text
+
+Config = TypeVar("Config")
+
+_HELP_FLAGS = ("--help", "-help", "-h", "--helpfull", "-helpfull", "--h")
+# absl's way to have unknown flags ignored: a misspelt flag would pass unseen, so here it is an unknown flag itself.
+_REFUSED = ("undefok",)
+
+
+def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Config:
+    """Reads a command's settings from its arguments, and prints the help and exits with 0 where they ask for it.
+
+    `--flagfile=NAME`, which may be given several times, is read before the other arguments: a flag on the command line
+    wins over one in a file, whatever their order. Of two files the later one wins.
+
+    Args:
+        config_class: a frozen dataclass whose fields are declared with `fields.setting`. If it has a method
+            `validate()`, that is called at the end.
+        argv: the arguments without the program's name: `sys.argv[1:]`.
+        doc: what the command does and how it is called, printed above the list of flags: the command's `__doc__`.
+
+    Raises:
+        UserError: an unknown flag, a value that does not fit, a stray word, a flag file that is missing or wrong, or
+            settings that do not go together; one line.
+        SystemExit: with code 0, after printing the help.
+    """
+    fields = fields_of(config_class)
+    if any(word in _HELP_FLAGS for word in argv):
+        sys.stdout.write(listing.format_help(config_class, doc=doc, flag_file_names=flag_files.shipped_names()))
+        raise SystemExit(0)
+    values = _define(fields)
+    names, rest = _split_flag_files(argv)
+    for name in names:
+        for flag, where in flag_files.read(name):
+            try:
+                _apply(values, [flag])
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from None
+    _apply(values, rest)
+    config = config_class(**{field.name: values[field.name].value for field in fields})
+    validate = getattr(config, "validate", None)
+    if validate is not None:
+        validate()
+    return config
+
+
+class _Parser(absl_flags.ArgumentParser):
+    """absl's parser of one flag, with our rules and messages."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__()
+        self._field = field
+
+    def parse(self, argument: Any) -> Any:
+        return from_text(self._field, argument) if isinstance(argument, str) else argument
+
+    def flag_type(self) -> str:
+        return listing.type_name(self._field)
+
+
+def _define(fields: Sequence[Field]) -> absl_flags.FlagValues:
+    """Flags of our own, apart from absl's global ones, to which imported libraries add theirs."""
+    values = absl_flags.FlagValues()
+    values.set_gnu_getopt(True)
+    for field in fields:
+        is_switch = field.item_type is bool and not field.sequence and not field.optional
+        # The default is set afterwards: absl would send a text default through the parser.
+        flag: absl_flags.Flag = absl_flags.Flag(
+            _Parser(field), None, field.name, None, field.rules.help, boolean=is_switch, allow_using_method_names=True
+        )
+        flag.value = field.default
+        values[field.name] = flag
+    return values
+
+
+def _split_flag_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names given with --flagfile, and the arguments without them."""
+    names: list[str] = []
+    rest: list[str] = []
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if word == "--":
+            rest.extend([word, *words])
+        elif name not in ("--flagfile", "-flagfile"):
+            rest.append(word)
+        else:
+            names.append(value if equals else next(words, ""))
+    return names, rest
+
+
+def _apply(values: absl_flags.FlagValues, words: Sequence[str]) -> None:
+    """Sets the flags that the words give; what absl raises becomes a UserError with the same parts as ours."""
+    names = list(values)
+    for word in words:
+        name = word.lstrip("-").partition("=")[0]
+        if word.startswith("-") and name in _REFUSED:
+            raise UserError(f"unknown flag --{name}; --help lists the flags")
+    try:
+        stray = values(["autogan_tf", *words])[1:]
+    except absl_flags.UnrecognizedFlagError as error:
+        name = error.flagname
+        known = names + [f"no{name}" for name in names if values[name].boolean] + ["flagfile", "help"]
+        close = did_you_mean(name, known, prefix="--")
+        raise UserError(f"unknown flag --{name}{close or ';'} --help lists the flags") from None
+    except absl_flags.IllegalFlagValueError as error:
+        # absl wraps what our parser raised, which says more than the wrapping.
+        raise UserError(str(error.__context__ or error)) from None
+    except (absl_flags.Error, ValueError) as error:
+        raise UserError(f"{_one_line(error)}; write --name=value") from None
+    if stray:
+        listed = ", ".join(repr(word) for word in stray)
+        raise UserError(f"stray words: {listed}; every setting is given as --name=value, a text with spaces in quotes")
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,267 @@
+"""The settings of `python -m autogan_tf.search`. Defaults are the published CIFAR-10 search of AutoGAN.
+
+Names are those of the published implementation where it has them; paper: arXiv 1908.03835, section 4.
+"""
+
+import dataclasses
+from itertools import pairwise
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import check_fields, setting
+
+# The same test in two units: collapse is a standard deviation of the losses under 0.0316, a variance under 1e-3.
+RESET_STANDARD_DEVIATION = 0.0316
+RESET_VARIANCE = 1e-3
+
+_DATA = "data"
+_NETWORKS = "networks of the search"
+_GAN = "training of the shared GAN"
+_SEARCH = "search"
+_CONTROLLER = "controller"
+_REWARD = "reward"
+_FINAL = "training of the best architecture"
+_RUN = "run"
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """What a search is made of; `validate()` raises UserError where values do not fit or do not go together."""
+
+    dataset: str = setting(
+        "cifar10",
+        "Images to learn: a TensorFlow Datasets name (cifar10, stl10, mnist, ...), mnist5k (5,000 MNIST digits that "
+        "come with a dependency), or folder:PATH with PNG or JPEG files.",
+        group=_DATA,
+    )
+    data_dir: str = setting(
+        "", "Folder of the data prepared by TensorFlow Datasets; empty for ~/tensorflow_datasets.", group=_DATA
+    )
+    download: bool = setting(False, "Download and prepare the data set if it is not there.", group=_DATA)
+    image_size: int = setting(
+        0,
+        "Side of the images in pixels, as a check: 0, or bottom_width * 2**num_cells.",
+        group=_DATA,
+        minimum=0,
+    )
+
+    num_cells: int = setting(
+        3, "Cells of the generator, each doubling the side of the image.", group=_NETWORKS, minimum=1, maximum=6
+    )
+    bottom_width: int = setting(
+        4,
+        "Side in pixels of the feature map before the first cell: with three cells 4 gives 32 pixels and 6 gives 48.",
+        group=_NETWORKS,
+        minimum=2,
+    )
+    latent_dim: int = setting(128, "Length of the latent vector.", group=_NETWORKS, minimum=1)
+    gf_dim: int = setting(128, "Channels of the generator's cells.", group=_NETWORKS, minimum=1)
+    df_dim: int = setting(64, "Channels of the discriminator's blocks.", group=_NETWORKS, minimum=1)
+    init_type: str = setting(
+        "xavier_uniform",
+        "How the convolutions' weights are drawn, in the search and in the final training.",
+        group=_NETWORKS,
+        choices=("normal", "orth", "xavier_uniform"),
+    )
+
+    gen_batch_size: int = setting(128, "Images of a generator step.", group=_GAN, minimum=1)
+    dis_batch_size: int = setting(
+        64, "Real images, and as many generated ones, of a discriminator step.", group=_GAN, minimum=1
+    )
+    n_critic: int = setting(5, "Discriminator steps for each generator step.", group=_GAN, minimum=1)
+    g_lr: float = setting(2e-4, "The generator's learning rate (Adam).", group=_GAN, above=0)
+    d_lr: float = setting(2e-4, "The discriminator's learning rate (Adam).", group=_GAN, above=0)
+    beta1: float = setting(
+        0.0, "Adam's decay of the first moment, in the search and the final training.", group=_GAN, minimum=0, below=1
+    )
+    beta2: float = setting(
+        0.9, "Adam's decay of the second moment, in the search and the final training.", group=_GAN, minimum=0, below=1
+    )
+
+    max_search_iter: int = setting(
+        65,
+        "Search iterations: in each the shared GAN is trained, then the controller.",
+        group=_SEARCH,
+        minimum=1,
+    )
+    grow_steps: tuple[int, ...] = setting(
+        (15, 35),
+        "Iterations, counted from 0, at whose start the next cell is added: num_cells - 1 of them, rising.",
+        group=_SEARCH,
+        minimum=1,
+    )
+    shared_epoch: int = setting(
+        15, "Passes over the data that the shared GAN trains for in an iteration.", group=_SEARCH, minimum=1
+    )
+    shared_steps: int = setting(
+        0,
+        "Discriminator steps that the shared GAN trains for in an iteration, in place of shared_epoch; 0 to use that.",
+        group=_SEARCH,
+        minimum=0,
+    )
+    dynamic_reset_threshold: float | None = setting(
+        None,
+        "Spread of either loss under which the shared GAN counts as collapsed and is drawn anew: a standard deviation, "
+        f"with reference_semantics a variance. None means {RESET_STANDARD_DEVIATION:g}, with reference_semantics "
+        f"{RESET_VARIANCE:g}; 0 switches resetting off.",
+        group=_SEARCH,
+        minimum=0,
+    )
+    dynamic_reset_window: int = setting(
+        500, "Newest losses of each network over which that spread is taken.", group=_SEARCH, minimum=2
+    )
+    topk: int = setting(
+        5, "Architectures kept when the search grows (the beam), and ranked at its end.", group=_SEARCH, minimum=1
+    )
+    num_candidate: int = setting(
+        10, "Architectures drawn from the controller to choose the topk from.", group=_SEARCH, minimum=1
+    )
+    score_repeats: int = setting(
+        1,
+        "How often a candidate is scored, each time with other latents, before the ranking.",
+        group=_SEARCH,
+        minimum=1,
+    )
+    reference_semantics: bool = setting(
+        False,
+        "Search exactly as the published code does, with its known mistakes; needs ctrl_sample_batch 1.",
+        group=_SEARCH,
+    )
+
+    hid_size: int = setting(100, "Units of the controller's LSTM.", group=_CONTROLLER, minimum=1)
+    ctrl_step: int = setting(30, "Controller steps in an iteration.", group=_CONTROLLER, minimum=1)
+    ctrl_sample_batch: int = setting(
+        1, "Architectures that a controller step draws and scores.", group=_CONTROLLER, minimum=1
+    )
+    ctrl_lr: float = setting(3.5e-4, "The controller's learning rate (Adam).", group=_CONTROLLER, above=0)
+    ctrl_beta1: float = setting(
+        0.9, "Decay of the first moment of the controller's Adam.", group=_CONTROLLER, minimum=0, below=1
+    )
+    ctrl_beta2: float = setting(
+        0.999, "Decay of the second moment of the controller's Adam.", group=_CONTROLLER, minimum=0, below=1
+    )
+    baseline_decay: float = setting(
+        0.9, "Decay of the moving average of rewards that REINFORCE subtracts.", group=_CONTROLLER, minimum=0, below=1
+    )
+    entropy_coeff: float = setting(
+        1e-3, "Weight of the entropy of the controller's choices, which keeps it trying.", group=_CONTROLLER, minimum=0
+    )
+
+    features: str = setting(
+        "classifier",
+        "Network whose predictions the scores are made of: classifier is trained on the data set itself, once.",
+        group=_REWARD,
+        choices=("classifier",),
+    )
+    rl_num_eval_img: int = setting(5000, "Generated images that a reward is taken from.", group=_REWARD, minimum=2)
+    num_eval_imgs: int = setting(
+        50000,
+        "Generated images of the final scores: of the ranking and of the trained architecture.",
+        group=_REWARD,
+        minimum=2,
+    )
+    eval_batch_size: int = setting(100, "Images generated at once while scoring.", group=_REWARD, minimum=1)
+    calibration_batches: int = setting(
+        4,
+        "Batches from which an architecture's own batch-norm statistics are taken before it is scored.",
+        group=_REWARD,
+        minimum=1,
+    )
+    classifier_steps: int = setting(4000, "Training steps of the classifier.", group=_REWARD, minimum=1)
+    classifier_batch_size: int = setting(128, "Images of a training step of the classifier.", group=_REWARD, minimum=1)
+    classifier_width: int = setting(32, "Channels of the classifier's first block.", group=_REWARD, minimum=1)
+    cache_dir: str = setting(
+        "", "Folder where trained classifiers are kept for later runs; empty for ~/.cache/autogan_tf.", group=_REWARD
+    )
+
+    train_steps: int = setting(
+        50000,
+        "Generator steps that the best architecture is trained for from scratch; 0 for none.",
+        group=_FINAL,
+        minimum=0,
+    )
+    train_gf_dim: int = setting(256, "Channels of the generator's cells.", group=_FINAL, minimum=1)
+    train_df_dim: int = setting(128, "Channels of the discriminator's blocks.", group=_FINAL, minimum=1)
+    train_gen_batch_size: int = setting(128, "Images of a generator step.", group=_FINAL, minimum=1)
+    train_dis_batch_size: int = setting(
+        64, "Real images, and as many generated ones, of a discriminator step.", group=_FINAL, minimum=1
+    )
+    train_n_critic: int = setting(5, "Discriminator steps for each generator step.", group=_FINAL, minimum=1)
+    train_g_lr: float = setting(2e-4, "The generator's learning rate (Adam).", group=_FINAL, above=0)
+    train_d_lr: float = setting(2e-4, "The discriminator's learning rate (Adam).", group=_FINAL, above=0)
+    train_lr_decay: bool = setting(False, "Lower both learning rates linearly to 0 over train_steps.", group=_FINAL)
+    ema_decay: float = setting(
+        0.999,
+        "Decay of the moving average of the generator's weights, which is what is judged.",
+        group=_FINAL,
+        minimum=0,
+        below=1,
+    )
+    train_eval_every: int = setting(
+        5000, "Generator steps between sample grids; 0 for one at the end only.", group=_FINAL, minimum=0
+    )
+
+    run_dir: str = setting("", "The run's folder; empty for runs/search-<dataset>-<UTC time>.", group=_RUN)
+    seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
+    dry_run: bool = setting(
+        False, "Print the settings, the networks' sizes and the planned work, and stop without writing.", group=_RUN
+    )
+    threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_RUN, minimum=0)
+
+    @property
+    def resolution(self) -> int:
+        """Side in pixels of the images that the whole generator makes: bottom_width * 2**num_cells."""
+        return self.bottom_width * 2**self.num_cells
+
+    @property
+    def reset_threshold(self) -> float:
+        """dynamic_reset_threshold with None resolved: a standard deviation, with reference_semantics a variance."""
+        if self.dynamic_reset_threshold is not None:
+            return self.dynamic_reset_threshold
+        return RESET_VARIANCE if self.reference_semantics else RESET_STANDARD_DEVIATION
+
+    def validate(self) -> None:
+        """Raises UserError for a value outside its field's range, and for values that do not go together."""
+        check_fields(self)
+        if not self.dataset.strip():
+            raise UserError("--dataset must name a data set, but it is empty; for example --dataset=cifar10")
+        if self.image_size not in (0, self.resolution):
+            raise UserError(
+                f"--image_size must be bottom_width * 2**num_cells = {self.bottom_width} * 2**{self.num_cells} = "
+                f"{self.resolution}, but it is {self.image_size}; leave it out, or change --bottom_width or --num_cells"
+            )
+        if self.topk > self.num_candidate:
+            raise UserError(
+                f"--topk must be at most num_candidate, from which it chooses, but it is {self.topk} and "
+                f"num_candidate is {self.num_candidate}; lower --topk or raise --num_candidate"
+            )
+        if self.reference_semantics and self.ctrl_sample_batch != 1:
+            raise UserError(
+                f"--ctrl_sample_batch must be 1 with --reference_semantics, whose published code fails with more, but "
+                f"it is {self.ctrl_sample_batch}; set it to 1 or leave out --reference_semantics"
+            )
+        if self.reference_semantics and self.bottom_width != 4:
+            raise UserError(
+                f"--bottom_width must be 4 with --reference_semantics, whose published code grows through 8, 16, 32 "
+                f"pixels whatever it is, but it is {self.bottom_width}; set it to 4 or leave out --reference_semantics"
+            )
+        self._validate_grow_steps()
+
+    def _validate_grow_steps(self) -> None:
+        steps, received = self.grow_steps, ",".join(map(str, self.grow_steps))
+        if len(steps) != self.num_cells - 1:
+            remedy = "--grow_steps= (empty)" if self.num_cells == 1 else "one number for each cell after the first"
+            raise UserError(
+                f"--grow_steps must be num_cells - 1 = {self.num_cells - 1} iterations, but it has {len(steps)} "
+                f"({received or 'none'}); give {remedy}, or change --num_cells"
+            )
+        for earlier, later in pairwise(steps):
+            if later <= earlier:
+                raise UserError(
+                    f"--grow_steps must rise, but {later} follows {earlier} in {received}; "
+                    "give the iterations in rising order, each once"
+                )
+        if steps and steps[-1] >= self.max_search_iter:
+            raise UserError(
+                f"--grow_steps must be less than max_search_iter = {self.max_search_iter}, but {received} has "
+                f"{next(step for step in steps if step >= self.max_search_iter)}; lower it or raise --max_search_iter"
+            )
