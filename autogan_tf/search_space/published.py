@@ -1,0 +1,20 @@
+"""Architectures that were published for this search space, by name."""
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.search_space.genotype import Genotype
+
+# AutoGAN's three CIFAR-10 architectures (ICCV 2019, released models A, B, C; A is figure 4 of the paper), and the
+# vector that E2GAN (ECCV 2020) found in the same space.
+TOKENS = {
+    "autogan_cifar10_a": "1 0 1 1  1 0 0 1 1  1 0 1 0 3",
+    "autogan_cifar10_b": "1 0 1 1  1 0 1 1 1  1 0 1 1 3",
+    "autogan_cifar10_c": "1 1 1 1  1 0 0 1 1  1 0 1 0 3",
+    "e2gan_cifar10": "0 1 0 1  0 1 2 1 0  0 1 0 1 2",
+}
+
+
+def load(name: str) -> Genotype:
+    """The published architecture called `name`; UserError with the valid names when there is none."""
+    if name not in TOKENS:
+        raise UserError(f"no published architecture is called {name!r}; there are {', '.join(TOKENS)}")
+    return Genotype.from_string(TOKENS[name], name=name)
