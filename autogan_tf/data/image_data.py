@@ -1,0 +1,101 @@
+"""A set of images in memory, with what every source and every user of images needs: content key, parts, size checks."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import numpy as np
+from absl import logging
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.data import seeds
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageData:
+    """Images of one size, and their classes where these are known.
+
+    Attributes:
+      name: where they come from: 'cifar10', 'folder:photos', 'mnist5k'.
+      images: uint8 [N, S, S, C] with C 1 or 3 and S the resolution that was asked for.
+      labels: int32 [N], values 0..num_classes-1, or None.
+      num_classes: 0 exactly when `labels` is None.
+      split: which part of the source: 'train', 'labelled' or 'test', see `sources.load`.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray | None
+    num_classes: int
+    split: str
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+            raise ValueError(f"images must be uint8 [N, S, S, 1 or 3], got {images.dtype} {list(images.shape)}")
+        if images.shape[1] != images.shape[2]:
+            raise ValueError(f"images must be square, got {list(images.shape)}")
+        if labels is not None and (labels.dtype != np.int32 or labels.shape != (len(images),)):
+            raise ValueError(f"labels must be int32 [{len(images)}], got {labels.dtype} {list(labels.shape)}")
+        if (self.num_classes == 0) != (labels is None):
+            raise ValueError(f"num_classes must be 0 exactly when labels are None, got {self.num_classes}")
+
+    @property
+    def resolution(self) -> int:
+        """Side of the images in pixels."""
+        return self.images.shape[1]
+
+    @property
+    def channels(self) -> int:
+        """1 (grey) or 3 (RGB)."""
+        return self.images.shape[3]
+
+    def digest(self) -> str:
+        """SHA-256 (64 hex digits) over shape, images, labels and number of classes: the key under which results that
+        depend on nothing but this content may be cached. Name and split do not enter."""
+        content = hashlib.sha256(f"{self.images.shape} {self.num_classes}".encode())
+        content.update(np.ascontiguousarray(self.images).data)
+        if self.labels is not None:
+            content.update(np.ascontiguousarray(self.labels, dtype="<i4").data)
+        return content.hexdigest()
+
+
+def take(data: ImageData, indices: np.ndarray, split: str) -> ImageData:
+    """The images at `indices` (integers [M] into N, in that order) as a split of their own; copies."""
+    labels = None if data.labels is None else data.labels[indices]
+    return dataclasses.replace(data, images=data.images[indices], labels=labels, split=split)
+
+
+def hold_out(data: ImageData, num_test: int) -> tuple[ImageData, ImageData]:
+    """Splits off `num_test` images, drawn the same way every time.
+
+    Which images are held out belongs to the data, so no run's seed enters.
+
+    Returns:
+      The rest, as split 'labelled', and the held-out images, as split 'test'; each in the order of `data`.
+    """
+    if not 1 <= num_test < len(data.images):
+        raise ValueError(f"num_test must lie in 1..{len(data.images) - 1}, got {num_test}")
+    order = seeds.numpy_rng(0, "hold_out", len(data.images)).permutation(len(data.images))
+    test, rest = np.sort(order[:num_test]), np.sort(order[num_test:])
+    return take(data, rest, "labelled"), take(data, test, "test")
+
+
+def require_at_least(data: ImageData, batch_size: int, flag_name: str) -> None:
+    """Raises UserError if `data` has fewer images than one batch of `batch_size`, which the flag `flag_name` set."""
+    num_images = len(data.images)
+    if num_images < batch_size:
+        raise UserError(
+            f"data set {data.name} has {num_images} images in its {data.split} split, fewer than one batch: "
+            f"--{flag_name}={batch_size}. Give --{flag_name} a value of at most {num_images}, or more images."
+        )
+
+
+def warn_if_enlarged(*, name: str, num_enlarged: int, num_images: int, smallest: int, resolution: int) -> None:
+    """Logs one warning if images had to be enlarged: legitimate, but the result holds no detail of that size."""
+    if num_enlarged:
+        logging.warning(
+            "data set %s: %d of %d images are smaller than %d pixels (the smallest has %d) and were enlarged",
+            name, num_enlarged, num_images, resolution, smallest,
+        )  # fmt: skip
