@@ -1,0 +1,1 @@
+"""Keras networks: layers, spectral norm, cells, generator, discriminator and controller."""

@@ -1,0 +1,111 @@
+"""The discriminator that grows with the generator: residual blocks with spectral norm, sum pooling, one logit."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from autogan_tf.models.spectral_norm import SpectralConv2D, SpectralDense
+
+
+def downsample(x: tf.Tensor) -> tf.Tensor:
+    """2x2 average pooling: [N, H, W, C] -> [N, H/2, W/2, C]."""
+    return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+
+
+class FirstBlock(tf.keras.layers.Layer):
+    """Residual block on images, halving: convolution, ReLU, convolution, pool; shortcut pool, 1x1 convolution."""
+
+    def __init__(self, channels: int, width: int, name: str) -> None:
+        super().__init__(name=name)
+        self.c1 = SpectralConv2D(channels, width, 3, "c1")
+        self.c2 = SpectralConv2D(width, width, 3, "c2")
+        self.c_sc = SpectralConv2D(channels, width, 1, "c_sc")
+        self.built = True
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[N, H, W, channels] -> [N, H/2, W/2, width]."""
+        h = self.c2(tf.nn.relu(self.c1(x, training=training)), training=training)
+        return downsample(h) + self.c_sc(downsample(x), training=training)
+
+
+class Block(tf.keras.layers.Layer):
+    """Pre-activation residual block; with `halve`, pooled at the end and with a 1x1 convolution in the shortcut."""
+
+    def __init__(self, width: int, *, halve: bool, name: str) -> None:
+        super().__init__(name=name)
+        self.halve = halve
+        self.c1 = SpectralConv2D(width, width, 3, "c1")
+        self.c2 = SpectralConv2D(width, width, 3, "c2")
+        if halve:
+            self.c_sc = SpectralConv2D(width, width, 1, "c_sc")
+        self.built = True
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """[N, H, W, width] -> [N, H', W', width]."""
+        h = self.c1(tf.nn.relu(x), training=training)
+        h = self.c2(tf.nn.relu(h), training=training)
+        if not self.halve:
+            return h + x
+        # the published shortcut is the convolution, then pooling; a 1x1 convolution and a mean commute
+        return downsample(h) + self.c_sc(downsample(x), training=training)
+
+
+class Discriminator(tf.keras.Model):
+    """Stage s looks at images of bottom_width * 2^(s+1) pixels with blocks 1 to s+1 and the last one.
+
+    For three cells this is the published network: 32 pixels are halved twice, by blocks 1 and 2. With n cells, block 1
+    and blocks 2 to n-1 halve.
+
+    Args:
+      num_cells: of the generator, at least 1.
+      df_dim: channels of every feature map (published: 64 in the search, 128 in training).
+      channels: of the images.
+      stage: the stage that `call` takes when it is not told; None means the last one.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_cells: int = 3,
+        df_dim: int = 128,
+        channels: int = 3,
+        stage: int | None = None,
+        name: str = "discriminator",
+    ) -> None:
+        super().__init__(name=name)
+        if num_cells < 1:
+            raise ValueError(f"a discriminator needs at least one cell, got num_cells={num_cells}")
+        self.stage = num_cells - 1 if stage is None else stage
+        self.df_dim = df_dim
+        self.channels = channels
+        self.blocks: list[tf.keras.layers.Layer] = [FirstBlock(channels, df_dim, "block1")]
+        self.blocks += [
+            Block(df_dim, halve=number < num_cells, name=f"block{number}") for number in range(2, num_cells + 1)
+        ]
+        self.last_block = Block(df_dim, halve=False, name=f"block{num_cells + 1}")
+        self.last_dense = SpectralDense(df_dim, 1, name=f"l{num_cells + 2}")
+        self.built = True
+
+    def named_layers(self) -> dict[str, tf.keras.layers.Layer]:
+        """Every layer with weights, by path ("block1.c1", ..., "l5")."""
+        blocks = [*self.blocks, self.last_block]
+        named = {
+            f"{block.name}.{part}": getattr(block, part)
+            for block in blocks
+            for part in ("c1", "c2", "c_sc")
+            if hasattr(block, part)
+        }
+        return named | {self.last_dense.name: self.last_dense}
+
+    def call(self, images: tf.Tensor, training: bool = False, stage: int | None = None) -> tf.Tensor:
+        """Images float32 [N, S, S, channels] in [-1, 1] -> logits float32 [N, 1]; high means real.
+
+        `training`: one power iteration of every spectral norm used. `stage`: which blocks look; default `self.stage`.
+        """
+        stage = self.stage if stage is None else stage
+        if not 0 <= stage < len(self.blocks):
+            raise ValueError(f"stage must be from 0 to {len(self.blocks) - 1}, got {stage}")
+        h = images
+        for block in [*self.blocks[: stage + 1], self.last_block]:
+            h = block(h, training=training)
+        return self.last_dense(tf.reduce_sum(tf.nn.relu(h), axis=[1, 2]), training=training)

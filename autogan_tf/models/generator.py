@@ -1,0 +1,183 @@
+"""Generators: the supernet, which holds every branch of every cell, and a derived one, which holds what it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from autogan_tf.models import layers
+from autogan_tf.models.cells import Cell
+from autogan_tf.search_space import choices
+from autogan_tf.search_space.genotype import CellGenotype, Genotype
+
+
+class GeneratorBase(tf.keras.Model):
+    """Dense layer to bottom_width x bottom_width, cells, then batch norm, ReLU, 3x3 convolution, tanh."""
+
+    def __init__(
+        self,
+        *,
+        cells: Sequence[CellGenotype | None],
+        gf_dim: int,
+        latent_dim: int,
+        bottom_width: int,
+        channels: int,
+        name: str,
+    ) -> None:
+        super().__init__(name=name)
+        self.gf_dim = gf_dim
+        self.latent_dim = latent_dim
+        self.bottom_width = bottom_width
+        self.channels = channels
+        self.l1 = layers.dense(latent_dim, bottom_width**2 * gf_dim, "l1")
+        self.cells = [
+            Cell(gf_dim, index=index, genotype=cell, name=f"cell{index + 1}") for index, cell in enumerate(cells)
+        ]
+        self.to_rgb_bn = layers.BatchNorm(gf_dim, "to_rgb_bn")
+        self.to_rgb_conv = layers.conv2d(gf_dim, channels, 3, "to_rgb_conv")
+        self.built = True
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells; the last stage is one less."""
+        return len(self.cells)
+
+    def named_layers(self) -> dict[str, tf.keras.layers.Layer]:
+        """Every layer with weights, by path ("l1", "cell1.pre_conv1.conv", ..., "to_rgb_conv")."""
+        cells = {
+            f"cell{cell.index + 1}.{name}": layer for cell in self.cells for name, layer in cell.named_layers().items()
+        }
+        return {"l1": self.l1} | cells | {"to_rgb_bn": self.to_rgb_bn, "to_rgb_conv": self.to_rgb_conv}
+
+    def _images(self, z: tf.Tensor, cell_tokens: Sequence, training: bool, momentum: float | tf.Tensor) -> tf.Tensor:
+        h = tf.reshape(self.l1(z), [-1, self.bottom_width, self.bottom_width, self.gf_dim])
+        skips: list[tf.Tensor] = []
+        for cell, tokens in zip(self.cells, cell_tokens, strict=False):
+            skip, h = cell(h, skips, tokens, training, momentum)
+            skips.append(skip)
+        h = tf.nn.relu(self.to_rgb_bn(h, training=training, momentum=momentum))
+        return tf.tanh(self.to_rgb_conv(h))
+
+
+class Generator(GeneratorBase):
+    """The generator of one genotype, with exactly the parameters that it uses.
+
+    Args:
+      genotype: the architecture; `len(genotype.cells)` cells.
+      gf_dim: channels of every feature map (published: 256 for training).
+      latent_dim: size of the latent vector (published: 128).
+      bottom_width: side of the first feature map; images are bottom_width * 2^cells pixels wide.
+      channels: of the images, 3 or 1.
+    """
+
+    def __init__(
+        self,
+        genotype: Genotype,
+        *,
+        gf_dim: int = 256,
+        latent_dim: int = 128,
+        bottom_width: int = 4,
+        channels: int = 3,
+        name: str = "generator",
+    ) -> None:
+        super().__init__(
+            cells=genotype.cells,
+            gf_dim=gf_dim,
+            latent_dim=latent_dim,
+            bottom_width=bottom_width,
+            channels=channels,
+            name=name,
+        )
+        self.genotype = genotype
+
+    def call(
+        self, z: tf.Tensor, training: bool = False, momentum: float | tf.Tensor = layers.BATCH_NORM_MOMENTUM
+    ) -> tf.Tensor:
+        """Latents float32 [N, latent_dim] -> images float32 [N, S, S, channels] in [-1, 1].
+
+        `momentum`: weight of this batch in batch norm's running statistics, when training.
+        """
+        return self._images(z, [None] * self.num_cells, training, momentum)
+
+
+class SupernetGenerator(GeneratorBase):
+    """All architectures in one network with shared weights; the tokens are an argument of `call`, never a state.
+
+    Args: as for `Generator`; `num_cells` at least 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_cells: int = 3,
+        gf_dim: int = 128,
+        latent_dim: int = 128,
+        bottom_width: int = 4,
+        channels: int = 3,
+        name: str = "supernet",
+    ) -> None:
+        if num_cells < 1:
+            raise ValueError(f"a supernet needs at least one cell, got num_cells={num_cells}")
+        super().__init__(
+            cells=[None] * num_cells,
+            gf_dim=gf_dim,
+            latent_dim=latent_dim,
+            bottom_width=bottom_width,
+            channels=channels,
+            name=name,
+        )
+
+    def call(
+        self,
+        z: tf.Tensor,
+        tokens: tf.Tensor,
+        stage: int | None = None,
+        training: bool = False,
+        momentum: float | tf.Tensor = layers.BATCH_NORM_MOMENTUM,
+    ) -> tf.Tensor:
+        """Images of the architecture `tokens`, from its first `stage` + 1 cells.
+
+        Args:
+          z: latents, float32 [N, latent_dim].
+          tokens: int32 [T], T at least the tokens of `stage` + 1 cells (4, 9, 14, ...).
+          stage: Python integer from 0; None means as many cells as `tokens` describes.
+          training: whether batch norm uses (and records) the batch's statistics.
+          momentum: weight of this batch in batch norm's running statistics, when training.
+
+        Returns:
+          float32 [N, S, S, channels] in [-1, 1], S = bottom_width * 2^(stage + 1).
+        """
+        tokens = tf.convert_to_tensor(tokens, tf.int32)
+        if stage is None:
+            stage = choices.num_cells_of(tokens.shape[0]) - 1
+        if not 0 <= stage < self.num_cells:
+            raise ValueError(f"stage must be from 0 to {self.num_cells - 1}, got {stage}")
+        parts = choices.cell_slices(stage + 1)
+        if tokens.shape[0] < parts[-1].stop:
+            raise ValueError(f"stage {stage} needs {parts[-1].stop} tokens, got {tokens.shape[0]}")
+        return self._images(z, [tokens[part] for part in parts], training, momentum)
+
+    def used_variables(self, tokens: tf.Tensor) -> list[tf.Tensor | bool]:
+        """For each of `trainable_variables`: whether the architecture `tokens` uses it.
+
+        An entry is True for what every architecture uses, a boolean scalar tensor for a branch of a grown cell, and
+        False for the cells that `tokens` does not reach.
+        """
+        num_cells = choices.num_cells_of(tokens.shape[0])
+        parts = choices.cell_slices(num_cells)
+        used: dict[int, tf.Tensor | bool] = {}
+        for cell in self.cells:
+            conditions = cell.used_layers(tokens[parts[cell.index]]) if cell.index < num_cells else {}
+            for name, layer in cell.named_layers().items():
+                used.update({id(variable): conditions.get(name, False) for variable in layer.trainable_variables})
+        return [used.get(id(variable), True) for variable in self.trainable_variables]
+
+
+def copy_weights(*, source: GeneratorBase, target: GeneratorBase) -> None:
+    """Copies weights and statistics into `target` from the layers of the same names in `source`, which has them all
+    (a supernet for a derived generator, or another network of the same genotype)."""
+    layers_of_source = source.named_layers()
+    for name, layer in target.named_layers().items():
+        for variable, value in zip(layer.variables, layers_of_source[name].variables, strict=True):
+            variable.assign(value)

@@ -1,0 +1,129 @@
+"""Layers of the generator against hand-worked numbers and NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.models import layers
+from autogan_tf.models.instance_norm import normalize
+
+
+def images(*shape: int, number: int = 0) -> np.ndarray:
+    return np.random.default_rng(number).standard_normal(shape).astype(np.float32)
+
+
+def test_batch_norm_by_hand():
+    # one channel, values 1, 2, 3, 6: mean 3, biased variance (4 + 1 + 0 + 9) / 4 = 3.5, unbiased 14 / 3
+    norm = layers.BatchNorm(1, "bn")
+    norm.gamma.assign([2.0])
+    norm.beta.assign([0.5])
+    x = np.array([1, 2, 3, 6], np.float32).reshape(2, 1, 2, 1)
+    out = norm(x, training=True)
+    expected = 2 * (x - 3) / np.sqrt(3.5 + 1e-5) + 0.5
+    np.testing.assert_allclose(out, expected, rtol=1e-6)
+    # running: 0.9 · 0 + 0.1 · 3 and 0.9 · 1 + 0.1 · 14/3
+    np.testing.assert_allclose(norm.moving_mean, [0.3], rtol=1e-6)
+    np.testing.assert_allclose(norm.moving_variance, [0.9 + 1.4 / 3], rtol=1e-6)
+
+
+def test_batch_norm_for_inference_uses_the_running_statistics_and_leaves_them():
+    norm = layers.BatchNorm(2, "bn")
+    norm.moving_mean.assign([1.0, -1.0])
+    norm.moving_variance.assign([4.0, 0.25])
+    x = images(3, 2, 2, 2)
+    np.testing.assert_allclose(norm(x), (x - [1, -1]) / np.sqrt(np.array([4, 0.25]) + 1e-5), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(norm.moving_mean, [1.0, -1.0])
+
+
+def test_batch_norm_momentum_is_the_weight_of_the_new_batch():
+    norm = layers.BatchNorm(3, "bn")
+    batches = [images(4, 3, 3, 3, number=n) for n in range(3)]
+    norm.moving_mean.assign([9.0, 9.0, 9.0])
+    norm.moving_variance.assign([9.0, 9.0, 9.0])
+    for number, batch in enumerate(batches):  # weights 1, 1/2, 1/3: the plain mean of the batches' statistics
+        norm(batch, training=True, momentum=1.0 / (number + 1))
+    means = [b.mean(axis=(0, 1, 2)) for b in batches]
+    variances = [b.var(axis=(0, 1, 2), ddof=1) for b in batches]
+    np.testing.assert_allclose(norm.moving_mean, np.mean(means, axis=0), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(norm.moving_variance, np.mean(variances, axis=0), rtol=1e-5)
+
+
+def test_batch_norm_gradient_by_finite_differences():
+    norm = layers.BatchNorm(1, "bn")
+    norm.gamma.assign([1.5])
+    x, weights = images(2, 2, 2, 1).astype(np.float64), images(2, 2, 2, 1, number=1).astype(np.float64)
+    with tf.GradientTape() as tape:
+        tensor = tf.constant(x, tf.float32)
+        tape.watch(tensor)
+        loss = tf.reduce_sum(norm(tensor, training=True) * weights.astype(np.float32))
+    gradient = tape.gradient(loss, tensor).numpy()
+
+    def value(y: np.ndarray) -> float:
+        return float(np.sum(1.5 * (y - y.mean()) / np.sqrt(y.var() + 1e-5) * weights))
+
+    for index in np.ndindex(x.shape):
+        shift = np.zeros_like(x)
+        shift[index] = 1e-5
+        np.testing.assert_allclose(gradient[index], (value(x + shift) - value(x - shift)) / 2e-5, atol=1e-4)
+
+
+def test_instance_norm_normalises_every_image_and_channel():
+    x = 3 + 2 * images(2, 4, 4, 3)
+    mean, variance = x.mean(axis=(1, 2), keepdims=True), x.var(axis=(1, 2), keepdims=True)
+    expected = (x - mean) / np.sqrt(variance + 1e-5)
+    np.testing.assert_allclose(normalize(x, epsilon=1e-5), expected, atol=1e-5)
+    layer = layers.InstanceNorm()
+    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+    assert layer.trainable_variables == []
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_nearest_repeats_every_pixel(factor):
+    x = images(2, 3, 4, 2)
+    out = layers.nearest_upsample(tf.constant(x), factor)
+    np.testing.assert_array_equal(out, x.repeat(factor, axis=1).repeat(factor, axis=2))
+
+
+def bilinear_matrix(size: int, factor: int) -> np.ndarray:
+    """[factor · size, size]: half-pixel centres, edges clamped, as PyTorch's align_corners=False."""
+    matrix = np.zeros((factor * size, size))
+    for row in range(factor * size):
+        centre = max((row + 0.5) / factor - 0.5, 0.0)
+        low = min(int(centre), size - 1)
+        high = min(low + 1, size - 1)
+        matrix[row, low] += 1 - (centre - low)
+        matrix[row, high] += centre - low
+    return matrix
+
+
+def test_the_bilinear_oracle_by_hand():
+    # doubling (0, 4): outputs at -1/4, 1/4, 3/4, 5/4 of a pixel, clamped at both ends
+    np.testing.assert_allclose(bilinear_matrix(2, 2) @ [0, 4], [0, 1, 3, 4])
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_bilinear(factor):
+    x = images(2, 3, 4, 2)
+    expected = np.einsum("ph,qw,nhwc->npqc", bilinear_matrix(3, factor), bilinear_matrix(4, factor), x)
+    np.testing.assert_allclose(layers.bilinear_upsample(tf.constant(x), factor), expected, atol=1e-5)
+
+
+def test_deconvolution_spreads_every_pixel_over_its_own_square():
+    layer = layers.deconv2d(2, "deconv")
+    kernel = images(2, 2, 2, 2, number=3)  # [k, k, out, in]
+    layer.kernel.assign(kernel)
+    layer.bias.assign([0.5, -0.5])
+    x = images(1, 3, 3, 2)
+    expected = np.zeros((1, 6, 6, 2), np.float32)
+    for i, j in np.ndindex(6, 6):
+        expected[0, i, j] = kernel[i % 2, j % 2] @ x[0, i // 2, j // 2] + [0.5, -0.5]
+    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+
+
+def test_convolution_keeps_the_size_with_zeros_around():
+    layer = layers.conv2d(1, 1, 3, "conv")
+    layer.kernel.assign(np.ones((3, 3, 1, 1)))
+    x = np.ones((1, 3, 3, 1), np.float32)
+    np.testing.assert_array_equal(layer(x)[0, :, :, 0], [[4, 6, 4], [6, 9, 6], [4, 6, 4]])
