@@ -1,0 +1,1 @@
+"""The search: shared training of the supernet, reward, REINFORCE, growth and beam, dynamic reset."""

@@ -1,0 +1,133 @@
+"""REINFORCE with a moving-average baseline: how rewards become the controller's update (paper section 3.3)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from autogan_tf.models.controller import Controller, Decisions, draw_prefixes
+from autogan_tf.training.adam import Adam
+
+
+class Update(NamedTuple):
+    """Numbers of one controller step: loss, mean advantage, mean entropy per decision (nats), gradient norm."""
+
+    loss: float
+    advantage: float
+    entropy: float
+    gradient_norm: float
+
+
+class Reinforce:
+    """Draws architectures from a controller and learns from their rewards.
+
+    loss = mean over the batch of (- sum of log-probabilities x advantage - entropy_coeff x sum of entropies), with the
+    advantage against the baseline as it was before these rewards.
+
+    Args:
+      controller: of the stage at hand.
+      prefixes: int32 [K, T], the beam's tokens of the earlier cells ([1, 0] at the first stage).
+      prefix_states: (h, c), float32 [K, hidden] each.
+      learning_rate, beta_1, beta_2: of Adam.
+      baseline_decay: weight of the old baseline, from 0 to below 1.
+      entropy_coeff: weight of the entropy bonus.
+      reference_semantics: the published update: the entropy is part of the reward (its gradient included), the baseline
+        contains the rewards at hand, the sum runs over the outer product of log-probabilities and rewards. It needs
+        batches of one architecture.
+    """
+
+    def __init__(
+        self,
+        *,
+        controller: Controller,
+        prefixes: np.ndarray,
+        prefix_states: tuple[np.ndarray, np.ndarray],
+        learning_rate: float,
+        beta_1: float,
+        beta_2: float,
+        baseline_decay: float,
+        entropy_coeff: float,
+        reference_semantics: bool = False,
+    ) -> None:
+        self.controller = controller
+        self.optimizer = Adam(
+            controller.trainable_variables, learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, name="ctrl_adam"
+        )
+        self.prefixes = tf.constant(prefixes, tf.int32)
+        self.prefix_states = tuple(tf.constant(part, tf.float32) for part in prefix_states)
+        self.baseline_decay, self.entropy_coeff = baseline_decay, entropy_coeff
+        self._reference = reference_semantics
+        self._baseline: tf.Tensor | None = None  # scalar; in the reference one value per decision, [D]
+        self._sample = tf.function(self._sample_graph, autograph=False)
+        self._update = tf.function(self._update_graph, autograph=False, reduce_retracing=True)
+
+    @property
+    def baseline(self) -> float | None:
+        """The moving average of the rewards, or None before the phase's first ones."""
+        return None if self._baseline is None else float(tf.reduce_mean(self._baseline))
+
+    def start_phase(self, first_rewards: np.ndarray | None = None) -> None:
+        """A controller phase begins: the baseline is the mean of a first batch's rewards.
+
+        In the reference the baseline starts with the phase's first step instead (`first_rewards` is None).
+        """
+        self._baseline = None if first_rewards is None else tf.constant(np.mean(first_rewards), tf.float32)
+
+    def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[tf.Tensor, Decisions, tuple[tf.Tensor, tf.Tensor]]:
+        """Draws `batch_size` architectures.
+
+        Returns:
+          all their tokens int32 [B, T + D]; the decisions of the last cell; the state (h, c) these started from.
+        """
+        return self._sample(tf.constant(batch_size), seed)
+
+    def _sample_graph(self, batch_size: tf.Tensor, seed: tf.Tensor):
+        which = tf.random.experimental.stateless_fold_in(seed, 0)
+        tokens, state = draw_prefixes(self.prefixes, self.prefix_states, batch_size, which)
+        decisions = self.controller(state, seed=tf.random.experimental.stateless_fold_in(seed, 1))
+        return tf.concat([tokens, decisions.tokens], axis=1), decisions, state
+
+    def learn(self, decisions: Decisions, state: tuple[tf.Tensor, tf.Tensor], rewards: np.ndarray) -> Update:
+        """One step of the controller's optimizer.
+
+        Args:
+          decisions, state: as `sample` gave them, for B architectures.
+          rewards: float [B].
+        """
+        rewards = tf.constant(rewards, tf.float32)
+        if self._reference:
+            if rewards.shape[0] != 1:
+                raise ValueError(f"the reference's update is defined for one architecture, got {rewards.shape[0]}")
+            first = self._baseline is None
+            baseline = tf.zeros([len(self.controller.token_counts)]) if first else self._baseline
+            numbers, self._baseline = self._update(decisions.tokens, state, rewards, baseline, tf.constant(first))
+        else:
+            if self._baseline is None:
+                raise ValueError("start_phase must be given a first batch's rewards before learn")
+            numbers, _ = self._update(decisions.tokens, state, rewards, self._baseline, tf.constant(False))
+            decay = self.baseline_decay
+            self._baseline = decay * self._baseline + (1.0 - decay) * tf.reduce_mean(rewards)
+        return Update(*(float(number) for number in numbers))
+
+    def _update_graph(self, tokens, state, rewards, baseline, first):
+        variables = self.controller.trainable_variables
+        with tf.GradientTape() as tape:
+            decided = self.controller(state, forced=tokens)
+            if self._reference:
+                gained = rewards + self.entropy_coeff * decided.entropies[0]  # [D]: one reward per decision
+                mixed = self.baseline_decay * baseline + (1.0 - self.baseline_decay) * gained
+                baseline = tf.where(first, gained, mixed)
+                advantage = gained - baseline
+                loss = -tf.reduce_sum(decided.log_probs[0]) * tf.reduce_sum(advantage)
+            else:
+                advantage = rewards - baseline
+                log_prob = tf.reduce_sum(decided.log_probs, axis=1)
+                bonus = self.entropy_coeff * tf.reduce_sum(decided.entropies, axis=1)
+                loss = tf.reduce_mean(-log_prob * advantage - bonus)
+        gradients = tape.gradient(loss, variables)
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # the embedding's comes in slices
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        numbers = (loss, tf.reduce_mean(advantage), tf.reduce_mean(decided.entropies), tf.linalg.global_norm(gradients))
+        return numbers, tf.stop_gradient(baseline)

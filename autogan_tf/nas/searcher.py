@@ -1,0 +1,293 @@
+"""The search as a whole (paper section 3.4, MLAS): train the shared GAN, train the controller, grow, and rank."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from autogan_tf.data import pipeline, seeds
+from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.models.controller import Controller
+from autogan_tf.nas import beam
+from autogan_tf.nas.reinforce import Reinforce
+from autogan_tf.nas.reward import Scorer
+from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.loop import GanLoop
+
+SECONDS_BETWEEN_REPORTS = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How much work a search is, and its controller. Names and units are those of the flags."""
+
+    max_search_iter: int
+    grow_steps: tuple[int, ...]
+    shared_steps: int  # discriminator steps in an iteration
+    dis_batch_size: int
+    ctrl_step: int
+    ctrl_sample_batch: int
+    ctrl_lr: float
+    ctrl_beta1: float
+    ctrl_beta2: float
+    hid_size: int
+    baseline_decay: float
+    entropy_coeff: float
+    rl_num_eval_img: int
+    num_eval_imgs: int
+    num_candidate: int
+    topk: int
+    score_repeats: int
+    seed: int
+    reference_semantics: bool
+
+
+class Observer(Protocol):
+    """What the searcher tells the outside; none of it changes the search."""
+
+    def phase(self, description: str, total: int, unit: str) -> None:
+        """A phase of `total` units begins."""
+
+    def done(self, done: int) -> None:
+        """So many units of it are done."""
+
+    def numbers(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
+        """Numbers by name."""
+
+    def event(self, text: str) -> None:
+        """Something worth a line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """An architecture at the search's end: its reward when it was chosen, and its score on `num_images` images."""
+
+    genotype: Genotype
+    reward: float
+    score: float
+    num_images: int
+
+
+class Searcher:
+    """Runs the search; its public attributes are what a checkpoint has to hold.
+
+    Args:
+      gan: the shared GAN.
+      scorer: gives the rewards.
+      images: uint8 [N, S, S, C], the data at the last stage's size.
+      plan: how much of everything.
+      observer: is told what happens.
+      save: called after every iteration, and once before the first; not called with weights that diverged.
+    """
+
+    def __init__(
+        self,
+        *,
+        gan: SharedGan,
+        scorer: Scorer,
+        images: np.ndarray,
+        plan: Plan,
+        observer: Observer,
+        save: Callable[[Searcher], None] = lambda searcher: None,
+    ) -> None:
+        self.gan, self.scorer, self.plan = gan, scorer, plan
+        self._images, self._observer, self._save = images, observer, save
+        self.iteration = 0  # iterations done
+        self.phases = 0  # phases of shared training done
+        self.resets = 0
+        self.stage = 0
+        self.policy = self._new_policy(np.zeros((1, 0), np.int32), self._zero_states())
+        self.loop = self._new_loop()
+
+    def run(self) -> list[Ranked]:
+        """The whole search; the `topk` architectures, best first.
+
+        Raises:
+          TrainingDiverged: a loss of the shared GAN became NaN or infinite.
+        """
+        self._save(self)
+        while self.iteration < self.plan.max_search_iter:
+            if self.iteration in self.plan.grow_steps:
+                self._grow()
+            self._iterate()
+            self.iteration += 1
+            self._save(self)
+        return self._final_ranking()
+
+    def _iterate(self) -> None:
+        start = time.monotonic()
+        numbers = self._train_shared()
+        numbers |= self._train_controller()
+        if numbers["collapsed"]:
+            self.resets += 1
+            self.gan.draw_weights(generation=self.resets)
+            self._observer.event("the losses stand still: the shared GAN's weights are drawn anew")
+            following = self.iteration + 1
+            ranks_next = following in self.plan.grow_steps or following == self.plan.max_search_iter
+            if ranks_next and not self.plan.reference_semantics:
+                self._train_shared()
+        numbers |= {"stage": self.stage, "resets": self.resets, "seconds": time.monotonic() - start}
+        self._observer.numbers(step=self.iteration, phase="search", numbers=numbers)
+
+    def _train_shared(self) -> dict[str, Any]:
+        """A phase of shared training: a freshly drawn architecture for every discriminator step."""
+        plan, steps = self.plan, self.plan.shared_steps
+        draw = seeds.stateless_seed(plan.seed, "shared_architectures", self.phases)
+        tokens = self.policy.sample(steps, draw)[0]
+        self._observer.phase(f"iteration {self.iteration + 1}: shared GAN", steps, "steps")
+        begin, chunk = 0, plan.shared_steps if self.loop.trace_count else 1
+        first_step = self.phases * steps
+        d_loss = g_loss = float("nan")
+        while True:
+            started = time.monotonic()
+            progress = self.loop.run(
+                begin=begin, end=min(steps, begin + chunk), first_step=first_step, tokens=tokens
+            )
+            self._observer.done(progress.steps)
+            d_loss = progress.d_loss
+            g_loss = g_loss if np.isnan(progress.g_loss) else progress.g_loss
+            if progress.stopped or progress.steps >= steps:
+                break
+            if begin:  # the first stretch may have traced the graph
+                rate = (progress.steps - begin) / max(time.monotonic() - started, 1e-3)
+                chunk = max(1, round(rate * SECONDS_BETWEEN_REPORTS))
+            begin = progress.steps
+        self.phases += 1
+        spread = self.gan.detector.spread().numpy()
+        return {
+            "d_loss": d_loss,
+            "g_loss": g_loss,
+            "d_loss_spread": float(spread[0]),
+            "g_loss_spread": float(spread[1]),
+            "collapsed": progress.stopped,
+            "shared_steps": progress.steps,
+        }
+
+    def _train_controller(self) -> dict[str, Any]:
+        """A controller phase: the weights are fixed, architectures are drawn, scored and learnt from."""
+        plan = self.plan
+        self.scorer.start_phase("controller", self.iteration)
+        self._observer.phase(f"iteration {self.iteration + 1}: controller", plan.ctrl_step, "steps")
+        first = None
+        if not plan.reference_semantics:
+            first = self._draw_and_score("baseline_architectures", self.iteration)[2]
+        self.policy.start_phase(first)
+        tried: dict[str, float] = {}
+        rewards_of_phase, entropies = [], []
+        for number in range(plan.ctrl_step):
+            step = self.iteration * plan.ctrl_step + number
+            tokens, (decisions, state), rewards = self._draw_and_score("controller_architectures", step)
+            update = self.policy.learn(decisions, state, rewards)
+            names = [" ".join(map(str, row)) for row in tokens]
+            tried |= dict(zip(names, rewards.tolist(), strict=True))
+            rewards_of_phase += rewards.tolist()
+            entropies.append(update.entropy)
+            numbers = update._asdict() | {"reward": float(np.mean(rewards)), "baseline": self.policy.baseline}
+            numbers["rewards"] = dict(zip(names, rewards.tolist(), strict=True))
+            self._observer.numbers(step=step, phase="controller", numbers=numbers)
+            self._observer.done(number + 1)
+        best = max(tried, key=lambda name: tried[name])
+        return {
+            "best": tried[best],
+            "best_architecture": best,
+            "mean": float(np.mean(rewards_of_phase)),
+            "entropy": float(np.mean(entropies)),
+            "distinct": len(tried),
+        }
+
+    def _draw_and_score(self, purpose: str, step: int):
+        tokens, decisions, state = self.policy.sample(
+            self.plan.ctrl_sample_batch, seeds.stateless_seed(self.plan.seed, purpose, step)
+        )
+        tokens = tokens.numpy().tolist()
+        rewards = np.array([self.scorer.score(row, num_images=self.plan.rl_num_eval_img) for row in tokens])
+        return tokens, (decisions, state), rewards
+
+    def _rank(self, description: str) -> beam.Beam:
+        """The best `topk` of `num_candidate` architectures of the present stage."""
+        plan = self.plan
+        draw = beam.drawn_candidates if plan.reference_semantics else beam.candidates
+        tokens = draw(self.policy, number=plan.num_candidate, seed=plan.seed, step=self.iteration)
+        self._observer.phase(description, plan.score_repeats * len(tokens), "scores")
+        sums = np.zeros(len(tokens))
+        for repeat in range(plan.score_repeats):
+            self.scorer.start_phase(f"ranking/{repeat}", self.iteration)
+            for index, row in enumerate(tokens.tolist()):
+                sums[index] += self.scorer.score(row, num_images=plan.rl_num_eval_img)
+                self._observer.done(repeat * len(tokens) + index + 1)
+        return beam.rank(self.policy, tokens, scores=sums / plan.score_repeats, topk=plan.topk)
+
+    def _grow(self) -> None:
+        best = self._rank(f"ranking before cell {self.stage + 2}")
+        rows = [" ".join(map(str, row)) for row in best.tokens.tolist()]
+        kept = dict(zip(rows, best.scores, strict=True))
+        self._observer.numbers(
+            step=self.iteration, phase="growth", numbers={"stage": self.stage, "kept": kept}
+        )
+        self.stage += 1
+        side = self.gan.generator.bottom_width * 2 ** (self.stage + 1)
+        self._observer.event(f"growing to {side} pixels on {len(rows)} prefixes: {', '.join(rows)}")
+        self.policy = self._new_policy(best.tokens, best.states)
+        if not self.plan.reference_semantics:
+            self.gan.detector.clear()
+        self.loop = self._new_loop()
+
+    def _final_ranking(self) -> list[Ranked]:
+        plan = self.plan
+        best = self._rank("ranking complete architectures")
+        self.scorer.start_phase("final", 0)
+        self._observer.phase(f"scoring the best {len(best.tokens)} on more images", len(best.tokens), "architectures")
+        ranked = []
+        for row, reward in zip(best.tokens.tolist(), best.scores, strict=True):
+            score = self.scorer.score(row, num_images=plan.num_eval_imgs)
+            ranked.append(Ranked(Genotype.from_tokens(row), reward, score, plan.num_eval_imgs))
+            self._observer.done(len(ranked))
+        return sorted(ranked, key=lambda entry: -entry.score)
+
+    def _zero_states(self) -> tuple[np.ndarray, np.ndarray]:
+        zeros = np.zeros((1, self.plan.hid_size), np.float32)
+        return zeros, zeros
+
+    def _new_policy(self, prefixes: np.ndarray, states: tuple[np.ndarray, np.ndarray]) -> Reinforce:
+        plan = self.plan
+        controller = Controller(stage=self.stage, hid_size=plan.hid_size)
+        controller.initialize(seeds.stateless_seed(plan.seed, "controller_weights", self.stage))
+        return Reinforce(
+            controller=controller,
+            prefixes=prefixes,
+            prefix_states=states,
+            learning_rate=plan.ctrl_lr,
+            beta_1=plan.ctrl_beta1,
+            beta_2=plan.ctrl_beta2,
+            baseline_decay=plan.baseline_decay,
+            entropy_coeff=plan.entropy_coeff,
+            reference_semantics=plan.reference_semantics,
+        )
+
+    def _new_loop(self) -> GanLoop:
+        side = self.gan.generator.bottom_width * 2 ** (self.stage + 1)
+        stream = ImageStream(
+            images=pipeline.reduce(self._images, side), batch_size=self.plan.dis_batch_size, seed=self.plan.seed
+        )
+        return self.gan.stage_loop(stage=self.stage, stream=stream)
+
+    def state(self) -> dict[str, Any]:
+        """The plain part of the state, JSON-able: counters and the beam that the present stage builds on."""
+        return {
+            "iteration": self.iteration,
+            "phases": self.phases,
+            "resets": self.resets,
+            "stage": self.stage,
+            "prefixes": self.policy.prefixes.numpy().tolist(),
+            "prefix_states": [part.numpy().tolist() for part in self.policy.prefix_states],
+        }
+
+    def trackables(self) -> dict[str, tf.Module]:
+        """The part of the state that lives in TensorFlow variables."""
+        return {"gan": self.gan, "controller": self.policy.controller, "controller_optimizer": self.policy.optimizer}

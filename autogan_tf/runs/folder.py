@@ -1,0 +1,145 @@
+"""The folder of a run (search or train): who made it and with what, and where its files lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+from autogan_tf.config.errors import UserError
+
+PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
+
+
+def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
+    """Writes a file under a temporary name in the same folder and renames it: readers see the old or the new whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        pathlib.Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class RunFolder:
+    """Paths and files of one run; see the layout in the README."""
+
+    def __init__(self, path: str | pathlib.Path) -> None:
+        self.path = pathlib.Path(path)
+
+    @classmethod
+    def check_free(cls, path: str | pathlib.Path) -> RunFolder:
+        """The folder, not yet made; UserError when something is there already or it cannot be made."""
+        folder = cls(path)
+        if folder.path.exists() and not folder.path.is_dir():
+            raise UserError(f"--run_dir={path} is a file; give a folder that does not exist yet")
+        if folder.path.is_dir() and any(folder.path.iterdir()):
+            what = "a run" if folder.config_file.exists() else "files"
+            raise UserError(f"--run_dir={path} already holds {what}, which would be overwritten; give another folder")
+        parent = folder.path
+        while not parent.exists():
+            parent = parent.absolute().parent
+        if not os.access(parent, os.W_OK):
+            raise UserError(f"--run_dir={path} cannot be made: {parent} is not writable; give another folder")
+        return folder
+
+    @property
+    def config_file(self) -> pathlib.Path:
+        """Settings and circumstances."""
+        return self.path / "config.json"
+
+    @property
+    def genotype_file(self) -> pathlib.Path:
+        """The architecture: of a search, the best one."""
+        return self.path / "genotype.json"
+
+    @property
+    def genotypes(self) -> pathlib.Path:
+        """Folder of a search's ranked architectures, 01.json the best."""
+        return self.path / "genotypes"
+
+    @property
+    def metrics_file(self) -> pathlib.Path:
+        """One JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def evaluations_file(self) -> pathlib.Path:
+        """One JSON object a line: scores of the finished generator."""
+        return self.path / "evaluations.jsonl"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> pathlib.Path:
+        """Folder of the sample grids."""
+        return self.path / "samples"
+
+    @property
+    def best(self) -> RunFolder:
+        """In a search: the training run of its best architecture."""
+        return RunFolder(self.path / "best")
+
+    def create(self, *, command: str, settings: Mapping[str, Any]) -> None:
+        """Makes the folder with its config.json."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        document = {
+            "format": "autogan-run",
+            "version": 1,
+            "command": command,
+            "settings": dict(settings),
+            "command_line": sys.argv,
+            "packages": {name: metadata.version(name) for name in PACKAGES},
+            "python": platform.python_version(),
+            "commit": _commit(),
+            "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
+        }
+        write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
+
+    def append_evaluation(self, scores: Mapping[str, Any]) -> None:
+        """Adds a line to evaluations.jsonl."""
+        with self.evaluations_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(scores)) + "\n")
+
+
+def _commit() -> str:
+    """The commit of the checkout that the package runs from; empty when it was installed."""
+    root = pathlib.Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        run = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return run.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

@@ -1,0 +1,309 @@
+"""Finds a generator by AutoGAN's search, and trains it: python -m autogan_tf.search --flagfile=cifar10.flags
+
+Ends with the ranked architectures (genotypes/01.json ...) and, in best/, a complete training run of the best one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from autogan_tf.config import command_line, fields, listing
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.search import SearchConfig
+
+if TYPE_CHECKING:
+    from autogan_tf.data.image_data import ImageData
+    from autogan_tf.features.classifier import Classifier
+    from autogan_tf.nas.searcher import Plan, Ranked, Searcher
+    from autogan_tf.nas.shared_gan import SharedGan
+    from autogan_tf.runs.folder import RunFolder
+    from autogan_tf.runs.metrics_log import MetricsLog
+    from autogan_tf.runs.progress import Terminal
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    try:
+        config = command_line.parse(SearchConfig, sys.argv[1:] if argv is None else argv, doc=__doc__ or "")
+        return _search(config)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _search(config: SearchConfig) -> int:
+    run_dir = config.run_dir or f"runs/search-{_slug(config.dataset)}-{datetime.datetime.utcnow():%Y%m%d-%H%M%S}"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # at 2 every start prints three lines about CUDA plugins
+    # imported late: --help and errors in the flags must not wait for TensorFlow
+    import tensorflow as tf
+
+    from autogan_tf.data import sources
+    from autogan_tf.runs.folder import RunFolder
+    from autogan_tf.runs.progress import Terminal
+    from autogan_tf.training.loop import TrainingDiverged
+
+    if config.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(config.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(config.threads)
+    folder = RunFolder.check_free(run_dir)
+    where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
+    sources.check_available(**where)
+    data = sources.load(resolution=config.resolution, **where)
+    sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
+    sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")
+    plan = _plan(config, len(data.images))
+    if config.dry_run:
+        print(listing.format_settings(config))
+        print(_describe(config, data, plan))
+        return 0
+    with Terminal() as terminal:
+        started = time.monotonic()
+        classifier = _classifier(config, where, terminal)
+        folder.create(command="search", settings=fields.to_dict(config))
+        try:
+            ranked = _run_search(config, plan, data, classifier, folder, terminal)
+            searched = time.monotonic()
+            terminal.line(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
+            if config.train_steps:
+                _train_best(config, ranked[0], data, classifier, folder, terminal)
+                terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
+        except TrainingDiverged as error:
+            terminal.line(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
+            return 1
+    return 0
+
+
+def _slug(dataset: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in dataset.removeprefix("folder:").rstrip("/").split("/")[-1])
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f} minutes"
+
+
+def _plan(config: SearchConfig, num_images: int) -> Plan:
+    from autogan_tf.nas.searcher import Plan
+
+    steps = config.shared_steps or max(1, config.shared_epoch * num_images // config.dis_batch_size)
+    names = {field.name for field in dataclasses.fields(Plan)} - {"shared_steps"}
+    return Plan(shared_steps=steps, **{name: getattr(config, name) for name in names})
+
+
+def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
+    """Sizes and planned work, for --dry_run."""
+    from autogan_tf.search_space import choices
+
+    gan = _shared_gan(config, data.images.shape[-1])
+    sizes = {
+        name: sum(math.prod(variable.shape) for variable in network.trainable_variables)
+        for name, network in (("supernet generator", gan.generator), ("discriminator", gan.discriminator))
+    }
+    architectures = math.prod(choices.token_counts(config.num_cells))
+    scored = plan.max_search_iter * plan.ctrl_step * plan.ctrl_sample_batch
+    lines = [
+        f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, {data.channels} channels",
+        *(f"{name}: {count:,} parameters" for name, count in sizes.items()),
+        f"search space: {architectures:,} architectures of {config.num_cells} cells",
+        f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
+        f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}",
+        f"controller: {scored:,} scorings of {plan.rl_num_eval_img:,} images at most",
+        f"final training: {config.train_steps:,} generator steps of {config.train_gen_batch_size} images, "
+        f"{config.train_n_critic} discriminator steps of {config.train_dis_batch_size} each",
+    ]
+    return "\n".join(lines)
+
+
+def _classifier(config: SearchConfig, where: Mapping[str, Any], terminal: Terminal) -> Classifier:
+    """The feature network: from the cache, or trained now."""
+    from autogan_tf.data import sources
+    from autogan_tf.features import classifier
+
+    train, test = sources.labelled_splits(resolution=config.resolution, **where)
+    started = time.monotonic()
+    terminal.phase("training the classifier", config.classifier_steps, "steps")
+    network = classifier.load_or_train(
+        train=train,
+        test=test,
+        sizes=[config.bottom_width * 2 ** (stage + 1) for stage in range(config.num_cells)],
+        steps=config.classifier_steps,
+        batch_size=config.classifier_batch_size,
+        width=config.classifier_width,
+        seed=config.seed,
+        cache_dir=pathlib.Path(config.cache_dir or "~/.cache/autogan_tf").expanduser(),
+        log=lambda numbers: terminal.done(numbers["step"]),
+    )
+    how = "from the cache" if network.from_cache else f"trained in {_minutes(time.monotonic() - started)}"
+    accuracy = ", ".join(f"{value:.1%} at {size} pixels" for size, value in sorted(network.accuracy.items()))
+    terminal.line(f"classifier {how}: test accuracy {accuracy}")
+    return network
+
+
+def _shared_gan(config: SearchConfig, channels: int) -> SharedGan:
+    from autogan_tf.nas.dynamic_reset import CollapseDetector
+    from autogan_tf.nas.shared_gan import SharedGan
+
+    threshold = config.reset_threshold
+    if config.reference_semantics:  # given as a variance there
+        threshold = math.sqrt(threshold)
+    return SharedGan(
+        num_cells=config.num_cells,
+        bottom_width=config.bottom_width,
+        latent_dim=config.latent_dim,
+        gf_dim=config.gf_dim,
+        df_dim=config.df_dim,
+        channels=channels,
+        g_lr=config.g_lr,
+        d_lr=config.d_lr,
+        beta1=config.beta1,
+        beta2=config.beta2,
+        gen_batch_size=config.gen_batch_size,
+        n_critic=config.n_critic,
+        init_type=config.init_type,
+        detector=CollapseDetector(window=config.dynamic_reset_window, threshold=threshold),
+        seed=config.seed,
+        reference_semantics=config.reference_semantics,
+    )
+
+
+class _Observer:
+    """Takes what the searcher tells to the terminal and to the log."""
+
+    def __init__(self, terminal: Terminal, log: MetricsLog) -> None:
+        self.phase, self.done, self.event = terminal.phase, terminal.done, terminal.line
+        self._terminal, self._log = terminal, log
+
+    def numbers(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
+        self._log.write(step=step, phase=phase, numbers=numbers)
+        if phase == "search":
+            self._terminal.advance_overall(step + 1)
+            self._terminal.line(
+                f"iteration {step + 1:3d}  stage {numbers['stage'] + 1}  best {numbers['best']:.3f}  "
+                f"mean {numbers['mean']:.3f}  entropy {numbers['entropy']:.3f}  d_loss {numbers['d_loss']:.3f}  "
+                f"g_loss {numbers['g_loss']:+.3f}  {numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
+            )
+
+
+def _run_search(
+    config: SearchConfig, plan: Plan, data: ImageData, classifier: Classifier, folder: RunFolder, terminal: Terminal
+) -> list[Ranked]:
+    from autogan_tf.nas.reward import Scorer
+    from autogan_tf.nas.searcher import Searcher
+    from autogan_tf.runs.checkpoints import Checkpoints
+    from autogan_tf.runs.folder import write_atomically
+    from autogan_tf.runs.metrics_log import MetricsLog
+    from autogan_tf.search_space.cost import generator_cost
+
+    gan = _shared_gan(config, data.images.shape[-1])
+    scorer = Scorer(
+        generator=gan.generator,
+        network=classifier,
+        batch_size=config.eval_batch_size,
+        calibration_batches=config.calibration_batches,
+        seed=config.seed,
+        reference_semantics=config.reference_semantics,
+    )
+    checkpoints = Checkpoints(folder.checkpoints, {})
+
+    def save(searcher: Searcher) -> None:
+        for name, trackable in searcher.trackables().items():
+            checkpoints.track(name, trackable)
+        checkpoints.save(searcher.iteration, searcher.state())
+
+    with MetricsLog(folder.metrics_file, folder.path / "tensorboard") as log:
+        log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in classifier.accuracy.items()}})
+        terminal.overall("search", plan.max_search_iter, "iterations")
+        observer = _Observer(terminal, log)
+        searcher = Searcher(gan=gan, scorer=scorer, images=data.images, plan=plan, observer=observer, save=save)
+        ranked = searcher.run()
+        terminal.end_overall()
+    for place, entry in enumerate(ranked, 1):
+        cost = generator_cost(
+            entry.genotype,
+            gf_dim=config.train_gf_dim,
+            latent_dim=config.latent_dim,
+            bottom_width=config.bottom_width,
+            channels=data.images.shape[-1],
+        )
+        scores = {
+            "reward": entry.reward,
+            "inception_score": entry.score,
+            "num_images": entry.num_images,
+            "feature_network": f"{classifier.name}/{classifier.digest}",
+            "weights": "shared",
+        }
+        text = dataclasses.replace(entry.genotype, name=f"{folder.path.name}-{place:02d}").to_json(
+            scores=scores, cost=dataclasses.asdict(cost)
+        )
+        write_atomically(folder.genotypes / f"{place:02d}.json", text)
+        if place == 1:
+            write_atomically(folder.genotype_file, text)
+        terminal.line(
+            f"{place:2d}. {entry.genotype}  reward {entry.reward:.3f}, "
+            f"on {entry.num_images:,} images {entry.score:.3f}; "
+            f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e6:,.0f} M multiply-adds"
+        )
+    return ranked
+
+
+def _train_best(
+    config: SearchConfig, best: Ranked, data: ImageData, classifier: Classifier, folder: RunFolder, terminal: Terminal
+) -> None:
+    from autogan_tf.data.pipeline import ImageStream
+    from autogan_tf.metrics.evaluator import reference_statistics
+    from autogan_tf.runs.folder import write_atomically
+    from autogan_tf.training.trainer import Trainer
+    from autogan_tf.training.training_run import run_training
+
+    trainer = Trainer(
+        genotype=best.genotype,
+        stream=ImageStream(images=data.images, batch_size=config.train_dis_batch_size, seed=config.seed),
+        gf_dim=config.train_gf_dim,
+        df_dim=config.train_df_dim,
+        latent_dim=config.latent_dim,
+        bottom_width=config.bottom_width,
+        channels=data.images.shape[-1],
+        gen_batch_size=config.train_gen_batch_size,
+        n_critic=config.train_n_critic,
+        g_lr=config.train_g_lr,
+        d_lr=config.train_d_lr,
+        beta1=config.beta1,
+        beta2=config.beta2,
+        init_type=config.init_type,
+        steps=config.train_steps,
+        lr_decay=config.train_lr_decay,
+        ema_decay=config.ema_decay,
+        seed=config.seed,
+        reference_semantics=config.reference_semantics,
+    )
+    folder.best.create(command="train", settings=fields.to_dict(config))
+    write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())
+    blocks = (data.images[i : i + 500] for i in range(0, len(data.images), 500))
+    scores = run_training(
+        trainer,
+        folder=folder.best,
+        terminal=terminal,
+        network=classifier,
+        reference=reference_statistics(blocks, classifier, source=f"{data.name}/{data.split}"),
+        evaluate_every=config.train_eval_every,
+        num_eval_imgs=config.num_eval_imgs,
+    )
+    terminal.line(
+        f"trained generator: Inception score {scores['inception_score']:.3f}, Fréchet distance "
+        f"{scores['frechet_distance']:.3f} on {scores['num_images']:,} images ({scores['feature_network']}); "
+        f"samples in {folder.best.samples / 'final.png'}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

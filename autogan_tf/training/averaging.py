@@ -1,0 +1,43 @@
+"""Moving average of a generator's weights and batch-norm statistics: the network that is judged and exported."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from autogan_tf.models.generator import GeneratorBase, copy_weights
+
+
+class WeightAverage:
+    """Keeps `average`, a network of the same architecture, as the moving average of `source`.
+
+    average <- d · average + (1 - d) · source, d = min(decay, (1 + t) / (10 + t)) at update t = 0, 1, ...: the warm-up
+    forgets the random start. Batch norm's running statistics are averaged too.
+
+    Args:
+      source: the network in training.
+      average: same genotype and sizes; starts as a copy.
+      decay: from 0 to below 1 (published: 0.999).
+      reference_semantics: the published behaviour: `decay` from the first update, statistics copied, not averaged.
+    """
+
+    def __init__(
+        self, *, source: GeneratorBase, average: GeneratorBase, decay: float, reference_semantics: bool = False
+    ) -> None:
+        if not 0.0 <= decay < 1.0:
+            raise ValueError(f"decay must be from 0 to below 1, got {decay}")
+        self.source, self.average = source, average
+        self.decay = decay
+        self._reference = reference_semantics
+        self.start()
+
+    def start(self) -> None:
+        """Begins again from the source's present weights."""
+        copy_weights(source=self.source, target=self.average)
+
+    def update(self, count: tf.Tensor) -> None:
+        """One update; `count`: updates done before, an integer scalar. Usable in a graph."""
+        t = tf.cast(count, tf.float32)
+        decay = self.decay if self._reference else tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
+        for value, average in zip(self.source.variables, self.average.variables, strict=True):
+            weight = 1.0 if self._reference and not value.trainable else 1.0 - decay
+            average.assign_add((value - average) * weight)

@@ -1,0 +1,141 @@
+"""The loop of a GAN's training, inside one graph: discriminator steps, and a generator step at every n_critic-th."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from autogan_tf.data import seeds
+from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.training.gan_step import GanStep
+
+
+class Progress(NamedTuple):
+    """Where a stretch of training ended.
+
+    steps: discriminator steps done since the phase began; d_loss, g_loss: the last losses (NaN before the first);
+    stopped: the loop's `stop` condition ended it at that step.
+    """
+
+    steps: int
+    d_loss: float
+    g_loss: float
+    stopped: bool
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss is no longer finite."""
+
+    def __init__(self, quantity: str, value: float, step: int) -> None:
+        super().__init__(f"{quantity} became {value} at discriminator step {step}")
+        self.quantity, self.value, self.step = quantity, value, step
+
+
+class GanLoop:
+    """Repeats the two steps on a stream of images, in one traced function, whatever architectures are trained.
+
+    The loop stops by itself at the step that meets `stop` or makes a loss NaN or infinite, so the result does not
+    depend on how often the host looks.
+
+    Args:
+      step: the two updates.
+      stream: real images, as many a batch as a discriminator step takes.
+      gen_batch_size: latents of a generator step.
+      n_critic: discriminator steps for one generator step.
+      seed: of the run; latents follow from it and the step.
+      num_tokens: T for a supernet; 0 for a derived generator.
+      before_step: called in the graph with the step (int64 scalar), before each discriminator step.
+      after_discriminator, after_generator: called in the graph with (step, loss) after the updates.
+      stop: boolean scalar, asked in the graph after each step.
+    """
+
+    def __init__(
+        self,
+        *,
+        step: GanStep,
+        stream: ImageStream,
+        gen_batch_size: int,
+        n_critic: int,
+        seed: int,
+        num_tokens: int = 0,
+        before_step: Callable[[tf.Tensor], None] | None = None,
+        after_discriminator: Callable[[tf.Tensor, tf.Tensor], None] | None = None,
+        after_generator: Callable[[tf.Tensor, tf.Tensor], None] | None = None,
+        stop: Callable[[], tf.Tensor] | None = None,
+    ) -> None:
+        self._step, self._stream = step, stream
+        self._gen_batch_size, self._n_critic = gen_batch_size, n_critic
+        self._seed = seed
+        self._num_tokens = num_tokens
+        self._before_step = before_step
+        self._after_discriminator, self._after_generator = after_discriminator, after_generator
+        self._stop = stop or (lambda: tf.constant(False))
+        scalar = tf.TensorSpec([], tf.int64)
+        self._graph = tf.function(
+            self._train,
+            input_signature=[tf.TensorSpec([None, num_tokens], tf.int32), scalar, scalar, scalar],
+            autograph=False,
+        )
+
+    @property
+    def trace_count(self) -> int:
+        """How many graphs have been traced."""
+        return self._graph.experimental_get_tracing_count()
+
+    def run(self, *, begin: int, end: int, first_step: int = 0, tokens: tf.Tensor | None = None) -> Progress:
+        """Discriminator steps `begin` to `end` (exclusive) of a phase.
+
+        Args:
+          begin, end: counted from the start of the phase; the generator steps where the count is divisible by n_critic.
+          first_step: discriminator steps before this phase; the sum of both counts chooses images and latents.
+          tokens: int32 [steps of the phase, T], the architecture of each step; for a supernet.
+
+        Raises:
+          TrainingDiverged: a loss is NaN or infinite.
+        """
+        if tokens is None:
+            tokens = tf.zeros([0, 0], tf.int32)
+        numbers = (tf.constant(number, tf.int64) for number in (first_step, begin, end))
+        done, d_loss, g_loss, stopped, finite = self._graph(tokens, *numbers)
+        progress = Progress(int(done), float(d_loss), float(g_loss), bool(stopped))
+        if not finite:
+            bad = "d_loss" if not math.isfinite(progress.d_loss) else "g_loss"
+            raise TrainingDiverged(bad, getattr(progress, bad), first_step + progress.steps)
+        return progress
+
+    def _train(self, tokens: tf.Tensor, first_step: tf.Tensor, begin: tf.Tensor, end: tf.Tensor):
+        def one_step(i, d_loss, g_loss, stopped, finite):
+            step = first_step + i
+            architecture = tokens[i] if self._num_tokens else None
+            if self._before_step:
+                self._before_step(step)
+            z = self._latents("discriminator_latents", step, self._stream.batch_size)
+            d_loss = self._step.discriminator_step(self._stream.batch(step), z, architecture)["loss"]
+            if self._after_discriminator:
+                self._after_discriminator(step, d_loss)
+
+            def generator_step():
+                z = self._latents("generator_latents", step, self._gen_batch_size)
+                loss = self._step.generator_step(z, architecture)["loss"]
+                if self._after_generator:
+                    self._after_generator(step, loss)
+                return loss, tf.math.is_finite(loss)
+
+            g_loss, g_finite = tf.cond(
+                tf.equal(i % self._n_critic, 0), generator_step, lambda: (g_loss, tf.constant(True))
+            )
+            return i + 1, d_loss, g_loss, self._stop(), tf.math.is_finite(d_loss) & g_finite
+
+        def go_on(i, d_loss, g_loss, stopped, finite):
+            return (i < end) & ~stopped & finite
+
+        nothing = tf.constant(math.nan)
+        state = (begin, nothing, nothing, tf.constant(False), tf.constant(True))
+        return tf.while_loop(go_on, one_step, state, parallel_iterations=1)
+
+    def _latents(self, purpose: str, step: tf.Tensor, number: int) -> tf.Tensor:
+        seed = seeds.stateless_seed(self._seed, purpose, step)
+        return seeds.latents(seed, [number, self._step.generator.latent_dim])

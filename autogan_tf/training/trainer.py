@@ -1,0 +1,160 @@
+"""Trains one architecture from scratch: derived generator, discriminator, optimizers and the weight average."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from autogan_tf.data import pipeline, seeds
+from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.models import initializers
+from autogan_tf.models.discriminator import Discriminator
+from autogan_tf.models.generator import Generator
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.adam import Adam
+from autogan_tf.training.averaging import WeightAverage
+from autogan_tf.training.gan_step import GanStep
+from autogan_tf.training.loop import GanLoop
+
+SECONDS_BETWEEN_REPORTS = 2.0
+
+
+class Trainer(tf.Module):
+    """The networks of a training run and the loop over them.
+
+    Args:
+      genotype: the architecture.
+      stream: real images at full resolution, the discriminator's batch at a time.
+      gf_dim, df_dim, latent_dim, bottom_width, channels: sizes of the networks.
+      gen_batch_size, n_critic, g_lr, d_lr, beta1, beta2, init_type: as in the search.
+      steps: generator steps of the whole training.
+      lr_decay: both learning rates fall linearly and would reach 0 at the step after the last.
+      ema_decay: of the weight average.
+      seed: of the run.
+      reference_semantics: initial weights and weight average as published.
+    """
+
+    def __init__(
+        self,
+        *,
+        genotype: Genotype,
+        stream: ImageStream,
+        gf_dim: int,
+        df_dim: int,
+        latent_dim: int,
+        bottom_width: int,
+        channels: int,
+        gen_batch_size: int,
+        n_critic: int,
+        g_lr: float,
+        d_lr: float,
+        beta1: float,
+        beta2: float,
+        init_type: str,
+        steps: int,
+        lr_decay: bool,
+        ema_decay: float,
+        seed: int,
+        reference_semantics: bool = False,
+    ) -> None:
+        super().__init__(name="trainer")
+
+        def new_generator(name: str) -> Generator:
+            return Generator(
+                genotype,
+                gf_dim=gf_dim,
+                latent_dim=latent_dim,
+                bottom_width=bottom_width,
+                channels=channels,
+                name=name,
+            )
+
+        self.generator = new_generator("generator")
+        self.ema_generator = new_generator("ema_generator")
+        self.discriminator = Discriminator(num_cells=len(genotype.cells), df_dim=df_dim, channels=channels)
+        for network, purpose in ((self.generator, "train/generator"), (self.discriminator, "train/discriminator")):
+            initializers.initialize(
+                network.named_layers(),
+                seed=seeds.stateless_seed(seed, purpose),
+                init_type=init_type,
+                spectral_default=reference_semantics,
+            )
+        average = WeightAverage(
+            source=self.generator, average=self.ema_generator, decay=ema_decay, reference_semantics=reference_semantics
+        )
+        self.g_optimizer = Adam(
+            self.generator.trainable_variables, learning_rate=g_lr, beta_1=beta1, beta_2=beta2, name="g_adam"
+        )
+        self.d_optimizer = Adam(
+            self.discriminator.trainable_variables, learning_rate=d_lr, beta_1=beta1, beta_2=beta2, name="d_adam"
+        )
+        self.steps = steps
+        self.n_critic = n_critic
+        self.seed = seed
+
+        def decay_rates(step: tf.Tensor) -> None:
+            left = 1.0 - tf.cast(step // n_critic, tf.float32) / steps
+            self.g_optimizer.learning_rate.assign(g_lr * left)
+            self.d_optimizer.learning_rate.assign(d_lr * left)
+
+        self.loop = GanLoop(
+            step=GanStep(
+                generator=self.generator,
+                discriminator=self.discriminator,
+                g_optimizer=self.g_optimizer,
+                d_optimizer=self.d_optimizer,
+            ),
+            stream=stream,
+            gen_batch_size=gen_batch_size,
+            n_critic=n_critic,
+            seed=seed,
+            before_step=decay_rates if lr_decay else None,
+            after_generator=lambda step, loss: average.update(step // n_critic),
+        )
+        self._sample = tf.function(
+            lambda z: pipeline.to_uint8(self.ema_generator(z, training=False)),
+            input_signature=[tf.TensorSpec([None, latent_dim], tf.float32)],
+            autograph=False,
+        )
+
+    def run(
+        self,
+        *,
+        report: Callable[[int, dict[str, float]], None],
+        evaluate: Callable[[int], None] | None = None,
+        evaluate_every: int = 0,
+    ) -> None:
+        """Trains for all steps.
+
+        Args:
+          report: called every few seconds with (generator steps done, {"d_loss", "g_loss"}).
+          evaluate: called with the generator steps done, every `evaluate_every` of them (0: never) and at the end.
+
+        Raises:
+          TrainingDiverged: a loss is NaN or infinite.
+        """
+        done, chunk = 0, 1
+        while done < self.steps:
+            end = min(self.steps, done + chunk)
+            if evaluate_every:
+                end = min(end, (done // evaluate_every + 1) * evaluate_every)
+            start = time.monotonic()
+            progress = self.loop.run(begin=done * self.n_critic, end=end * self.n_critic)
+            seconds = time.monotonic() - start
+            report(end, {"d_loss": progress.d_loss, "g_loss": progress.g_loss})
+            if done:  # the first stretch traces the graph
+                chunk = max(1, round((end - done) * SECONDS_BETWEEN_REPORTS / max(seconds, 1e-3)))
+            done = end
+            if evaluate and (done == self.steps or (evaluate_every and done % evaluate_every == 0)):
+                evaluate(done)
+
+    def sample(self, number: int, *, purpose: str, batch_size: int = 100):
+        """Yields uint8 [n, S, S, C] images of the weight average, `number` in all; `purpose` chooses the latents."""
+        for first in range(0, number, batch_size):
+            z = seeds.latents(
+                seeds.stateless_seed(self.seed, purpose, first), [batch_size, self.generator.latent_dim]
+            )
+            yield np.asarray(self._sample(z))[: number - first]
