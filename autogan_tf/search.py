@@ -8,14 +8,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
-import os
 import pathlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autogan_tf.config import command_line, fields, listing
+from autogan_tf.config import command_line, environment, fields, listing
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 
@@ -44,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _search(config: SearchConfig) -> int:
     run_dir = config.run_dir or f"runs/search-{_slug(config.dataset)}-{datetime.datetime.utcnow():%Y%m%d-%H%M%S}"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # at 2 every start prints three lines about CUDA plugins
+    environment.set_tensorflow_defaults()
     # imported late: --help and errors in the flags must not wait for TensorFlow
     import tensorflow as tf
 
@@ -56,6 +55,9 @@ def _search(config: SearchConfig) -> int:
     if config.threads:
         tf.config.threading.set_intra_op_parallelism_threads(config.threads)
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
+    if not tf.config.list_physical_devices("GPU"):
+        # rewriting the supernet's graphs takes longer than all that it gains on CPUs
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     folder = RunFolder.check_free(run_dir)
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)

@@ -1,4 +1,4 @@
-"""The classifier's layers: a small residual network whose cost at 32 x 32 is about 17 M multiply-adds (width 32)."""
+"""The classifier's layers: a small network whose cost at 32 x 32 is about 21.6 M multiply-adds (width 32)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autogan_tf.data.seeds import numpy_rng
 BATCH_NORM_MOMENTUM = 0.9  # short trainings: 0.99 would still remember the first steps at the end
 BATCH_NORM_EPSILON = 1e-5
 # Bumped whenever layers or their initial values change, so that cached weights of an older layout are not loaded.
-ARCHITECTURE = "resnet-1"
+ARCHITECTURE = "pooled-2"
 
 _layers = tf.keras.layers
 
@@ -18,9 +18,10 @@ _layers = tf.keras.layers
 def build_network(*, resolution: int, channels: int, num_classes: int, width: int) -> tf.keras.Model:
     """The network, with weights still to be set by `initialise`.
 
-    Three stages of `width`, 2 and 4 times `width` channels at a half, a quarter and an eighth of the resolution, each
-    a (strided) convolution and a residual block of two; then the mean over space and one dense layer. The first
-    convolution strides at once, because on CPUs full-resolution activations cost more than all that follows.
+    Strided convolution to half the resolution, convolution, pooling, convolution, a residual one, pooling, convolution;
+    then the mean over space and one dense layer. The first convolution strides, because on CPUs full-resolution
+    activations cost more than all that follows; later ones pool instead, which learned CIFAR-10 faster at equal cost
+    than strides and deeper residual blocks did.
 
     Args:
       resolution: image side, at least 8.
@@ -44,12 +45,11 @@ def build_network(*, resolution: int, channels: int, num_classes: int, width: in
             raise ValueError(f"{name} of the classifier must be at least {minimum}, got {value}")
     images = _layers.Input((resolution, resolution, channels), name="images")
     x = _block(images, width, name="stem", kernel=4, strides=2)
-    for stage, factor in enumerate((1, 2, 4)):
-        if stage:
-            x = _block(x, factor * width, name=f"down{stage}", strides=2)
-        y = _block(x, factor * width, name=f"residual{stage}a")
-        y = _block(y, factor * width, name=f"residual{stage}b", activate=False)
-        x = _layers.ReLU(name=f"out{stage}_relu")(_layers.Add(name=f"add{stage}")([x, y]))
+    x = _layers.MaxPool2D(name="pool1")(_block(x, 2 * width, name="conv1"))
+    x = _block(x, 4 * width, name="conv2")
+    x = _layers.Add(name="add")([x, _block(x, 4 * width, name="residual", activate=False)])
+    x = _layers.MaxPool2D(name="pool2")(_layers.ReLU(name="add_relu")(x))
+    x = _block(x, 4 * width, name="conv3")
     features = _layers.GlobalAveragePooling2D(name="features")(x)
     logits = _layers.Dense(num_classes, name="logits")(features)
     return tf.keras.Model(images, (features, logits), name="classifier")
@@ -92,7 +92,7 @@ def set_weight_arrays(network: tf.keras.Model, weights: dict[str, np.ndarray]) -
 def initialise(network: tf.keras.Model, *, seed: int) -> None:
     """Draws all weights anew from `seed`: He-normal kernels, zero biases, identity norms.
 
-    The last norm of each residual block starts at zero, so that the network starts as its shortcuts alone (Goyal et
+    The residual branch's norm starts at zero, so that the network starts without that branch (Goyal et
     al. 2017, arXiv 1706.02677, section 5.1), which makes the high learning rate of a short training safe.
     """
     values = {}
@@ -102,8 +102,7 @@ def initialise(network: tf.keras.Model, *, seed: int) -> None:
             scale = np.sqrt(2.0 / np.prod(old.shape[:-1])) if layer != "logits" else np.sqrt(1.0 / old.shape[0])
             new = scale * numpy_rng(seed, f"classifier_weights/{name}").standard_normal(old.shape)
         elif kind == "gamma":
-            closes_residual = layer.startswith("residual") and layer.endswith("b_norm")
-            new = np.zeros(old.shape) if closes_residual else np.ones(old.shape)
+            new = np.zeros(old.shape) if layer == "residual_norm" else np.ones(old.shape)
         else:
             new = np.ones(old.shape) if kind == "moving_variance" else np.zeros(old.shape)
         values[name] = new.astype(np.float32)

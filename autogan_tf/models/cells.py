@@ -28,31 +28,20 @@ def select(token: Token, branches: Sequence[Callable[[], tf.Tensor]]) -> tf.Tens
     return tf.switch_case(token, list(branches))
 
 
-def upsample(x: tf.Tensor, up: Token, deconvs: Sequence[tf.keras.layers.Layer]) -> tf.Tensor:
-    """Enlarges x by 2 per deconvolution of `deconvs`, by the way that token `up` names.
+def project_and_upsample(
+    x: tf.Tensor, up: Token, deconvs: Sequence[tf.keras.layers.Layer], conv: tf.keras.layers.Layer
+) -> tf.Tensor:
+    """A 1x1 convolution of x enlarged by 2 per deconvolution of `deconvs`, in the way that token `up` names.
 
-    `deconvs` may hold None where `up` is an integer other than DECONV.
+    Computed before enlarging where the two commute (all but deconvolution). `deconvs` may hold None where `up` is an
+    integer other than DECONV.
     """
 
     def deconv() -> tf.Tensor:
         y = x
         for layer in deconvs:
             y = layer(y)
-        return y
-
-    factor = 2 ** len(deconvs)
-    return select(
-        up, [lambda: layers.bilinear_upsample(x, factor), lambda: layers.nearest_upsample(x, factor), deconv]
-    )
-
-
-def project_and_upsample(
-    x: tf.Tensor, up: Token, deconvs: Sequence[tf.keras.layers.Layer], conv: tf.keras.layers.Layer
-) -> tf.Tensor:
-    """A 1x1 convolution of the enlarged x, computed before enlarging where the two commute (all but deconvolution)."""
-
-    def deconv() -> tf.Tensor:
-        return conv(upsample(x, DECONV, deconvs))
+        return conv(y)
 
     factor = 2 ** len(deconvs)
     return select(
@@ -63,6 +52,17 @@ def project_and_upsample(
             deconv,
         ],
     )
+
+
+def upsample_and_convolve(
+    x: tf.Tensor, up: Token, deconv: tf.keras.layers.Layer, conv: tf.keras.layers.Conv2D
+) -> tf.Tensor:
+    """A 3x3 convolution of x enlarged by 2 in the way that token `up` names; `deconv` as in `project_and_upsample`."""
+
+    def nearest() -> tf.Tensor:
+        return tf.nn.bias_add(layers.nearest_upsampled_conv2d(x, tf.convert_to_tensor(conv.kernel)), conv.bias)
+
+    return select(up, [lambda: conv(layers.bilinear_upsample(x, 2)), nearest, lambda: conv(deconv(x))])
 
 
 class ConvBlock(tf.keras.layers.Layer):
@@ -95,9 +95,8 @@ class ConvBlock(tf.keras.layers.Layer):
         """`norm` and `up` are tokens: integers in a derived network, int32 scalars in the supernet."""
         if not self.post:
             x = self._norm_relu(x, norm, training, momentum)
-        if self.upsamples:
-            x = upsample(x, up, [self.parts.get("deconv")])
-        x = self.parts["conv"](x)
+        conv = self.parts["conv"]
+        x = upsample_and_convolve(x, up, self.parts.get("deconv"), conv) if self.upsamples else conv(x)
         return self._norm_relu(x, norm, training, momentum) if self.post else x
 
 

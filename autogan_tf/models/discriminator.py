@@ -24,8 +24,8 @@ class FirstBlock(tf.keras.layers.Layer):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[N, H, W, channels] -> [N, H/2, W/2, width]."""
-        h = self.c2(tf.nn.relu(self.c1(x, training=training)), training=training)
-        return downsample(h) + self.c_sc(downsample(x), training=training)
+        h = self.c2(tf.nn.relu(self.c1(x, training=training)), training=training, pool=True)
+        return h + self.c_sc(downsample(x), training=training)
 
 
 class Block(tf.keras.layers.Layer):
@@ -43,11 +43,11 @@ class Block(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """[N, H, W, width] -> [N, H', W', width]."""
         h = self.c1(tf.nn.relu(x), training=training)
-        h = self.c2(tf.nn.relu(h), training=training)
+        h = self.c2(tf.nn.relu(h), training=training, pool=self.halve)
         if not self.halve:
             return h + x
         # the published shortcut is the convolution, then pooling; a 1x1 convolution and a mean commute
-        return downsample(h) + self.c_sc(downsample(x), training=training)
+        return h + self.c_sc(downsample(x), training=training)
 
 
 class Discriminator(tf.keras.Model):

@@ -6,6 +6,7 @@ zero; `models/initializers.py` draws them.
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from autogan_tf.models import instance_norm
@@ -90,6 +91,42 @@ def nearest_upsample(x: tf.Tensor, factor: int) -> tf.Tensor:
     height, width, channels = x.shape[1:]
     x = tf.reshape(tf.concat([x] * factor, axis=3), [-1, height, factor * width * channels])
     return tf.reshape(tf.concat([x] * factor, axis=2), [-1, factor * height, factor * width, channels])
+
+
+# Rows: the four taps of a stride-2 kernel; columns: the taps of the 3-tap kernel that add up to them.
+_NEAREST_TAPS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+_POOLED_TAPS = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1]]) / 2
+
+
+def _four_taps(kernel: tf.Tensor, taps: np.ndarray) -> tf.Tensor:
+    """[3, 3, I, O] -> [4, 4, I, O], sums of the kernel's entries by `taps`, in both directions."""
+    inputs, outputs = kernel.shape[2:]
+    sums = tf.constant(np.kron(taps, taps), kernel.dtype)
+    return tf.reshape(tf.matmul(sums, tf.reshape(kernel, [9, inputs * outputs])), [4, 4, inputs, outputs])
+
+
+def nearest_upsampled_conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`conv2d(nearest_upsample(x, 2), kernel)` as one transposed convolution, 4 x 4: 16 multiply-adds for 36.
+
+    Args:
+      x: [N, H, W, I].
+      kernel: [3, 3, I, O].
+
+    Returns:
+      [N, 2H, 2W, O]: of two neighbouring outputs the first sees its pixel twice and the one before, the second its
+      pixel twice and the one after.
+    """
+    transposed = tf.transpose(_four_taps(kernel, _NEAREST_TAPS), [0, 1, 3, 2])
+    shape = [tf.shape(x)[0], 2 * x.shape[1], 2 * x.shape[2], kernel.shape[3]]
+    return tf.nn.conv2d_transpose(x, transposed, shape, 2, "SAME")
+
+
+def pooled_conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """2 x 2 mean of a 3 x 3 convolution as one convolution with a 4 x 4 kernel and stride 2: 16 multiply-adds for 36.
+
+    [N, H, W, I] with even H and W, kernel [3, 3, I, O] -> [N, H/2, W/2, O].
+    """
+    return tf.nn.conv2d(x, _four_taps(kernel, _POOLED_TAPS), 2, "SAME")
 
 
 def bilinear_upsample(x: tf.Tensor, factor: int) -> tf.Tensor:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from autogan_tf.models import layers
+
 NORMALIZE_EPSILON = 1e-12
 
 
@@ -47,14 +49,16 @@ class SpectralLayer(tf.keras.layers.Layer):
 
 
 class SpectralConv2D(SpectralLayer):
-    """Convolution with bias, stride 1, size kept: [N, H, W, inputs] -> [N, H, W, outputs]."""
+    """Convolution with bias, the size kept, or halved by 2 x 2 means: [N, H, W, inputs] -> [N, H', W', outputs]."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, name: str) -> None:
         super().__init__((kernel, kernel, inputs, outputs), use_bias=True, name=name)
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Convolves with the normalised kernel."""
-        return tf.nn.bias_add(tf.nn.conv2d(x, self.normalized_kernel(training), 1, "SAME"), self.bias)
+    def call(self, x: tf.Tensor, training: bool = False, pool: bool = False) -> tf.Tensor:
+        """Convolves with the normalised kernel; with `pool` (3x3 kernels only), 2 x 2 means of the result."""
+        kernel = self.normalized_kernel(training)
+        y = layers.pooled_conv2d(x, kernel) if pool else tf.nn.conv2d(x, kernel, 1, "SAME")
+        return tf.nn.bias_add(y, self.bias)
 
 
 class SpectralDense(SpectralLayer):

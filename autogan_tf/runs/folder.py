@@ -53,6 +53,8 @@ class RunFolder:
         parent = folder.path
         while not parent.exists():
             parent = parent.absolute().parent
+        if not parent.is_dir():
+            raise UserError(f"--run_dir={path} cannot be made: {parent} is a file; give another folder")
         if not os.access(parent, os.W_OK):
             raise UserError(f"--run_dir={path} cannot be made: {parent} is not writable; give another folder")
         return folder

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import tempfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.data import pipeline, sources
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.features import classifier, classifier_network, classifier_training
+from autogan_tf.metrics.inception_score import inception_score
 
 
 def stripes(*, count: int, seed: int, split: str, channels: int = 1) -> ImageData:
@@ -233,7 +236,7 @@ def test_augmented_images_are_shifts_with_reflected_borders() -> None:
     assert {x.tobytes() for x in found} == crops | mirrored
 
 
-def test_a_fresh_residual_network_is_deterministic_in_its_seed_alone() -> None:
+def test_a_fresh_network_is_deterministic_in_its_seed_alone() -> None:
     def weights(seed: int) -> dict[str, np.ndarray]:
         network = classifier_network.build_network(resolution=8, channels=3, num_classes=4, width=2)
         classifier_network.initialise(network, seed=seed)
@@ -243,3 +246,20 @@ def test_a_fresh_residual_network_is_deterministic_in_its_seed_alone() -> None:
     assert all(np.array_equal(one[name], same[name]) for name in one)
     assert not np.array_equal(one["stem_conv/kernel"], other["stem_conv/kernel"])
     assert one["logits/kernel"].shape == (8, 4)  # 4 * width features
+
+
+@pytest.mark.slow
+def test_it_learns_real_digits() -> None:
+    train, test = sources.labelled_splits(dataset="mnist5k", data_dir="", resolution=32)
+    with tempfile.TemporaryDirectory() as folder:
+        network = classifier.load_or_train(
+            train=train, test=test, sizes=[8, 16, 32], steps=800, batch_size=64, width=16, seed=0,
+            cache_dir=pathlib.Path(folder),
+        )  # fmt: skip
+    assert network.accuracy[32] >= 0.97 and network.accuracy[16] >= 0.95 and network.accuracy[8] >= 0.90
+    # Real digits must score near their 10 classes at full size, or a search's reward has no room to grow.
+    scores = {
+        size: inception_score(np.asarray(network(pipeline.reduce(test.images, size))[1]), splits=1)[0]
+        for size in (8, 32)
+    }
+    assert scores[32] >= 9.0 and 5.0 <= scores[8] < scores[32]

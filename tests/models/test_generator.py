@@ -126,8 +126,9 @@ def test_a_graph_computes_what_eager_execution_computes_with_one_trace():
     assert graph.experimental_get_tracing_count() == 1
 
 
-def test_gradients_in_a_graph_are_those_of_the_derived_network():
-    network = SupernetGenerator(num_cells=2, gf_dim=2, latent_dim=LATENT)
+@pytest.mark.parametrize("num_cells", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_gradients_in_a_graph_are_those_of_the_derived_network(num_cells):
+    network = SupernetGenerator(num_cells=num_cells, gf_dim=2, latent_dim=LATENT)
 
     @tf.function
     def gradients_in_graph(z, tokens):
@@ -135,8 +136,8 @@ def test_gradients_in_a_graph_are_those_of_the_derived_network():
             loss = tf.reduce_sum(network(z, tokens, training=True) ** 2)
         return tape.gradient(loss, network.trainable_variables), network.used_variables(tokens)
 
-    for number in range(3):
-        tokens, z = random_tokens(40 + number, 2), latents(number)
+    for number in range(4):
+        tokens, z = random_tokens(40 + number, num_cells), latents(number)
         draw_everything(network, number)
         generator = derived(network, tokens)
         with tf.GradientTape() as tape:

@@ -127,3 +127,50 @@ def test_convolution_keeps_the_size_with_zeros_around():
     layer.kernel.assign(np.ones((3, 3, 1, 1)))
     x = np.ones((1, 3, 3, 1), np.float32)
     np.testing.assert_array_equal(layer(x)[0, :, :, 0], [[4, 6, 4], [6, 9, 6], [4, 6, 4]])
+
+
+def convolution(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """3 x 3, zeros around, in float64."""
+    height, width = x.shape[1:3]
+    padded = np.pad(x.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    return sum(
+        padded[:, i : i + height, j : j + width] @ kernel[i, j].astype(np.float64) for i, j in np.ndindex(3, 3)
+    )
+
+
+def numerical_gradient(function, array: np.ndarray) -> np.ndarray:
+    """Central differences of a scalar function that is quadratic, hence exact up to rounding."""
+    gradient = np.zeros(array.shape)
+    for index in np.ndindex(array.shape):
+        shift = np.zeros(array.shape)
+        shift[index] = 0.5
+        gradient[index] = function(array + shift) - function(array - shift)
+    return gradient
+
+
+def nearest_then_convolution(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    return convolution(x.repeat(2, axis=1).repeat(2, axis=2), kernel)
+
+
+def convolution_then_mean(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    y = convolution(x, kernel)
+    return (y[:, ::2, ::2] + y[:, 1::2, ::2] + y[:, ::2, 1::2] + y[:, 1::2, 1::2]) / 4
+
+
+@pytest.mark.parametrize(
+    ("fused", "plain"),
+    [
+        (layers.nearest_upsampled_conv2d, nearest_then_convolution),
+        (layers.pooled_conv2d, convolution_then_mean),
+    ],
+)
+def test_the_cheap_forms_compute_the_plain_ones_and_their_gradients(fused, plain):
+    x, kernel = images(2, 4, 2, 3), images(3, 3, 3, 2, number=1)
+    np.testing.assert_allclose(fused(tf.constant(x), tf.constant(kernel)), plain(x, kernel), atol=1e-5)
+    inputs = tf.constant(x), tf.constant(kernel)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(fused(*inputs) ** 2)
+    of_x, of_kernel = tape.gradient(loss, inputs)
+    np.testing.assert_allclose(of_x, numerical_gradient(lambda v: np.sum(plain(v, kernel) ** 2), x), atol=2e-4)
+    np.testing.assert_allclose(of_kernel, numerical_gradient(lambda v: np.sum(plain(x, v) ** 2), kernel), atol=1e-3)

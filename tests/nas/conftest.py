@@ -1,0 +1,152 @@
+"""A shared GAN and a scorer that compute nothing and note everything, to test what the searcher does with them."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.nas.searcher import Plan, Searcher
+from autogan_tf.training.loop import Progress, TrainingDiverged
+
+DEFAULTS: dict[str, Any] = {
+    "max_search_iter": 4,
+    "grow_steps": (1, 3),
+    "shared_steps": 5,
+    "dis_batch_size": 4,
+    "ctrl_step": 3,
+    "ctrl_sample_batch": 2,
+    "ctrl_lr": 3.5e-4,
+    "ctrl_beta1": 0.9,
+    "ctrl_beta2": 0.999,
+    "hid_size": 4,
+    "baseline_decay": 0.9,
+    "entropy_coeff": 1e-3,
+    "rl_num_eval_img": 20,
+    "num_eval_imgs": 50,
+    "num_candidate": 6,
+    "topk": 3,
+    "score_repeats": 1,
+    "seed": 1,
+    "reference_semantics": False,
+}
+
+
+class FakeLoop:
+    """Trains nothing. Phases in `collapse` stop after 2 steps; the phase `diverge` ends in NaN."""
+
+    def __init__(self, gan: FakeGan, stage: int, side: int) -> None:
+        self.gan, self.stage, self.side = gan, stage, side
+        self.trace_count = 0
+
+    def run(self, *, begin: int, end: int, first_step: int, tokens) -> Progress:
+        if begin == 0:
+            self.gan.phase += 1
+            self.gan.log.append(("train", self.stage, self.side, first_step, tokens.numpy().tolist()))
+        self.trace_count = 1
+        if self.gan.phase == self.gan.diverge:
+            raise TrainingDiverged("d_loss", float("nan"), first_step + begin + 1)
+        if self.gan.phase in self.gan.collapse and end >= 2:
+            return Progress(2, 0.5, 0.25, True)
+        return Progress(end, 0.5, 0.25 if begin == 0 else float("nan"), False)
+
+
+class FakeGan:
+    """In place of a `SharedGan` with bottom_width 4; `phase` counts training phases from 0."""
+
+    def __init__(self, log: list, *, collapse: Sequence[int] = (), diverge: int = -1) -> None:
+        self.log, self.collapse, self.diverge, self.phase = log, collapse, diverge, -1
+        self.generator = types.SimpleNamespace(bottom_width=4)
+        self.detector = types.SimpleNamespace(
+            spread=lambda: types.SimpleNamespace(numpy=lambda: np.array([0.5, 0.25])),
+            clear=lambda: self.log.append(("clear",)),
+        )
+
+    def draw_weights(self, *, generation: int) -> None:
+        self.log.append(("draw_weights", generation))
+
+    def stage_loop(self, *, stage: int, stream) -> FakeLoop:
+        return FakeLoop(self, stage, int(stream.batch(0).shape[1]))
+
+
+class FakeScorer:
+    """The score is the sum of the tokens, and a tenth of it more on the many images of the final scoring."""
+
+    def __init__(self, log: list) -> None:
+        self.log = log
+
+    def start_phase(self, name: str, number: int) -> None:
+        self.log.append(("scoring", name, number))
+
+    def score(self, tokens: Sequence[int], *, num_images: int) -> float:
+        self.log.append(("score", tuple(tokens), num_images))
+        return float(sum(tokens)) * (1.1 if num_images == 50 else 1.0)
+
+
+class Told:
+    """Notes what the searcher tells."""
+
+    def __init__(self, log: list) -> None:
+        self.log = log
+        self.phases: list[tuple[str, int, str]] = []
+        self.rows: list[tuple[int, str, dict]] = []
+        self.events: list[str] = []
+        self.furthest: dict[str, int] = {}
+
+    def phase(self, description: str, total: int, unit: str) -> None:
+        self.phases.append((description, total, unit))
+
+    def done(self, done: int) -> None:
+        self.furthest[self.phases[-1][0]] = done
+
+    def numbers(self, *, step: int, phase: str, numbers) -> None:
+        self.rows.append((step, phase, dict(numbers)))
+
+    def event(self, text: str) -> None:
+        self.events.append(text)
+
+    def of(self, phase: str) -> list[tuple[int, dict]]:
+        return [(step, numbers) for step, name, numbers in self.rows if name == phase]
+
+
+class Search:
+    """A search among fakes, with everything that it did."""
+
+    def __init__(self, *, collapse: Sequence[int] = (), diverge: int = -1, **changes) -> None:
+        self.log: list[tuple] = []
+        self.saved: list[dict] = []
+        self.told = Told(self.log)
+        self.plan = Plan(**(DEFAULTS | changes))
+        self.searcher = Searcher(
+            gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
+            scorer=FakeScorer(self.log),  # type: ignore[arg-type]
+            images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),
+            plan=self.plan,
+            observer=self.told,
+            save=self._save,
+        )
+
+    def _save(self, searcher: Searcher) -> None:
+        self.log.append(("save", searcher.iteration))
+        self.saved.append(searcher.state())
+
+    def run(self) -> Search:
+        tf.config.run_functions_eagerly(True)  # with so little to compute, tracing would take most of the time
+        try:
+            self.ranked = self.searcher.run()
+        finally:
+            tf.config.run_functions_eagerly(False)
+        return self
+
+    def entries(self, kind: str) -> list[tuple]:
+        return [entry for entry in self.log if entry[0] == kind]
+
+
+@pytest.fixture(scope="session")
+def fake_search() -> type[Search]:
+    """The class `Search`; its constructor takes what differs from the default plan (three cells, four iterations)."""
+    return Search

@@ -1,0 +1,218 @@
+"""Scores of architectures: what they depend on and what they do not."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.data import seeds
+from autogan_tf.models import initializers
+from autogan_tf.models.generator import SupernetGenerator
+from autogan_tf.nas.reward import Scorer
+from autogan_tf.search_space import choices
+
+POST_BATCH, PRE_PLAIN = [0, 1, 0, 1], [1, 0, 2, 0]
+
+
+class FakeNetwork:
+    """Four logits: the mean brightness of the images' quarters; counts the batches it sees."""
+
+    def __init__(self) -> None:
+        self.batches = tf.Variable(0)
+        self.seen_shape: tuple = ()
+
+    def __call__(self, images):
+        self.seen_shape = tuple(images.shape[1:])
+        self.batches.assign_add(1)
+        side = images.shape[1] // 2
+        logits = tf.reshape(tf.nn.avg_pool2d(images[..., :1], side, side, "VALID"), [-1, 4])
+        return logits, 3.0 * logits
+
+
+class Setup:
+    def __init__(self, num_cells: int, batch_size: int = 8, **options) -> None:
+        self.generator = SupernetGenerator(num_cells=num_cells, gf_dim=3, latent_dim=4, channels=1)
+        initializers.initialize(self.generator.named_layers(), seed=seeds.stateless_seed(0, "weights"))
+        self.network = FakeNetwork()
+        arguments = {"batch_size": batch_size, "calibration_batches": 3, "seed": 1} | options
+        self.scorer = Scorer(generator=self.generator, network=self.network, **arguments)
+
+    def score(self, tokens, *, phase=("controller", 0), num_images=20) -> float:
+        self.scorer.start_phase(*phase)
+        return self.scorer.score(tokens, num_images=num_images)
+
+    def spoil_statistics(self) -> None:
+        """Leaves running statistics as some other architecture might."""
+        rng = np.random.default_rng(9)
+        for variable in self.generator.non_trainable_variables:
+            variable.assign(rng.uniform(1, 5, variable.shape))
+
+
+@pytest.fixture(scope="module")
+def small() -> Setup:
+    return Setup(1)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Setup:
+    return Setup(1, reference_semantics=True)
+
+
+def test_an_architecture_that_comes_twice_in_a_phase_is_scored_once(small):
+    small.scorer.start_phase("controller", 0)
+    before = int(small.network.batches)
+    first = small.scorer.score(POST_BATCH, num_images=20)
+    assert int(small.network.batches) - before == 3  # 20 images in batches of 8
+    assert small.scorer.score(POST_BATCH, num_images=20) == first
+    assert small.scorer.score(tuple(np.array(POST_BATCH)), num_images=20) == first
+    assert int(small.network.batches) - before == 3 and small.scorer.scored == 1
+    small.scorer.score(PRE_PLAIN, num_images=20)
+    assert int(small.network.batches) - before == 6 and small.scorer.scored == 2
+    small.scorer.start_phase("controller", 1)  # the weights may have changed
+    assert small.scorer.scored == 0
+    small.scorer.score(POST_BATCH, num_images=20)
+    assert int(small.network.batches) - before == 9
+
+
+def test_scores_lie_between_one_and_the_number_of_classes_and_differ(small):
+    rng = random.Random(0)
+    scores = {small.score([rng.randrange(n) for n in choices.token_counts(1)]) for _ in range(6)}
+    assert len(scores) > 3
+    assert all(1 <= score <= 4 for score in scores)
+
+
+def test_equal_networks_get_equal_scores(small):
+    """All architectures of a phase see the same latents: one with a shortcut of weight 0 is no other network."""
+    shortcut = small.generator.named_layers()["cell1.sc_conv"]
+    weights = [variable.numpy() for variable in shortcut.variables]
+    for variable in shortcut.variables:
+        variable.assign(tf.zeros_like(variable))
+    small.scorer.start_phase("controller", 3)
+    scores = [small.scorer.score([0, 1, 1, flag], num_images=20) for flag in (0, 1)]
+    assert scores[0] == scores[1]
+    for variable, value in zip(shortcut.variables, weights, strict=True):
+        variable.assign(value)
+    small.scorer.start_phase("controller", 3)
+    assert small.scorer.score([0, 1, 1, 1], num_images=20) != scores[0]
+
+
+def test_a_phase_has_its_own_latents_and_repeats_them(small):
+    first = small.score(POST_BATCH)
+    assert small.score(POST_BATCH) == first
+    assert small.score(POST_BATCH, phase=("controller", 1)) != first
+    assert small.score(POST_BATCH, phase=("ranking/0", 0)) != first
+    assert small.score(POST_BATCH) == first
+
+
+@pytest.mark.parametrize("tokens", [POST_BATCH, PRE_PLAIN])
+def test_running_statistics_of_other_architectures_do_not_matter(small, tokens):
+    first = small.score(tokens)
+    small.spoil_statistics()
+    assert small.score(tokens) == first
+    small.score([0, 1, 2, 0])
+    assert small.score(tokens) == first
+
+
+def test_the_statistics_are_the_architectures_own(small):
+    """After scoring, running mean and variance are the plain averages over the calibration batches."""
+    small.spoil_statistics()
+    small.score(POST_BATCH)
+    norm = small.generator.to_rgb_bn
+    mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+    z = np.random.default_rng(0).standard_normal((4000, 4)).astype(np.float32)
+    small.generator(z, tf.constant(POST_BATCH), training=True, momentum=1.0)
+    np.testing.assert_allclose(mean, norm.moving_mean, atol=4 * np.sqrt(variance.max() / 24))
+    ratio = variance / norm.moving_variance.numpy()
+    assert ratio.max() < 3 and ratio.min() > 1 / 3
+
+
+def test_weights_are_left_alone(small):
+    before = [variable.numpy() for variable in small.generator.trainable_variables]
+    small.score(POST_BATCH)
+    for variable, value in zip(small.generator.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_as_many_logits_as_images(small):
+    seed = seeds.stateless_seed(0, "test")
+    logits = small.scorer.logits(POST_BATCH, seed=seed, num=20)
+    assert logits.shape == (20, 4)
+    np.testing.assert_allclose(small.scorer.logits(POST_BATCH, seed=seed, num=11), logits[:11], atol=1e-6)
+    assert small.network.seen_shape == (8, 8, 1)
+    assert len({tuple(row) for row in logits.tolist()}) == 20  # no latents twice
+
+
+def test_the_score_is_that_of_the_logits(small):
+    """Against the definition: exp of the mean divergence from the mean prediction."""
+    small.scorer.start_phase("final", 0)
+    score = small.scorer.score(POST_BATCH, num_images=16)
+    logits = small.scorer.logits(POST_BATCH, seed=seeds.stateless_seed(1, "reward/final", 0, 0), num=16)
+    p = np.exp(logits.astype(np.float64))
+    p /= p.sum(axis=1, keepdims=True)
+    assert score == pytest.approx(np.exp(np.mean(np.sum(p * np.log(p / p.mean(axis=0)), axis=1))), rel=1e-6)
+
+
+class Pixels:
+    """Gives the pixels themselves as logits."""
+
+    def __call__(self, images):
+        return images, tf.reshape(images, [-1, 64])
+
+
+@pytest.mark.parametrize("reference_semantics", [False, True])
+def test_the_network_sees_eight_bit_images(reference_semantics):
+    setup = Setup(1)
+    scorer = Scorer(
+        generator=setup.generator,
+        network=Pixels(),
+        batch_size=8,
+        calibration_batches=1,
+        seed=0,
+        reference_semantics=reference_semantics,
+    )
+    seed = seeds.stateless_seed(0, "test")
+    levels = (scorer.logits([1, 0, 1, 1], seed=seed, num=8).astype(np.float64) + 1) * 127.5
+    np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
+    assert levels.min() >= 0 and levels.max() <= 255 and len(np.unique(np.round(levels))) > 5
+    # against the images themselves, with the statistics that the scoring left: rounded, or truncated in the reference
+    z = seeds.latents(tf.random.experimental.stateless_fold_in(seed, 0), [8, 4])
+    exact = (setup.generator(z, tf.constant([1, 0, 1, 1])).numpy().reshape(8, 64).astype(np.float64) + 1) * 127.5
+    difference = exact - np.round(levels)
+    low, high = (0.0, 1.0) if reference_semantics else (-0.5, 0.5)
+    assert difference.min() >= low - 1e-3 and difference.max() <= high + 1e-3
+    assert difference.max() - difference.min() > 0.8
+
+
+def test_the_reference_draws_fresh_latents_and_uses_the_running_statistics(reference):
+    reference.scorer.start_phase("controller", 0)
+    scores = [reference.scorer.score(POST_BATCH, num_images=20) for _ in range(3)]
+    assert len(set(scores)) == 3 and reference.scorer.scored == 3
+    first = reference.score(POST_BATCH)
+    assert first == scores[0]
+    before = [variable.numpy() for variable in reference.generator.non_trainable_variables]
+    reference.spoil_statistics()
+    spoilt = [variable.numpy() for variable in reference.generator.non_trainable_variables]
+    assert reference.score(POST_BATCH) != first
+    for variable, value in zip(reference.generator.non_trainable_variables, spoilt, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    for variable, value in zip(reference.generator.non_trainable_variables, before, strict=True):
+        variable.assign(value)
+
+
+def test_the_reference_has_ten_splits(reference):
+    """With one image a split, every split's score is 1."""
+    assert reference.score(POST_BATCH, num_images=10) == pytest.approx(1.0)
+    assert reference.score(POST_BATCH, num_images=20) > 1.0
+
+
+def test_one_trace_for_each_stage_whatever_is_scored():
+    setup = Setup(2)
+    rng = random.Random(0)
+    for number in range(5):
+        for cells in (1, 2):
+            tokens = [rng.randrange(count) for count in choices.token_counts(cells)]
+            setup.score(tokens, phase=("controller", number), num_images=8 + 8 * number)
+    assert setup.scorer.trace_counts == {4: 1, 9: 1}

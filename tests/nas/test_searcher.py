@@ -1,0 +1,192 @@
+"""What the search does when, with a GAN and a scorer that compute nothing: the score is the sum of the tokens."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from autogan_tf.search_space import choices
+from autogan_tf.training.loop import TrainingDiverged
+
+
+@pytest.fixture(scope="module")
+def done(fake_search):
+    """Three cells, grown at iterations 1 and 3 of 4."""
+    return fake_search().run()
+
+
+def kinds(search) -> list:
+    """The order of events, repeated ones once: ("scoring", name) and names of the others."""
+    names = [entry[:2] if entry[0] == "scoring" else entry[0] for entry in search.log if entry[0] != "score"]
+    return [name for name, _ in itertools.groupby(names)]
+
+
+def test_it_grows_at_the_right_iterations(done):
+    trained = done.entries("train")
+    assert [entry[1] for entry in trained] == [0, 1, 1, 2]
+    assert [entry[2] for entry in trained] == [8, 16, 16, 32]  # pixels
+    assert [numbers["stage"] for _, numbers in done.told.of("search")] == [0, 1, 1, 2]
+    assert [step for step, _ in done.told.of("growth")] == [1, 3]
+
+
+def test_the_order_of_a_search(done):
+    iteration = ["train", ("scoring", "controller"), "save"]
+    growth = [("scoring", "ranking/0"), "clear"]
+    assert kinds(done) == ["save", *iteration, *growth, *iteration * 2, *growth, *iteration,
+                           ("scoring", "ranking/0"), ("scoring", "final")]  # fmt: skip
+
+
+def test_a_new_architecture_for_every_discriminator_step(done):
+    for entry in done.entries("train"):
+        stage, tokens = entry[1], entry[4]
+        assert len(tokens) == 5
+        assert {len(row) for row in tokens} == {len(choices.token_counts(stage + 1))}
+        assert len({tuple(row) for row in tokens}) > 1
+    assert [entry[3] for entry in done.entries("train")] == [0, 5, 10, 15]  # no images or latents come again
+
+
+def test_the_best_prefixes_are_kept_and_built_upon(done):
+    log = done.log
+    for (_, growth), number in zip(done.told.of("growth"), (1, 3), strict=True):
+        start = log.index(("scoring", "ranking/0", number))
+        scored = [entry[1] for entry in log[start + 1 : start + 7]]
+        assert len(set(scored)) == 6  # num_candidate distinct ones
+        best = sorted((sum(tokens) for tokens in scored), reverse=True)[:3]
+        kept = [tuple(map(int, name.split())) for name in growth["kept"]]
+        assert list(growth["kept"].values()) == best == [sum(tokens) for tokens in kept]
+        assert set(kept) <= set(scored)
+        later = [entry[4] for entry in done.entries("train") if entry[1] == growth["stage"] + 1]
+        length = len(kept[0])
+        prefixes = {tuple(row[:length]) for rows in later for row in rows}
+        assert prefixes <= set(kept)
+        candidates = [entry[1] for entry in log[log.index(("scoring", "ranking/0", number)) :] if entry[0] == "score"]
+        assert all(tokens[:length] in kept for tokens in candidates if len(tokens) > length)
+
+
+def test_a_controller_phase(done):
+    """A first batch for the baseline, then 3 steps of 2 architectures, all in one scoring phase."""
+    rows = done.told.of("controller")
+    assert [step for step, _ in rows] == list(range(4 * 3))
+    log = done.log
+    for iteration in range(4):
+        start = log.index(("scoring", "controller", iteration))
+        scores = list(itertools.takewhile(lambda entry: entry[0] == "score", log[start + 1 :]))
+        assert len(scores) == 2 + 3 * 2
+        assert {entry[2] for entry in scores} == {20}
+        baseline = sum(sum(entry[1]) for entry in scores[:2]) / 2
+        for number in range(3):
+            step, numbers = rows[3 * iteration + number]
+            rewards = [sum(entry[1]) for entry in scores[2 + 2 * number : 4 + 2 * number]]
+            assert numbers["reward"] == pytest.approx(sum(rewards) / 2)
+            assert numbers["advantage"] == pytest.approx(sum(rewards) / 2 - baseline, abs=1e-5)
+            baseline = 0.9 * baseline + 0.1 * sum(rewards) / 2
+            assert numbers["baseline"] == pytest.approx(baseline)
+            assert sorted(set(numbers["rewards"].values())) == sorted(set(rewards))
+
+
+def test_the_numbers_of_an_iteration(done):
+    for (_, search), iteration in zip(done.told.of("search"), range(4), strict=True):
+        rewards = [numbers["rewards"] for _, numbers in done.told.of("controller")[3 * iteration :][:3]]
+        tried = {name: reward for part in rewards for name, reward in part.items()}
+        assert search["best"] == max(tried.values()) == tried[search["best_architecture"]]
+        means = [numbers["reward"] for _, numbers in done.told.of("controller")[3 * iteration :][:3]]
+        assert search["mean"] == pytest.approx(sum(means) / 3)
+        assert search["distinct"] == len(tried)
+        assert search["entropy"] > 0
+        assert (search["d_loss"], search["g_loss"], search["collapsed"]) == (0.5, 0.25, False)
+        assert (search["shared_steps"], search["resets"]) == (5, 0)
+
+
+def test_the_final_ranking(done):
+    assert len(done.ranked) == 3
+    scores = [entry.score for entry in done.ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert len({entry.genotype for entry in done.ranked}) == 3
+    for entry in done.ranked:
+        assert len(entry.genotype.cells) == 3
+        assert entry.reward == sum(entry.genotype.tokens)
+        assert entry.score == pytest.approx(1.1 * entry.reward)
+        assert entry.num_images == 50
+    last = done.entries("score")[-3:]
+    assert {entry[1] for entry in last} == {entry.genotype.tokens for entry in done.ranked}
+    assert [entry[2] for entry in last] == [50] * 3
+
+
+def test_it_saves_before_the_first_and_after_every_iteration(done):
+    assert [entry[1] for entry in done.entries("save")] == [0, 1, 2, 3, 4]
+    assert [state["stage"] for state in done.saved] == [0, 0, 1, 1, 2]
+    assert [state["phases"] for state in done.saved] == [0, 1, 2, 3, 4]
+    assert [len(state["prefixes"][0]) for state in done.saved] == [0, 0, 4, 4, 9]
+    assert done.searcher.trackables().keys() == {"gan", "controller", "controller_optimizer"}
+
+
+def test_progress_reaches_the_end_of_every_phase(done):
+    totals = {description: total for description, total, _ in done.told.phases}
+    assert done.told.furthest == totals
+
+
+def test_the_same_seed_gives_the_same_search(done, fake_search):
+    again = fake_search().run()
+    assert again.log == done.log
+    assert again.ranked == done.ranked
+    assert again.saved == done.saved
+    other = fake_search(seed=2, max_search_iter=1, grow_steps=()).run()
+    assert other.entries("train")[0] != done.entries("train")[0]
+
+
+def test_repeated_scoring_ranks_by_the_mean(fake_search):
+    search = fake_search(max_search_iter=1, grow_steps=(), score_repeats=3).run()
+    rankings = [entry[1] for entry in search.entries("scoring") if entry[1].startswith("ranking")]
+    assert rankings == ["ranking/0", "ranking/1", "ranking/2"]  # each with latents of its own
+    assert all(entry.reward == sum(entry.genotype.tokens) for entry in search.ranked)
+
+
+def test_fewer_architectures_than_asked_for(fake_search):
+    """One cell has 36 architectures."""
+    search = fake_search(max_search_iter=1, grow_steps=(), num_candidate=50, topk=40).run()
+    assert len(search.ranked) == 36
+    assert search.ranked[0].reward == 1 + 2 + 2 + 1
+
+
+def test_a_collapse_stops_the_phase_and_draws_the_weights_anew(fake_search):
+    search = fake_search(collapse=[0, 2], max_search_iter=5, grow_steps=()).run()
+    iteration = ["train", ("scoring", "controller")]
+    # the controller learns from the collapsed GAN first; it keeps its weights
+    reset = [*iteration, "draw_weights", "save"]
+    assert kinds(search) == ["save", *reset, *iteration, "save", *reset, *[*iteration, "save"] * 2,
+                             ("scoring", "ranking/0"), ("scoring", "final")]  # fmt: skip
+    assert search.entries("draw_weights") == [("draw_weights", 1), ("draw_weights", 2)]
+    assert [numbers["shared_steps"] for _, numbers in search.told.of("search")] == [2, 5, 2, 5, 5]
+    assert [numbers["collapsed"] for _, numbers in search.told.of("search")] == [True, False, True, False, False]
+    assert [numbers["resets"] for _, numbers in search.told.of("search")] == [1, 1, 2, 2, 2]
+    assert len(search.entries("train")) == 5  # nothing is ranked right after
+    assert len([event for event in search.told.events if "anew" in event]) == 2
+
+
+def test_a_collapse_right_before_ranking_trains_before_it_ranks(fake_search):
+    search = fake_search(collapse=[0, 2], max_search_iter=2, grow_steps=(1,)).run()
+    phase = ["train", ("scoring", "controller"), "draw_weights", "train", "save", ("scoring", "ranking/0")]
+    assert kinds(search) == ["save", *phase, "clear", *phase, ("scoring", "final")]
+    assert [entry[3] for entry in search.entries("train")] == [0, 5, 10, 15]
+
+
+def test_the_reference_ranks_untrained_weights_and_keeps_the_windows(fake_search):
+    search = fake_search(
+        collapse=[0], max_search_iter=2, grow_steps=(1,), reference_semantics=True, ctrl_sample_batch=1
+    ).run()
+    assert kinds(search)[:6] == ["save", "train", ("scoring", "controller"), "draw_weights", "save",
+                                 ("scoring", "ranking/0")]  # fmt: skip
+    assert not search.entries("clear")
+    start = search.log.index(("scoring", "controller", 0))
+    scores = list(itertools.takewhile(lambda entry: entry[0] == "score", search.log[start + 1 :]))
+    assert len(scores) == 3  # no first batch for the baseline
+    assert search.told.of("controller")[0][1]["advantage"] == 0
+
+
+def test_a_divergence_ends_the_search_and_is_not_saved(fake_search):
+    search = fake_search(diverge=2)
+    with pytest.raises(TrainingDiverged, match="d_loss became nan at discriminator step 11"):
+        search.run()
+    assert [entry[1] for entry in search.entries("save")] == [0, 1, 2]
+    assert search.log[-1][0] == "train"

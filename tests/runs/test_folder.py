@@ -1,0 +1,137 @@
+"""A run's folder: files appear whole or not at all, and nobody's files are overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import stat
+
+import pytest
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.runs.folder import RunFolder, write_atomically
+
+
+def names(path: pathlib.Path) -> list[str]:
+    return sorted(entry.name for entry in path.iterdir())
+
+
+@pytest.mark.parametrize(("content", "expected"), [("Fréchet\n", "Fréchet\n".encode()), (b"\x00\xff", b"\x00\xff")])
+def test_writing_text_and_bytes(tmp_path, content, expected):
+    path = tmp_path / "deep" / "er" / "file"
+    write_atomically(path, content)
+    assert path.read_bytes() == expected
+    assert names(path.parent) == ["file"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644  # a temporary file's would be for the owner only
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def fail(*arguments):
+        raise OSError("disk full")
+
+    for name in ("replace", "fsync"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fail)
+            with pytest.raises(OSError, match="disk full"):
+                write_atomically(path, "new")
+        assert path.read_text() == "old"
+        assert names(tmp_path) == ["file"]
+
+
+def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    seen = []
+    rename = os.replace
+
+    def look(source, target):
+        seen.append((path.read_text(), pathlib.Path(source).read_text(), pathlib.Path(source).parent))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", look)
+    write_atomically(path, "new")
+    assert seen == [("old", "new", tmp_path)]  # the same folder, so that renaming is one operation
+    assert path.read_text() == "new"
+
+
+def test_a_free_folder_is_not_made_yet(tmp_path):
+    folder = RunFolder.check_free(tmp_path / "a" / "b")
+    assert folder.path == tmp_path / "a" / "b"
+    assert names(tmp_path) == []
+    (tmp_path / "empty").mkdir()
+    RunFolder.check_free(str(tmp_path / "empty"))
+
+
+def test_a_relative_path_is_free(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder.check_free("runs/x").path == pathlib.Path("runs/x")
+
+
+def test_what_is_there_is_refused(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").touch()
+    with pytest.raises(UserError, match="photos already holds files"):
+        RunFolder.check_free(tmp_path / "photos")
+    folder = RunFolder(tmp_path / "run")
+    folder.create(command="search", settings={})
+    with pytest.raises(UserError, match="run already holds a run"):
+        RunFolder.check_free(tmp_path / "run")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is a file"):
+        RunFolder.check_free(tmp_path / "file")
+    assert names(tmp_path) == ["file", "photos", "run"]
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is a file"):
+        RunFolder.check_free(tmp_path / "file" / "deep" / "run")
+
+
+def test_an_unwritable_parent_is_refused_by_name(tmp_path, monkeypatch):
+    # whoever runs the tests may be root, who may write everywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: pathlib.Path(path) != tmp_path)
+    with pytest.raises(UserError) as caught:
+        RunFolder.check_free(tmp_path / "a" / "b")
+    assert f"{tmp_path} is not writable" in str(caught.value)
+
+
+def test_the_layout():
+    folder = RunFolder("run")
+    places = {
+        "config_file": "config.json",
+        "genotype_file": "genotype.json",
+        "genotypes": "genotypes",
+        "metrics_file": "metrics.jsonl",
+        "evaluations_file": "evaluations.jsonl",
+        "checkpoints": "checkpoints",
+        "samples": "samples",
+    }
+    for attribute, name in places.items():
+        assert getattr(folder, attribute) == pathlib.Path("run") / name
+    assert folder.best.config_file == pathlib.Path("run/best/config.json")
+
+
+def test_config_json_tells_who_made_the_run_and_with_what(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["search.py", "--seed=7"])
+    folder = RunFolder(tmp_path / "run")
+    folder.create(command="search", settings={"seed": 7, "grow_steps": [1, 2]})
+    document = json.loads(folder.config_file.read_text())
+    assert document["command"] == "search"
+    assert document["settings"] == {"seed": 7, "grow_steps": [1, 2]}
+    assert document["command_line"] == ["search.py", "--seed=7"]
+    assert document["packages"]["tensorflow"] == "2.15.1"
+    assert {"python", "commit", "machine", "version", "format"} <= document.keys()
+    assert document["machine"]["cores"] >= 1
+
+
+def test_evaluations_are_appended_one_a_line(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.append_evaluation({"inception_score": 8.55})
+    folder.append_evaluation({"inception_score": 8.6, "seed": 1})
+    lines = folder.evaluations_file.read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"inception_score": 8.55}, {"inception_score": 8.6, "seed": 1}]

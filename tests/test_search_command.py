@@ -1,0 +1,322 @@
+"""The search command as a person runs it, on a folder of small generated images: what it writes, prints and refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from autogan_tf import search
+from autogan_tf.search_space.cost import generator_cost
+from autogan_tf.search_space.genotype import Genotype
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+
+SMALL = {
+    "gf_dim": 4,
+    "df_dim": 8,
+    "latent_dim": 6,
+    "gen_batch_size": 6,
+    "dis_batch_size": 5,
+    "n_critic": 2,
+    "shared_steps": 5,
+    "ctrl_step": 3,
+    "ctrl_sample_batch": 2,
+    "hid_size": 8,
+    "rl_num_eval_img": 40,
+    "num_eval_imgs": 60,
+    "eval_batch_size": 20,
+    "calibration_batches": 2,
+    "num_candidate": 5,
+    "topk": 3,
+    "classifier_steps": 12,
+    "classifier_batch_size": 16,
+    "classifier_width": 4,
+    "train_steps": 4,
+    "train_gf_dim": 5,
+    "train_df_dim": 8,
+    "train_gen_batch_size": 6,
+    "train_dis_batch_size": 5,
+    "train_n_critic": 2,
+    "train_eval_every": 2,
+    "seed": 3,
+}
+ONE_CELL = SMALL | {"num_cells": 1, "grow_steps": "", "max_search_iter": 2}
+TWO_CELLS = SMALL | {"num_cells": 2, "grow_steps": "1", "max_search_iter": 2}
+THREE_CELLS = SMALL | {"num_cells": 3, "grow_steps": "1,2", "max_search_iter": 4}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> pathlib.Path:
+    """A folder with photos/: 20 small grey images in each of two class folders, dark and bright."""
+    root = tmp_path_factory.mktemp("search")
+    rng = np.random.default_rng(0)
+    for name, level in (("bright", 180), ("dark", 60)):
+        (root / "photos" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = np.clip(level + rng.normal(0, 30, (16, 16)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / "photos" / name / f"{number:02d}.png")
+    return root
+
+
+def arguments(settings: dict, **changes) -> list[str]:
+    settings = {"dataset": "folder:photos", "cache_dir": "cache"} | settings | changes
+    return [f"--{name}={value}" for name, value in settings.items()]
+
+
+def command(place: pathlib.Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command in `place`, which is its home, too: whatever it writes is in there."""
+    return subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-m", "autogan_tf.search", *words],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(place)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+def contents(path: pathlib.Path) -> dict[str, str]:
+    """Digest of every file below a folder."""
+    files = (file for file in sorted(path.rglob("*")) if file.is_file())
+    return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def rows(file: pathlib.Path) -> list[dict]:
+    """The lines of a .jsonl file without what a clock says."""
+    return [
+        {name: value for name, value in json.loads(line).items() if name not in ("time", "seconds")}
+        for line in file.read_text().splitlines()
+    ]
+
+
+def assert_complete_search(run: pathlib.Path, settings: dict, output: str) -> None:
+    """All files of a search's folder, and that they agree with each other and with the settings."""
+    cells, iterations, topk = settings["num_cells"], settings["max_search_iter"], settings["topk"]
+    assert {entry.name for entry in run.iterdir()} == {
+        *("config.json", "genotype.json", "genotypes", "best", "metrics.jsonl", "checkpoints", "tensorboard")
+    }
+    config = json.loads((run / "config.json").read_text())
+    assert config["command"] == "search" and config["settings"]["gf_dim"] == settings["gf_dim"]
+
+    files = sorted((run / "genotypes").iterdir())
+    assert [file.name for file in files] == [f"{place:02d}.json" for place in range(1, topk + 1)]
+    genotypes = [Genotype.load(file) for file in files]
+    documents = [json.loads(file.read_text()) for file in files]
+    assert len(set(genotypes)) == topk
+    scores = [document["scores"]["inception_score"] for document in documents]
+    assert scores == sorted(scores, reverse=True)
+    assert all(1 <= score <= 2 for score in scores)  # two classes
+    assert (run / "genotype.json").read_bytes() == files[0].read_bytes()
+    for genotype, document in zip(genotypes, documents, strict=True):
+        assert len(genotype.cells) == cells
+        cost = generator_cost(genotype, gf_dim=settings["train_gf_dim"], latent_dim=6, channels=1)
+        assert document["cost"] == {"parameters": cost.parameters, "multiply_adds": cost.multiply_adds}
+        assert document["scores"]["num_images"] == settings["num_eval_imgs"]
+
+    lines = rows(run / "metrics.jsonl")
+    of_search = [row for row in lines if row["phase"] == "search"]
+    assert [row["step"] for row in of_search] == list(range(iterations))
+    assert [row["stage"] for row in of_search][-1] == cells - 1
+    assert all(1 <= row["best"] <= 2 and row["mean"] <= row["best"] and row["entropy"] > 0 for row in of_search)
+    assert len([row for row in lines if row["phase"] == "controller"]) == iterations * settings["ctrl_step"]
+    kept = [row["kept"] for row in lines if row["phase"] == "growth"]
+    assert [len(beam) for beam in kept] == [topk] * (cells - 1)
+    for beam, length in zip(kept, (4, 9), strict=False):  # every ranked architecture grew out of the kept ones
+        prefixes = {" ".join(map(str, genotype.tokens[:length])) for genotype in genotypes}
+        assert prefixes <= set(beam)
+    assert (run / "checkpoints" / f"ckpt-{iterations}.index").exists()
+    assert any((run / "tensorboard").iterdir())
+    for row in of_search:
+        assert f"[{row['best_architecture']}]" in output
+    assert all(str(genotype) in output for genotype in genotypes)
+
+    best = run / "best"
+    assert {entry.name for entry in best.iterdir()} == {
+        *("config.json", "genotype.json", "metrics.jsonl", "evaluations.jsonl", "checkpoints", "samples", "tensorboard")
+    }
+    assert json.loads((best / "config.json").read_text())["command"] == "train"
+    assert Genotype.load(best / "genotype.json") == genotypes[0]
+    names = sorted(file.name for file in (best / "samples").iterdir())
+    assert names == ["final.png", "step-000002.png", "step-000004.png"]
+    side = 4 * 2**cells
+    with Image.open(best / "samples" / "final.png") as image:
+        assert image.size == (2 * (10 * (side + 1) + 1),) * 2 and image.mode == "L"
+    assert (best / "samples" / "final.png").read_bytes() == (best / "samples" / "step-000004.png").read_bytes()
+    (evaluation,) = rows(best / "evaluations.jsonl")
+    assert evaluation["num_images"] == settings["num_eval_imgs"] and evaluation["step"] == settings["train_steps"]
+    assert 1 <= evaluation["inception_score"] <= 2 and evaluation["frechet_distance"] > 0
+    assert evaluation["feature_network"] == documents[0]["scores"]["feature_network"]
+    assert f"{evaluation['inception_score']:.3f}" in output
+    assert (best / "checkpoints" / "ckpt-4.index").exists()
+
+
+@pytest.fixture(scope="module")
+def first_run(place) -> subprocess.CompletedProcess[str]:
+    return command(place, *arguments(ONE_CELL, run_dir="runs/one"))
+
+
+def test_one_cell_from_end_to_end(place, first_run):
+    assert first_run.returncode == 0, first_run.stderr
+    assert "Traceback" not in first_run.stderr
+    assert "classifier trained" in first_run.stdout and "at 8 pixels" in first_run.stdout
+    assert_complete_search(place / "runs" / "one", ONE_CELL, first_run.stdout)
+    assert {entry.name for entry in place.iterdir()} - {".keras"} == {"photos", "cache", "runs"}
+
+
+def test_the_same_seed_gives_the_same_result_and_the_classifier_comes_from_the_cache(place, first_run):
+    done = command(place, *arguments(ONE_CELL, run_dir="runs/again"))
+    assert done.returncode == 0, done.stderr
+    assert "classifier from the cache" in done.stdout
+    one, again = place / "runs" / "one", place / "runs" / "again"
+    assert rows(again / "metrics.jsonl") == rows(one / "metrics.jsonl")
+    for number in (1, 2, 3):
+        documents = [json.loads((run / f"genotypes/{number:02d}.json").read_text()) for run in (one, again)]
+        assert [document.pop("name") for document in documents] == [f"one-{number:02d}", f"again-{number:02d}"]
+        assert documents[0] == documents[1]
+    assert rows(again / "best" / "evaluations.jsonl") == rows(one / "best" / "evaluations.jsonl")
+    assert contents(again / "best" / "samples") == contents(one / "best" / "samples")
+
+
+def test_a_second_search_in_the_same_folder_is_refused(place, first_run, monkeypatch, capsys):
+    before = contents(place)
+    assert first_run.returncode == 0
+    assert refused(place, monkeypatch, capsys, *arguments(ONE_CELL, run_dir="runs/one")).startswith("error: ")
+    assert contents(place) == before
+
+
+def test_two_cells_without_final_training(place):
+    settings = TWO_CELLS | {"train_steps": 0, "bottom_width": 2}
+    settings |= {"dynamic_reset_window": 2, "dynamic_reset_threshold": 99}
+    done = command(place, *arguments(settings, run_dir="runs/two"))
+    assert done.returncode == 0, done.stderr
+    run = place / "runs" / "two"
+    lines = rows(run / "metrics.jsonl")
+    assert [row["stage"] for row in lines if row["phase"] == "search"] == [0, 1]
+    # the generator steps at 0 and 2, so that the windows of two are full, and collapsed, after three steps
+    assert [row["shared_steps"] for row in lines if row["phase"] == "search"] == [3, 3]
+    assert [row["resets"] for row in lines if row["phase"] == "search"] == [1, 2]
+    assert "growing to 8 pixels on 3 prefixes" in done.stdout
+    assert len(list((run / "genotypes").iterdir())) == 3
+    assert not (run / "best").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reference_semantics", [False, True])
+def test_three_cells_from_end_to_end(place, reference_semantics):
+    settings = THREE_CELLS | {"reference_semantics": reference_semantics}
+    if reference_semantics:
+        settings |= {"ctrl_sample_batch": 1}
+    run = f"runs/three-{reference_semantics}"
+    done = command(place, *arguments(settings, run_dir=run))
+    assert done.returncode == 0, done.stderr
+    if not reference_semantics:
+        assert_complete_search(place / run, settings, done.stdout)
+    else:  # there, architectures may be ranked twice
+        assert len(list((place / run / "genotypes").iterdir())) == settings["topk"]
+        assert (place / run / "best" / "samples" / "final.png").exists()
+
+
+@pytest.mark.slow
+def test_a_divergence_ends_with_quantity_step_and_the_last_good_state(place):
+    done = command(place, *arguments(ONE_CELL, run_dir="runs/nan", d_lr=1e30, g_lr=1e30))
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    assert "_loss became" in said and "at discriminator step" in said
+    assert (place / "runs" / "nan" / "checkpoints" / "ckpt-0.index").exists()
+    assert not (place / "runs" / "nan" / "genotype.json").exists()
+
+
+def test_a_dry_run_writes_nothing(place, monkeypatch, capsys):
+    before = contents(place)
+    monkeypatch.chdir(place)
+    settings = SMALL | {"num_cells": 2, "grow_steps": "1", "max_search_iter": 2, "run_dir": "runs/dry"}
+    assert search.main([*arguments(settings, dry_run="true")]) == 0
+    output = capsys.readouterr()
+    assert "40 images of 16 pixels, 1 channel" in output.out
+    assert "2,592 architectures of 2 cells" in output.out
+    assert "gf_dim" in output.out
+    assert contents(place) == before and not (place / "runs" / "dry").exists()
+
+
+def refused(place: pathlib.Path, monkeypatch, capsys, *words: str) -> str:
+    """The one line on stderr that the command ends with, in this process; exit code 2."""
+    monkeypatch.chdir(place)
+    assert search.main(list(words)) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1 and "Traceback" not in output.err
+    return output.err
+
+
+def damage(place: pathlib.Path) -> None:
+    """Further data sets that cannot be used."""
+    for name in ("empty", "broken/a", "broken/b", "plain"):
+        (place / "bad" / name).mkdir(parents=True, exist_ok=True)
+    good = (place / "photos" / "dark" / "00.png").read_bytes()
+    for name in ("broken/a/good.png", "broken/b/good.png", "plain/1.png", "plain/2.png"):
+        (place / "bad" / name).write_bytes(good)
+    (place / "bad" / "broken" / "a" / "short.png").write_bytes(good[:60])
+    (place / "bad" / "broken" / "b" / "text.png").write_text("no image")
+    (place / "bad" / "file").touch()
+
+
+CASES = {
+    "unknown data set": ({"dataset": "cifar11"}, ["cifar11"]),
+    "missing folder": ({"dataset": "folder:bad/missing"}, ["missing", "does not exist"]),
+    "no images": ({"dataset": "folder:bad/empty"}, ["empty", "no images"]),
+    "damaged images": ({"dataset": "folder:bad/broken"}, ["2 of 4", "short.png", "text.png"]),
+    "no labels": ({"dataset": "folder:bad/plain", "dis_batch_size": 2, "train_dis_batch_size": 2}, ["label"]),
+    "too few images": ({"dis_batch_size": 41}, ["40", "41", "dis_batch_size"]),
+    "too few to train": ({"train_dis_batch_size": 41}, ["40", "41", "train_dis_batch_size"]),
+    "topk": ({"topk": 6}, ["topk", "6", "num_candidate", "5"]),
+    "image size": ({"image_size": 32}, ["image_size", "32", "8"]),
+    "grow steps": ({"num_cells": 3, "grow_steps": "3,2", "max_search_iter": 5}, ["grow_steps", "3,2"]),
+    "value": ({"gf_dim": "many"}, ["gf_dim", "many"]),
+    "range": ({"beta2": 1}, ["beta2", "1"]),
+    "features": ({"features": "inceptionn"}, ["inceptionn", "classifier"]),
+    "below a file": ({"run_dir": "bad/file/run"}, ["bad/file", "is a file"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_gets_one_line_and_nothing_written(place, monkeypatch, capsys, case):
+    damage(place)
+    changes, words = CASES[case]
+    before = contents(place)
+    line = refused(place, monkeypatch, capsys, *arguments(ONE_CELL | {"run_dir": "runs/bad"} | changes))
+    for word in words:
+        assert word in line
+    assert contents(place) == before and not (place / "runs" / "bad").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--gf_dmi=4"], "--gf_dim"),
+        (["cifar10"], "'cifar10'"),
+        (["--arch=1", "0", "1", "1"], "arch"),
+        (["--flagfile=cifar11.flags"], "cifar10.flags"),
+    ],
+)
+def test_misspelt_flags_and_stray_words(place, monkeypatch, capsys, words, expected):
+    before = contents(place)
+    assert expected in refused(place, monkeypatch, capsys, *arguments(ONE_CELL, run_dir="runs/bad"), *words)
+    assert contents(place) == before
+
+
+def test_an_error_leaves_the_process_with_code_2_and_one_line(place):
+    """Once as a process of its own: TensorFlow's own messages do not come in between."""
+    done = command(place, *arguments(ONE_CELL, run_dir="runs/bad", dataset="folder:photos/none"))
+    assert done.returncode == 2
+    assert done.stdout == "" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: --dataset=folder:photos/none")
+    assert not (place / "runs" / "bad").exists()

@@ -1,0 +1,80 @@
+"""The moving average of the weights, worked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.models.generator import Generator
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.averaging import WeightAverage
+
+
+def networks(value: float) -> tuple[Generator, Generator]:
+    """Two generators with batch norm; all weights and statistics of the first are `value`, of the second 100."""
+    pair = [Generator(Genotype.from_string("0 1 1 0"), gf_dim=2, latent_dim=2) for _ in range(2)]
+    for network, number in zip(pair, (value, 100.0), strict=True):
+        fill(network, number)
+    return pair[0], pair[1]
+
+
+def fill(network: Generator, value: float) -> None:
+    for variable in network.variables:
+        variable.assign(tf.fill(variable.shape, value))
+
+
+def assert_all(variables, expected: float) -> None:
+    assert variables
+    for variable in variables:
+        np.testing.assert_allclose(variable, np.full(variable.shape, expected), rtol=1e-5)
+
+
+def test_it_starts_as_a_copy():
+    source, average = networks(3.0)
+    WeightAverage(source=source, average=average, decay=0.999)
+    assert_all(average.variables, 3.0)
+
+
+def test_the_warm_up_by_hand():
+    source, average = networks(0.0)
+    mean = WeightAverage(source=source, average=average, decay=0.999)
+    fill(source, 1.0)
+    # d = 1/10, 2/11, 3/12: distances to 1 are 1/10, then 2/110, then 6/1320
+    for count, distance in enumerate([1 / 10, 2 / 110, 6 / 1320]):
+        mean.update(tf.constant(count, tf.int64))
+        assert_all(average.variables, 1 - distance)  # running statistics as well
+
+
+def test_the_decay_is_the_upper_limit():
+    source, average = networks(0.0)
+    mean = WeightAverage(source=source, average=average, decay=0.5)
+    fill(source, 1.0)
+    mean.update(tf.constant(100, tf.int64))  # 101/110 would be more
+    assert_all(average.variables, 0.5)
+    mean.update(tf.constant(0, tf.int64))  # 1/10 is less
+    assert_all(average.variables, 0.95)
+
+
+def test_in_a_graph():
+    source, average = networks(0.0)
+    mean = WeightAverage(source=source, average=average, decay=0.999)
+    fill(source, 1.0)
+    tf.function(mean.update)(tf.constant(0, tf.int64))
+    assert_all(average.variables, 0.9)
+
+
+def test_the_reference_copies_statistics_and_does_not_warm_up():
+    source, average = networks(0.0)
+    mean = WeightAverage(source=source, average=average, decay=0.9, reference_semantics=True)
+    fill(source, 1.0)
+    mean.update(tf.constant(0, tf.int64))
+    assert_all(average.trainable_variables, 0.1)
+    assert_all(average.non_trainable_variables, 1.0)
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0])
+def test_a_decay_out_of_range_is_refused(decay):
+    source, average = networks(0.0)
+    with pytest.raises(ValueError, match=str(decay)):
+        WeightAverage(source=source, average=average, decay=decay)

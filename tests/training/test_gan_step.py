@@ -1,0 +1,88 @@
+"""What a step changes and what it leaves alone; its numbers are tested against recorded ones with the models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.data import seeds
+from autogan_tf.models import initializers
+from autogan_tf.models.discriminator import Discriminator
+from autogan_tf.models.generator import Generator, SupernetGenerator
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.adam import Adam
+from autogan_tf.training.gan_step import GanStep
+
+SMALL = {"gf_dim": 2, "latent_dim": 2, "channels": 1}
+# post-activation, batch norm, deconvolution, shortcut; and pre-activation, no norm, nearest, no shortcut
+FIRST, SECOND = tf.constant([0, 1, 2, 1]), tf.constant([1, 0, 1, 0])
+LATENTS = np.random.default_rng(0).standard_normal((4, 2)).astype(np.float32)
+IMAGES = np.random.default_rng(1).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
+
+
+def made(generator, **options) -> GanStep:
+    discriminator = Discriminator(num_cells=1, df_dim=6, channels=1)
+    optimizers = []
+    for number, network in enumerate((generator, discriminator)):
+        initializers.initialize(network.named_layers(), seed=seeds.stateless_seed(number, "weights"))
+        optimizers.append(Adam(network.trainable_variables, learning_rate=1e-2, beta_1=0.0, beta_2=0.9))
+    g_optimizer, d_optimizer = optimizers
+    return GanStep(
+        generator=generator, discriminator=discriminator, g_optimizer=g_optimizer, d_optimizer=d_optimizer, **options
+    )
+
+
+def values(variables) -> list[np.ndarray]:
+    return [variable.numpy() for variable in variables]
+
+
+def same(before, variables) -> list[bool]:
+    return [np.array_equal(a, b) for a, b in zip(before, values(variables), strict=True)]
+
+
+def test_each_step_trains_its_own_network():
+    step = made(Generator(Genotype.from_string("1 1 1 1"), **SMALL))
+    generator, discriminator = step.generator, step.discriminator
+    before = values(generator.trainable_variables)
+    numbers = step.discriminator_step(IMAGES, LATENTS)
+    assert numbers.keys() == {"loss", "real_logit", "fake_logit"}
+    assert all(same(before, generator.trainable_variables))
+    assert np.any(generator.non_trainable_variables[0].numpy() != 0)  # batch norm has seen the images
+    before, vectors = values(discriminator.trainable_variables), values(discriminator.non_trainable_variables)
+    step.generator_step(LATENTS)
+    assert all(same(before, discriminator.trainable_variables))
+    assert not all(same(vectors, discriminator.non_trainable_variables))  # its spectral norms iterate
+    assert step.d_optimizer.steps.numpy().max() == 1 and step.g_optimizer.steps.numpy().max() == 1
+
+
+@pytest.mark.parametrize("decay_unused", [False, True])
+def test_branches_that_a_step_did_not_use(decay_unused):
+    """Left alone; in the reference the moments of what was trained before decay."""
+    generator = SupernetGenerator(num_cells=1, **SMALL)
+    step = made(generator, stage=0, decay_unused=decay_unused)
+    run = tf.function(step.generator_step)
+    run(LATENTS, FIRST)
+    optimizer = step.g_optimizer
+    used = [[bool(flag) for flag in generator.used_variables(tokens)] for tokens in (FIRST, SECOND)]
+    assert optimizer.steps.numpy().tolist() == [int(flag) for flag in used[0]]
+    weights, moments = values(generator.trainable_variables), values(optimizer.second_moments)
+    run(LATENTS, SECOND)
+    assert run.experimental_get_tracing_count() == 1
+    paused = [a and not b for a, b in zip(*used, strict=True)]
+    never = [not a and not b for a, b in zip(*used, strict=True)]
+    assert any(paused) and any(never)
+    factor = 0.9 if decay_unused else 1.0
+    for index, variable in enumerate(generator.trainable_variables):
+        if paused[index] or never[index]:
+            np.testing.assert_array_equal(variable, weights[index])  # with beta1 = 0 there is nothing left to move by
+            np.testing.assert_allclose(optimizer.second_moments[index], factor * moments[index], rtol=1e-6)
+        count = 0 if never[index] else 1 + used[0][index] * (used[1][index] or decay_unused)
+        assert optimizer.steps.numpy()[index] == count
+
+
+def test_tokens_belong_to_supernets():
+    with pytest.raises(ValueError, match="needs `tokens`"):
+        made(SupernetGenerator(num_cells=1, **SMALL)).generator_step(LATENTS)
+    with pytest.raises(ValueError, match="no `tokens`"):
+        made(Generator(Genotype.from_string("1 1 1 1"), **SMALL)).generator_step(LATENTS, FIRST)

@@ -1,0 +1,138 @@
+"""Training one architecture: schedule, average, reports, and that nothing but the seed decides the result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.trainer import Trainer
+
+STEPS, CRITIC = 5, 2
+
+
+def made(**options) -> Trainer:
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1)).astype(np.uint8)
+    arguments = {
+        "genotype": Genotype.from_string("0 1 1 1"),
+        "stream": ImageStream(images=images, batch_size=4, seed=3),
+        "gf_dim": 3,
+        "df_dim": 6,
+        "latent_dim": 4,
+        "bottom_width": 4,
+        "channels": 1,
+        "gen_batch_size": 4,
+        "n_critic": CRITIC,
+        "g_lr": 0.01,
+        "d_lr": 0.02,
+        "beta1": 0.0,
+        "beta2": 0.9,
+        "init_type": "xavier_uniform",
+        "steps": STEPS,
+        "lr_decay": True,
+        "ema_decay": 0.999,
+        "seed": 3,
+    }
+    return Trainer(**(arguments | options))
+
+
+class Trained:
+    """A trainer, its state before training, and what it reported."""
+
+    def __init__(self) -> None:
+        self.trainer = made()
+        self.state = [*self.trainer.variables]
+        self.start = self.values()
+        self.reports: list[tuple[int, dict]] = []
+        self.evaluated: list[int] = []
+
+    def values(self) -> list[np.ndarray]:
+        return [variable.numpy() for variable in self.state]
+
+    def run(self, evaluate_every: int) -> list[np.ndarray]:
+        for variable, value in zip(self.state, self.start, strict=True):
+            variable.assign(value)
+        self.reports, self.evaluated = [], []
+        self.trainer.run(
+            report=lambda step, losses: self.reports.append((step, losses)),
+            evaluate=self.evaluated.append,
+            evaluate_every=evaluate_every,
+        )
+        return self.values()
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return Trained()
+
+
+def test_all_steps_are_taken_and_reported(trained):
+    trained.run(0)
+    assert trained.reports[-1][0] == STEPS
+    assert all(losses.keys() == {"d_loss", "g_loss"} for _, losses in trained.reports)
+    assert trained.evaluated == [STEPS]
+    assert trained.trainer.g_optimizer.steps.numpy().tolist() == [STEPS] * len(
+        trained.trainer.generator.trainable_variables
+    )
+    assert trained.trainer.d_optimizer.steps.numpy().max() == STEPS * CRITIC
+
+
+def test_learning_rates_fall_linearly(trained):
+    trained.run(0)
+    # in the last of five steps one fifth is left
+    np.testing.assert_allclose(trained.trainer.g_optimizer.learning_rate, 0.01 / 5, rtol=1e-6)
+    np.testing.assert_allclose(trained.trainer.d_optimizer.learning_rate, 0.02 / 5, rtol=1e-6)
+
+
+def test_evaluations_come_in_time_and_do_not_change_the_result(trained):
+    expected = trained.run(0)
+    for value, other in zip(trained.run(2), expected, strict=True):
+        np.testing.assert_array_equal(value, other)
+    assert trained.evaluated == [2, 4, 5]
+    assert trained.trainer.loop.trace_count == 1
+
+
+def test_the_average_follows_the_generator(trained):
+    """After one step the average is 0.1 · start + 0.9 · weights, statistics included."""
+    start = [variable.numpy() for variable in trained.trainer.ema_generator.variables]
+    for variable, value in zip(trained.state, trained.start, strict=True):
+        variable.assign(value)
+    start = [variable.numpy() for variable in trained.trainer.generator.variables]
+    trained.trainer.loop.run(begin=0, end=1)
+    variables = zip(trained.trainer.generator.variables, trained.trainer.ema_generator.variables, strict=True)
+    for (weights, average), before in zip(variables, start, strict=True):
+        np.testing.assert_allclose(average, 0.1 * before + 0.9 * weights.numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_samples_follow_from_seed_and_purpose(trained):
+    trained.run(0)
+
+    def sample(number, purpose):
+        batches = list(trained.trainer.sample(number, purpose=purpose, batch_size=4))
+        assert [len(batch) for batch in batches] == [4, 4, number - 8]
+        return np.concatenate(batches)
+
+    images = sample(10, "grid")
+    assert images.shape == (10, 8, 8, 1) and images.dtype == np.uint8
+    np.testing.assert_array_equal(sample(10, "grid"), images)
+    np.testing.assert_array_equal(sample(11, "grid")[:10], images)
+    assert np.any(sample(10, "evaluation") != images)
+    assert len({image.tobytes() for image in images}) == 10
+
+
+def test_initial_weights_follow_from_the_seed():
+    first, again, other = made(), made(), made(seed=4)
+    for network in ("generator", "discriminator"):
+        pairs = zip(getattr(first, network).variables, getattr(again, network).variables, strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)
+    assert np.any(first.generator.l1.kernel.numpy() != other.generator.l1.kernel.numpy())
+    # the average starts as a copy
+    pairs = zip(first.generator.variables, first.ema_generator.variables, strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_without_decay_the_rates_stay():
+    trainer = made(lr_decay=False, steps=1, n_critic=1)
+    trainer.run(report=lambda step, losses: None)
+    np.testing.assert_allclose(trainer.g_optimizer.learning_rate, 0.01, rtol=1e-6)
