@@ -1,0 +1,136 @@
+"""Converts the published implementation's checkpoints, both ways.
+
+    python -m autogan_tf.convert --checkpoint=official.pth --arch="1 0 1 1 1 0 0 1 1 1 0 1 0 3" --run_dir=runs/official
+    python -m autogan_tf.convert --run_dir=runs/official --to_official=official.npz
+
+The first makes a run from a .pth file (PyTorch is not needed); the second writes a run's arrays under the published
+names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from autogan_tf.config import command_line, environment, fields
+from autogan_tf.config.convert import ConvertConfig
+from autogan_tf.config.errors import UserError
+from autogan_tf.search_space import published
+from autogan_tf.search_space.genotype import Genotype
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    try:
+        config = command_line.parse(ConvertConfig, sys.argv[1:] if argv is None else argv, doc=__doc__ or "")
+        environment.set_tensorflow_defaults()
+        if config.checkpoint:
+            _from_official(config)
+        else:
+            _to_official(config)
+        return 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _genotype(config: ConvertConfig) -> Genotype:
+    if config.arch:
+        return Genotype.from_string(config.arch)
+    if config.genotype in published.TOKENS:
+        return published.load(config.genotype)
+    return Genotype.load(config.genotype)
+
+
+def _from_official(config: ConvertConfig) -> None:
+    import tensorflow as tf
+
+    from autogan_tf.interop import official_pytorch
+    from autogan_tf.runs.checkpoints import Checkpoints
+    from autogan_tf.runs.folder import RunFolder, write_atomically
+    from autogan_tf.search_space.cost import generator_cost
+
+    genotype = _genotype(config)
+    folder = RunFolder.check_free(config.run_dir)
+    checkpoint = official_pytorch.read_checkpoint(config.checkpoint)
+    last = checkpoint.get("gen_state_dict", checkpoint)
+    judged = checkpoint if config.weights == "average" else last
+    networks = {
+        # of a checkpoint that holds one generator only, both are that one
+        "ema_generator": official_pytorch.generator(judged, genotype.tokens),
+        "generator": official_pytorch.generator(last, genotype.tokens),
+    }
+    if "dis_state_dict" in checkpoint:
+        networks["discriminator"] = official_pytorch.discriminator(checkpoint, stage=len(genotype.cells) - 1)
+    network = networks["ema_generator"]
+    cost = generator_cost(
+        genotype,
+        gf_dim=network.gf_dim,
+        latent_dim=network.latent_dim,
+        bottom_width=network.bottom_width,
+        channels=network.channels,
+    )
+    origins = {name: origin_to_json(model.official_origin) for name, model in networks.items()}
+    folder.create(command="convert", settings=fields.to_dict(config) | {"official_origin": origins})
+    name = genotype.name or pathlib.Path(config.checkpoint).stem
+    text = dataclasses.replace(genotype, name=name).to_json(cost=dataclasses.asdict(cost))
+    write_atomically(folder.genotype_file, text)
+    saved = tf.train.Checkpoint(**networks)
+    Checkpoints(folder.checkpoints, {"trainer": saved}).save(0, {"step": 0})
+    print(
+        f"{config.checkpoint}: generator of {cost.parameters:,} parameters, "
+        f"{cost.multiply_adds / 1e6:,.0f} M multiply-adds, {genotype}; the run is in {folder.path}"
+    )
+
+
+def _to_official(config: ConvertConfig) -> None:
+    import numpy as np
+
+    from autogan_tf.interop import official_pytorch
+    from autogan_tf.runs.folder import write_atomically
+    from autogan_tf.training import trained
+
+    target = pathlib.Path(config.to_official)
+    if target.exists():
+        raise UserError(f"--to_official={target} exists already and would be overwritten; give another name")
+    folder = trained.training_run(config.run_dir)
+    if config.network == "generator":
+        network, name = trained.load_generator(folder, weights=config.weights), trained.WEIGHTS[config.weights]
+    else:
+        network, name = trained.load_discriminator(folder), "discriminator"
+    settings = json.loads(folder.config_file.read_text(encoding="utf-8")).get("settings", {})
+    origin = settings.get("official_origin", {}).get(name)
+    if origin:
+        network.official_origin = origin_from_json(origin)
+    arrays = official_pytorch.state_dict(network)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_atomically(target, buffer.getvalue())
+    print(f"{target}: {len(arrays)} arrays of the {config.network} in {folder.path}")
+
+
+def origin_to_json(origin: Any) -> dict[str, Any]:
+    """A loaded network's `Origin` for config.json."""
+    return dataclasses.asdict(origin) | {"extras": {name: array.tolist() for name, array in origin.extras.items()}}
+
+
+def origin_from_json(document: dict[str, Any]) -> Any:
+    """The `Origin` that `origin_to_json` wrote."""
+    import numpy as np
+
+    from autogan_tf.interop.official_pytorch import Origin
+
+    extras = {name: np.array(value, np.int64) for name, value in document["extras"].items()}
+    return Origin(layout=document["layout"], prefix=document["prefix"], names=tuple(document["names"]), extras=extras)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Weights from and to the published PyTorch implementation; reading its checkpoint files."""

@@ -1,0 +1,102 @@
+"""The networks of a finished training run, read from its folder: what evaluates, samples, exports and converts it."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.models.discriminator import Discriminator
+from autogan_tf.models.generator import Generator
+from autogan_tf.runs.folder import RunFolder
+from autogan_tf.search_space.genotype import Genotype
+
+WEIGHTS = {"average": "ema_generator", "last": "generator"}
+
+
+def training_run(path: str | pathlib.Path) -> RunFolder:
+    """The folder of the training run at `path`, for a search its best/; UserError when there is none."""
+    folder = RunFolder(path)
+    if folder.best.config_file.exists():
+        folder = folder.best
+    for file in (folder.config_file, folder.genotype_file):
+        if not file.exists():
+            raise UserError(f"--run_dir={path} holds no finished run: {file} does not exist; give a run's folder")
+    return folder
+
+
+def load_generator(folder: RunFolder, *, weights: str = "average") -> Generator:
+    """The generator of a training run from its newest checkpoint.
+
+    Args:
+      folder: from `training_run`.
+      weights: "average" for the moving average, "last" for the weights of the last step.
+
+    Raises:
+      UserError: no checkpoint, a damaged one, or one that does not fit the run's genotype.
+    """
+    genotype = Genotype.load(folder.genotype_file)
+    name = WEIGHTS[weights]
+    shapes = _shapes(folder, f"trainer/{name}")
+    latent_dim, outputs = _shape(shapes, "l1/kernel", folder)
+    *_, gf_dim, channels = _shape(shapes, "to_rgb_conv/kernel", folder)
+    network = Generator(
+        genotype,
+        gf_dim=gf_dim,
+        latent_dim=latent_dim,
+        bottom_width=round((outputs / gf_dim) ** 0.5),
+        channels=channels,
+    )
+    _restore(folder, name, network)
+    return network
+
+
+def load_discriminator(folder: RunFolder) -> Discriminator:
+    """The discriminator of a training run from its newest checkpoint; UserError as for `load_generator`."""
+    shapes = _shapes(folder, "trainer/discriminator")
+    blocks = {match[1] for name in shapes if (match := re.match(r"blocks/(\d+)/", name))}
+    *_, channels, df_dim = _shape(shapes, "blocks/0/c1/kernel", folder)
+    network = Discriminator(num_cells=len(blocks), df_dim=df_dim, channels=channels)
+    _restore(folder, "discriminator", network)
+    return network
+
+
+def _newest(folder: RunFolder) -> str:
+    newest = tf.train.latest_checkpoint(str(folder.checkpoints))
+    if newest is None:
+        raise UserError(f"{folder.checkpoints} holds no checkpoint, so there are no weights to load")
+    return newest
+
+
+def _shapes(folder: RunFolder, prefix: str) -> dict[str, list[int]]:
+    """Shapes of the variables under `prefix`, by path."""
+    newest = _newest(folder)
+    try:
+        shapes = tf.train.load_checkpoint(newest).get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError) as error:
+        raise UserError(f"the checkpoint {newest} is damaged: {error}") from None
+    suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+    return {
+        name.removeprefix(f"{prefix}/").removesuffix(suffix): shape
+        for name, shape in shapes.items()
+        if name.startswith(f"{prefix}/") and ".OPTIMIZER_SLOT" not in name
+    }
+
+
+def _shape(shapes: Mapping[str, list[int]], name: str, folder: RunFolder) -> list[int]:
+    if name not in shapes:
+        raise UserError(f"the newest checkpoint in {folder.checkpoints} has no {name}: it is not of such a network")
+    return shapes[name]
+
+
+def _restore(folder: RunFolder, name: str, network: tf.keras.Model) -> None:
+    newest = _newest(folder)
+    checkpoint = tf.train.Checkpoint(trainer=tf.train.Checkpoint(**{name: network}))
+    try:
+        checkpoint.restore(newest).expect_partial().assert_existing_objects_matched()
+    except (tf.errors.OpError, ValueError, AssertionError) as error:
+        what = str(error).splitlines()[0]
+        raise UserError(f"the checkpoint {newest} is damaged or does not fit the run's genotype: {what}") from None

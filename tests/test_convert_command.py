@@ -1,0 +1,120 @@
+"""The convert command as a person runs it: a published checkpoint becomes a run, and a run becomes published arrays."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from autogan_tf import convert
+from autogan_tf.interop import official_pytorch
+from autogan_tf.search_space import published
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training import trained
+
+TESTS = pathlib.Path(__file__).resolve().parent
+CHECKPOINT = TESTS / "interop" / "checkpoints" / "training.pth"
+ARCHITECTURE = "1 0 1 1 1 0 0 1 1 1 0 1 0 3"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> pathlib.Path:
+    """The run that the command makes of a published training checkpoint, as a process of its own."""
+    folder = tmp_path_factory.mktemp("convert") / "runs" / "official"
+    done = subprocess.run(
+        [sys.executable, "-m", "autogan_tf.convert", f"--checkpoint={CHECKPOINT}", f"--arch={ARCHITECTURE}",
+         f"--run_dir={folder}"],
+        cwd=TESTS.parent, capture_output=True, text=True, timeout=250,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert str(folder) in done.stdout and done.stderr == ""
+    return folder
+
+
+def test_the_run_holds_the_networks(run):
+    assert {entry.name for entry in run.iterdir()} == {"config.json", "genotype.json", "checkpoints"}
+    assert json.loads((run / "config.json").read_text())["command"] == "convert"
+    assert Genotype.load(run / "genotype.json") == published.load("autogan_cifar10_a")
+    checkpoint = official_pytorch.read_checkpoint(CHECKPOINT)
+    folder = trained.training_run(run)
+    z = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
+    for weights, part in (("average", "avg_gen_state_dict"), ("last", "gen_state_dict")):
+        expected = official_pytorch.generator(checkpoint[part], Genotype.from_string(ARCHITECTURE).tokens)
+        np.testing.assert_array_equal(trained.load_generator(folder, weights=weights)(z), expected(z))
+    images = expected(z)
+    discriminator = official_pytorch.discriminator(checkpoint, 2)
+    np.testing.assert_array_equal(trained.load_discriminator(folder)(images), discriminator(images))
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ([], "avg_gen_state_dict"),
+        (["--weights=last"], "gen_state_dict"),
+        (["--network=discriminator"], "dis_state_dict"),
+    ],
+)
+def test_the_way_back_gives_the_very_arrays(run, tmp_path, capsys, options, part):
+    target = tmp_path / "new" / "official.npz"
+    assert convert.main([f"--run_dir={run}", f"--to_official={target}", *options]) == 0
+    assert str(target) in capsys.readouterr().out
+    expected = official_pytorch.read_checkpoint(CHECKPOINT)[part]
+    with np.load(target) as arrays:
+        assert list(arrays) == list(expected)
+        for name in arrays:
+            assert arrays[name].dtype == expected[name].dtype
+            np.testing.assert_array_equal(arrays[name], expected[name])
+    assert convert.main([f"--run_dir={run}", f"--to_official={target}", *options]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_bare_state_and_a_published_name(recorded_npz_as_pth, tmp_path, capsys):
+    """A file that holds one network's state dict: average and last are the same."""
+    run = tmp_path / "run"
+    arguments = [f"--checkpoint={recorded_npz_as_pth}", "--genotype=autogan_cifar10_a", f"--run_dir={run}"]
+    assert convert.main(arguments) == 0, capsys.readouterr().err
+    folder = trained.training_run(run)
+    z = np.ones((1, 8), np.float32)
+    average, last = (trained.load_generator(folder, weights=weights)(z) for weights in ("average", "last"))
+    np.testing.assert_array_equal(average, last)
+    with pytest.raises(ValueError, match="blocks/0/c1/kernel"):
+        trained.load_discriminator(folder)
+
+
+@pytest.fixture
+def recorded_npz_as_pth(monkeypatch) -> pathlib.Path:
+    """A checkpoint without a training around it: `read_checkpoint` gives the state alone."""
+    whole = official_pytorch.read_checkpoint(CHECKPOINT)
+    monkeypatch.setattr(official_pytorch, "read_checkpoint", lambda path: whole["avg_gen_state_dict"])
+    return CHECKPOINT
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--run_dir=run"], "neither"),
+        ([f"--checkpoint={CHECKPOINT}", "--to_official=a.npz", "--run_dir=run"], "both"),
+        ([f"--checkpoint={CHECKPOINT}", "--run_dir=run"], "--arch or --genotype"),
+        ([f"--checkpoint={CHECKPOINT}", "--run_dir=run", "--arch=1 0 1 1", "--genotype=a.json"], "both"),
+        ([f"--checkpoint={CHECKPOINT}", "--arch=1 0 1 1"], "--run_dir is empty"),
+        ([f"--checkpoint={CHECKPOINT}", "--run_dir=run", "--arch=1 0 1 1"], "exactly"),
+        ([f"--checkpoint={CHECKPOINT}", "--run_dir=run", "--arch=1 0 1"], "got 3"),
+        ([f"--checkpoint={CHECKPOINT}", "--run_dir=run", "--arch=1 1 1 1 1 0 0 1 1 1 0 1 0 3"], "n1.weight is missing"),
+        ([f"--checkpoint={CHECKPOINT}", "--run_dir=run", "--genotype=none.json"], "none.json"),
+        (["--checkpoint=none.pth", "--run_dir=run", f"--arch={ARCHITECTURE}"], "none.pth"),
+        (["--run_dir=none", "--to_official=a.npz"], "none"),
+        (["--run_dir=none", "--to_official=a.pth"], ".npz"),
+        (["--run_dir=none", "--to_official=a.npz", "--network=controller"], "generator"),
+        (["1", "0", f"--checkpoint={CHECKPOINT}", "--run_dir=run"], "'1'"),
+    ],
+)
+def test_bad_input_gets_one_line_and_nothing_written(tmp_path, monkeypatch, capsys, arguments, part):
+    monkeypatch.chdir(tmp_path)
+    assert convert.main(arguments) == 2
+    output = capsys.readouterr()
+    assert part in output.err and output.err.count("\n") == 1 and output.out == ""
+    assert list(tmp_path.iterdir()) == []
