@@ -157,9 +157,11 @@ def test_gradients_in_a_graph_are_those_of_the_derived_network(num_cells):
             )
         }
         found, used = gradients_in_graph(z, tf.constant(tokens, tf.int32))
+        # behind norms a gradient is a difference of terms as large as the others', and has their rounding
+        noise = 1e-5 * max(np.abs(gradient).max() for gradient in expected.values())
         for variable, gradient, flag in zip(network.trainable_variables, found, used, strict=True):
             if id(variable) in counterpart:
-                np.testing.assert_allclose(gradient, counterpart[id(variable)], rtol=1e-4, atol=2e-4)
+                np.testing.assert_allclose(gradient, counterpart[id(variable)], rtol=1e-4, atol=noise)
             assert bool(flag) == (id(variable) in counterpart)
 
 
