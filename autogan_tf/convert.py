@@ -26,20 +26,16 @@ from autogan_tf.search_space.genotype import Genotype
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    try:
-        config = command_line.parse(ConvertConfig, sys.argv[1:] if argv is None else argv, doc=__doc__ or "")
-        environment.set_tensorflow_defaults()
-        if config.checkpoint:
-            _from_official(config)
-        else:
-            _to_official(config)
-        return 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return command_line.run(ConvertConfig, argv, doc=__doc__ or "", body=_convert)
+
+
+def _convert(config: ConvertConfig) -> int:
+    environment.set_tensorflow_defaults()
+    if config.checkpoint:
+        _from_official(config)
+    else:
+        _to_official(config)
+    return 0
 
 
 def _genotype(config: ConvertConfig) -> Genotype:

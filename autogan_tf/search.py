@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, fields, listing
-from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 
 if TYPE_CHECKING:
@@ -30,15 +29,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
-    try:
-        config = command_line.parse(SearchConfig, sys.argv[1:] if argv is None else argv, doc=__doc__ or "")
-        return _search(config)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return command_line.run(SearchConfig, argv, doc=__doc__ or "", body=_search)
 
 
 def _search(config: SearchConfig) -> int:

@@ -4,7 +4,7 @@ TensorFlow is not imported here, so that `--help` and a misspelt flag answer at 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from absl import flags as absl_flags
@@ -55,6 +55,26 @@ def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Confi
     if validate is not None:
         validate()
     return config
+
+
+def run(
+    config_class: type[Config], argv: Sequence[str] | None, *, doc: str, body: Callable[[Config], int]
+) -> int:
+    """Runs a command: reads its settings as `parse` does, then calls `body` with them, which returns the exit code.
+
+    A UserError becomes one line on stderr and exit code 2, an interruption from the keyboard code 130.
+
+    Args:
+        argv: the arguments without the program's name; None for those of this process.
+    """
+    try:
+        return body(parse(config_class, sys.argv[1:] if argv is None else argv, doc=doc))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 class _Parser(absl_flags.ArgumentParser):
