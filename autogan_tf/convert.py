@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import json
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from autogan_tf.config import command_line, environment, fields
 from autogan_tf.config.convert import ConvertConfig
@@ -74,7 +72,7 @@ def _from_official(config: ConvertConfig) -> None:
         bottom_width=network.bottom_width,
         channels=network.channels,
     )
-    origins = {name: origin_to_json(model.official_origin) for name, model in networks.items()}
+    origins = {name: model.official_origin.to_json() for name, model in networks.items()}
     folder.create(command="convert", settings=fields.to_dict(config) | {"official_origin": origins})
     name = genotype.name or pathlib.Path(config.checkpoint).stem
     text = dataclasses.replace(genotype, name=name).to_json(cost=dataclasses.asdict(cost))
@@ -102,30 +100,14 @@ def _to_official(config: ConvertConfig) -> None:
         network, name = trained.load_generator(folder, weights=config.weights), trained.WEIGHTS[config.weights]
     else:
         network, name = trained.load_discriminator(folder), "discriminator"
-    settings = json.loads(folder.config_file.read_text(encoding="utf-8")).get("settings", {})
-    origin = settings.get("official_origin", {}).get(name)
+    origin = folder.settings().get("official_origin", {}).get(name)
     if origin:
-        network.official_origin = origin_from_json(origin)
+        network.official_origin = official_pytorch.Origin.from_json(origin)
     arrays = official_pytorch.state_dict(network)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_atomically(target, buffer.getvalue())
     print(f"{target}: {len(arrays)} arrays of the {config.network} in {folder.path}")
-
-
-def origin_to_json(origin: Any) -> dict[str, Any]:
-    """A loaded network's `Origin` for config.json."""
-    return dataclasses.asdict(origin) | {"extras": {name: array.tolist() for name, array in origin.extras.items()}}
-
-
-def origin_from_json(document: dict[str, Any]) -> Any:
-    """The `Origin` that `origin_to_json` wrote."""
-    import numpy as np
-
-    from autogan_tf.interop.official_pytorch import Origin
-
-    extras = {name: np.array(value, np.int64) for name, value in document["extras"].items()}
-    return Origin(layout=document["layout"], prefix=document["prefix"], names=tuple(document["names"]), extras=extras)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -70,6 +71,15 @@ def test_the_way_back_gives_the_very_arrays(run, tmp_path, capsys, options, part
             np.testing.assert_array_equal(arrays[name], expected[name])
     assert convert.main([f"--run_dir={run}", f"--to_official={target}", *options]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_damaged_config_is_named(run, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "config.json").write_text("{")
+    assert convert.main([f"--run_dir={copy}", f"--to_official={tmp_path / 'a.npz'}"]) == 2
+    assert str(copy / "config.json") in capsys.readouterr().err
+    assert not (tmp_path / "a.npz").exists()
 
 
 def test_a_bare_state_and_a_published_name(recorded_npz_as_pth, tmp_path, capsys):

@@ -45,6 +45,16 @@ class Origin:
     names: tuple[str, ...]
     extras: Mapping[str, np.ndarray]
 
+    def to_json(self) -> dict[str, Any]:
+        """For a run's config.json; meant for derived networks, whose only extras are counts of batches."""
+        return dataclasses.asdict(self) | {"extras": {name: array.tolist() for name, array in self.extras.items()}}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Origin:
+        """What `to_json` wrote."""
+        extras = {name: np.array(value, np.int64) for name, value in document["extras"].items()}
+        return cls(document["layout"], document["prefix"], tuple(document["names"]), extras)
+
 
 def generator(state: Mapping[str, Any], tokens: Sequence[int]) -> Generator:
     """The derived generator of the architecture `tokens`, from a supernet's state or a derived network's.

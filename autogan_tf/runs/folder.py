@@ -115,6 +115,13 @@ class RunFolder:
         }
         write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
 
+    def settings(self) -> dict[str, Any]:
+        """The settings in config.json; UserError when that is missing or damaged."""
+        try:
+            return dict(json.loads(self.config_file.read_text(encoding="utf-8"))["settings"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"cannot read the settings of the run in {self.config_file}: {error!r}") from None
+
     def append_evaluation(self, scores: Mapping[str, Any]) -> None:
         """Adds a line to evaluations.jsonl."""
         with self.evaluations_file.open("a", encoding="utf-8") as file:

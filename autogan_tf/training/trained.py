@@ -82,7 +82,7 @@ def _shapes(folder: RunFolder, prefix: str) -> dict[str, list[int]]:
     return {
         name.removeprefix(f"{prefix}/").removesuffix(suffix): shape
         for name, shape in shapes.items()
-        if name.startswith(f"{prefix}/") and ".OPTIMIZER_SLOT" not in name
+        if name.startswith(f"{prefix}/")
     }
 
 

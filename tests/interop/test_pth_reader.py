@@ -209,6 +209,16 @@ def test_damage_gives_an_error_or_other_values_and_nothing_else(tmp_path, suffix
     assert refused > 100
 
 
+def test_a_damaged_compressed_record(tmp_path):
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({str(number): number for number in range(2000)}, 2))
+    damaged = bytearray(path.read_bytes())
+    damaged[200:220] = bytes(20)
+    path.write_bytes(damaged)
+    assert "damaged" in message(path)
+
+
 def test_a_pickle_bomb_of_structure_is_refused_before_it_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.pth", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", io.BytesIO(bytes(65 * 2**20)).read())
