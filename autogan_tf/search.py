@@ -105,14 +105,15 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
     architectures = math.prod(choices.token_counts(config.num_cells))
     scored = plan.max_search_iter * plan.ctrl_step * plan.ctrl_sample_batch
     lines = [
-        f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, {data.channels} channels",
+        f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, "
+        f"{data.channels} channel{'s' * (data.channels > 1)}",
         *(f"{name}: {count:,} parameters" for name, count in sizes.items()),
         f"search space: {architectures:,} architectures of {config.num_cells} cells",
         f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
         f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}",
         f"controller: {scored:,} scorings of {plan.rl_num_eval_img:,} images at most",
         f"final training: {config.train_steps:,} generator steps of {config.train_gen_batch_size} images, "
-        f"{config.train_n_critic} discriminator steps of {config.train_dis_batch_size} each",
+        f"each after {config.train_n_critic} of the discriminator with {config.train_dis_batch_size}",
     ]
     return "\n".join(lines)
 

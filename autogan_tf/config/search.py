@@ -34,7 +34,8 @@ class SearchConfig:
         group=_DATA,
     )
     data_dir: str = setting(
-        "", "Folder of the data prepared by TensorFlow Datasets; empty for ~/tensorflow_datasets.", group=_DATA
+        "", "Folder of the data prepared by TensorFlow Datasets; empty for $TFDS_DATA_DIR or ~/tensorflow_datasets.",
+        group=_DATA,
     )
     download: bool = setting(False, "Download and prepare the data set if it is not there.", group=_DATA)
     image_size: int = setting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from autogan_tf.config.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
+
+DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 
 _NAME_FORM = re.compile(r"(?P<name>[A-Za-z]\w*)(/(?P<config>\w[\w.+-]*))?(:(?P<version>\d+\.\d+\.\d+))?")
 _VERSION_FORM = re.compile(r"(\d+)\.(\d+)\.(\d+)")
@@ -47,11 +50,14 @@ def train_split(request: Request) -> str:
 
 
 def parse(dataset: str, data_dir: str) -> Request:
-    """Takes NAME[/CONFIG][:VERSION] apart; raises UserError if it has another form."""
+    """Takes NAME[/CONFIG][:VERSION] apart; raises UserError if it has another form.
+
+    An empty `data_dir` means TensorFlow Datasets' own default.
+    """
     match = _NAME_FORM.fullmatch(dataset)
     if match is None:
         raise UserError(f"--dataset={dataset} is not the name of a data set. {_VALID_FORMS}")
-    root = Path(data_dir).expanduser().absolute()
+    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or DEFAULT_DATA_DIR).expanduser().absolute()
     return Request(dataset=dataset, root=root, **match.groupdict())
 
 

@@ -120,6 +120,16 @@ def test_enlarging_is_said_once(prepare_tfds: Prepare, caplog: pytest.LogCapture
     assert len(messages) == 1 and "5 of 5" in messages[0]
 
 
+def test_the_default_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """TensorFlow Datasets' own: ~/tensorflow_datasets, or what its variable says; never the present folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+    assert str(tmp_path / "home" / "tensorflow_datasets" / "mnist") in _error("mnist", "", quick=False)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "shared"))
+    assert str(tmp_path / "shared" / "mnist") in _error("mnist", "", quick=False)
+
+
 def test_newest_version_unless_one_is_named(prepare_tfds: Prepare) -> None:
     for version, level in (("9.0.0", 9), ("10.0.0", 10)):
         data_dir = prepare_tfds("tiny", {"train": _flat([level])}, version=version)
