@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.models import instance_norm
+from autogan_tf.models import batch_norm, instance_norm
 
 NORM_EPSILON = 1e-5  # PyTorch's default for both norms
 BATCH_NORM_MOMENTUM = 0.1  # weight of the newest batch in the running statistics
@@ -66,12 +66,12 @@ class BatchNorm(tf.keras.layers.Layer):
                 epsilon=NORM_EPSILON,
                 is_training=False,
             ).y
-        out = tf.raw_ops.FusedBatchNormV3(
-            x=x, scale=self.gamma, offset=self.beta, mean=[], variance=[], epsilon=NORM_EPSILON, is_training=True
-        )
-        self.moving_mean.assign_add((out.batch_mean - self.moving_mean) * momentum)
-        self.moving_variance.assign_add((out.batch_variance - self.moving_variance) * momentum)
-        return out.y
+        y, mean, variance = batch_norm.normalize(x, self.gamma, self.beta, epsilon=NORM_EPSILON)
+        count = tf.cast(tf.size(x) // self.channels, tf.float32)
+        unbiased = variance * (count / tf.maximum(count - 1.0, 1.0))
+        self.moving_mean.assign_add((mean - self.moving_mean) * momentum)
+        self.moving_variance.assign_add((unbiased - self.moving_variance) * momentum)
+        return y
 
 
 class InstanceNorm(tf.keras.layers.Layer):

@@ -6,6 +6,10 @@ put in its variable's place, and the state dict is asked for.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -95,30 +99,30 @@ def gradients_by_name(network, pairs) -> dict[str, np.ndarray]:
 
 def assert_gradients(actual: dict[str, np.ndarray], record, which: str) -> None:
     expected, unused = record.part(f"{which}_grad/"), record.part(f"{which}/")
-    # A bias before a norm has no gradient in theory and rounding noise in practice, which is not compared. And before a
-    # second norm a gradient is a small difference of large terms (arch3_stage2, cell3.post_conv2.bn.weight: it is right
-    # to 2e-5 in float64, but only to 7e-4 in float32, for TensorFlow's batch norm sums in float32).
+    # a bias before a norm has no gradient in theory, and rounding noise in practice: 5e-7 of the largest gradient in
+    # the published numbers, up to 3e-6 here without oneDNN
     largest = max(np.abs(array).max() for array in expected.values())
-    noise = 2e-5 * largest
     assert expected.keys() <= actual.keys()
     for name, gradient in actual.items():
         if name not in expected:  # the original leaves it out; what no architecture uses is no variable here
             assert not gradient.any() or np.array_equal(gradient, unused[name]), name
             continue
         size = np.abs(expected[name]).max()
-        tolerance = noise if size < noise else GRADIENT * size + 1e-6 * largest
+        tolerance = GRADIENT * size if size > 1e-6 * largest else 1e-5 * largest
         assert np.abs(gradient - expected[name]).max() <= tolerance, name
 
 
 def assert_state_after(actual: dict[str, np.ndarray], record, which: str) -> None:
     expected, gradients = record.part(f"{which}_after/"), record.part(f"{which}_grad/")
+    largest = max(np.abs(gradient).max() for gradient in gradients.values())
     assert actual.keys() == expected.keys()
     for name, array in expected.items():
         difference = np.abs(actual[name] - array)
         if name in gradients:
-            # Adam's first step is the gradient's sign: it is compared where that is more than rounding
+            # Adam's first step is the gradient's sign: it is compared where that is more than rounding. One number of
+            # all files, -1.09e-5 before an instance norm (arch1_stage2, cell2.post_conv1.conv.bias), needs the last.
             size = np.abs(gradients[name])
-            clear = (size > 1e-5) & (size > 1e-4 * size.max())
+            clear = (size > 1e-5) & (size > 1e-4 * size.max()) & (size > 1e-6 * largest)
             assert np.all(difference[clear] <= PARAMETER), name
         elif name.endswith(("running_mean", "running_var", "weight_u", "weight_v")):
             assert difference.max() <= STATISTIC, name
@@ -173,6 +177,23 @@ def test_one_graph_computes_the_same_for_all_architectures_of_a_stage(recorded, 
         assert_state_after(after, record, "gen")
         assert_state_after(official_pytorch.state_dict(first.discriminator), record, "dis")
     assert [graph.experimental_get_tracing_count() for graph in graphs] == [1, 1]
+
+
+@pytest.mark.slow
+def test_without_onednn_too():
+    """TensorFlow's own convolutions round otherwise; which of the two computes is settled when it is imported."""
+    selected = [
+        f"{__file__}::{function.__name__}"
+        for function in (test_inference, test_losses_gradients_and_the_state_after_both_steps)
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *selected],
+        env=os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert f"{2 * len(NAMES)} passed" in done.stdout
 
 
 @pytest.mark.parametrize("name", ["derived_a", "derived_c"])

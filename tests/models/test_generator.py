@@ -165,6 +165,46 @@ def test_gradients_in_a_graph_are_those_of_the_derived_network(num_cells):
             assert bool(flag) == (id(variable) in counterpart)
 
 
+# cells, bottom_width, channels, number of the random architecture
+COMPILED = [
+    (1, 4, 3, 0),
+    *(pytest.param(*case, marks=pytest.mark.slow) for case in [(2, 6, 1, 1), (3, 4, 3, 2), (3, 6, 3, 3), (4, 4, 1, 4)]),
+]
+
+
+@pytest.mark.parametrize(("num_cells", "bottom_width", "channels", "number"), COMPILED)
+def test_a_compiled_derived_network_computes_the_same(num_cells, bottom_width, channels, number):
+    """Images, gradients and running statistics: eager, in a graph, and through XLA."""
+    genotype = Genotype.from_tokens(random_tokens(60 + number, num_cells))
+    z = latents(number, batch=4)
+
+    def run(**how):
+        network = Generator(genotype, gf_dim=3, latent_dim=LATENT, bottom_width=bottom_width, channels=channels)
+        draw_everything(network, number)
+
+        def step(z):
+            with tf.GradientTape() as tape:
+                images = network(z, training=True)
+                loss = tf.reduce_sum(images**2)
+            return images, tape.gradient(loss, network.trainable_variables)
+
+        step = tf.function(step, **how) if how else step
+        images, gradients = step(tf.constant(z))
+        return network, images, gradients
+
+    network, images, gradients = run()
+    largest = max(np.abs(gradient).max() for gradient in gradients)
+    for how in ({"autograph": False}, {"autograph": False, "jit_compile": True}):
+        other, other_images, other_gradients = run(**how)
+        np.testing.assert_allclose(other_images, images, atol=2e-5)
+        for one, two in zip(gradients, other_gradients, strict=True):
+            # behind norms a gradient is a difference of terms as large as the others', and has their rounding
+            np.testing.assert_allclose(two, one, rtol=0, atol=1e-4 * np.abs(one).max() + 1e-5 * largest)
+        for one, two in zip(network.variables, other.variables, strict=True):
+            np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(other(z), network(z), atol=1e-5)
+
+
 def test_the_published_architecture_has_the_published_size():
     generator = Generator(published.load("autogan_cifar10_a"))
     assert sum(int(tf.size(variable)) for variable in generator.trainable_variables) == 4_405_251

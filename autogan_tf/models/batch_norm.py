@@ -1,0 +1,89 @@
+"""Batch norm by the batch's own moments, summed so exactly that the gradients behind it keep their digits.
+
+TensorFlow's fused op on CPUs adds up a whole batch in float32, pixel by pixel. Its moments are then off by some 1e-6,
+which cancellation in the backward pass of a deep generator turns into 1e-3 of a gradient. Here rows are summed in
+float32 and the rows' sums in float64; given such moments, the fused kernels are exact enough, and no slower.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+def normalize(
+    x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, *, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`gamma (x - mean) / sqrt(variance + epsilon) + beta`, with the moments over N, H, W.
+
+    Args:
+      x: [N, H, W, C], any floating type of up to 32 bits.
+      gamma, beta: [C] float32.
+      epsilon: added to the variance.
+
+    Returns:
+      The normalised x (shape and type kept); mean and biased variance, [C] float32, without gradients.
+    """
+    gamma, beta = tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+    if any(device.device_type != "CPU" for device in tf.config.list_logical_devices()):
+        # accelerators sum in parallel, hence exactly enough, and their gradient kernels expect their own intermediates
+        return _fused(x, gamma, beta, epsilon)
+    eager, graph = _exact(epsilon)
+    return eager(x, gamma, beta) if tf.executing_eagerly() else graph(x, gamma, beta)
+
+
+def _fused(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    out = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon, is_training=True
+    )
+    count = tf.cast(_pixels(x), tf.float32)
+    return out.y, out.batch_mean, out.batch_variance * tf.maximum(count - 1.0, 1.0) / count  # theirs is unbiased
+
+
+@functools.cache
+def _exact(epsilon: float) -> tuple[Callable, Callable]:
+    """The same function for eager execution and for graphs.
+
+    In a graph it is a function of its own: `tf.switch_case` builds nested branches anew when it differentiates them,
+    and a custom gradient's closure would hold tensors of the branch as it was before.
+    """
+
+    @tf.custom_gradient
+    def exact(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[Any, Callable]:
+        pixels = tf.cast(x, tf.float32)
+        mean = _mean(pixels)
+        variance = _mean(tf.math.squared_difference(pixels, mean))
+        y = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=epsilon, is_training=False
+        ).y
+
+        def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            # on CPUs the reserved spaces are the moments themselves, and the third is not used
+            out = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=upstream,
+                x=x,
+                scale=gamma,
+                reserve_space_1=mean,
+                reserve_space_2=variance,
+                reserve_space_3=tf.zeros([0]),
+                epsilon=epsilon,
+                is_training=True,
+            )
+            return out.x_backprop, out.scale_backprop, out.offset_backprop
+
+        return (y, mean, variance), gradient
+
+    return exact, tf.function(exact, autograph=False)
+
+
+def _pixels(x: tf.Tensor) -> tf.Tensor:
+    return tf.size(x) // x.shape[-1]
+
+
+def _mean(x: tf.Tensor) -> tf.Tensor:
+    """[N, H, W, C] -> [C], means over N, H, W."""
+    rows = tf.cast(tf.reduce_sum(x, axis=2), tf.float64)
+    return tf.cast(tf.reduce_sum(rows, axis=[0, 1]) / tf.cast(_pixels(x), tf.float64), tf.float32)
