@@ -59,7 +59,7 @@ class GanStep:
           tokens: int32 [T], for a supernet.
 
         Returns:
-          Scalars: `loss`, and the mean logits `real_logit` and `fake_logit`.
+          Scalars: `loss`, the mean logits `real_logit` and `fake_logit`, and the `gradient_norm` over all weights.
         """
         fake_images = self._generate(latents, tokens)
         with tf.GradientTape() as tape:
@@ -68,13 +68,20 @@ class GanStep:
             fake_logits = self.discriminator(fake_images, training=True, stage=self.stage)
             loss = adversarial.hinge_discriminator_loss(real_logits, fake_logits)
         variables = self.discriminator.trainable_variables
-        self.d_optimizer.apply_gradients(_present(tape.gradient(loss, variables), variables))
-        return {"loss": loss, "real_logit": tf.reduce_mean(real_logits), "fake_logit": tf.reduce_mean(fake_logits)}
+        gradients = tape.gradient(loss, variables)
+        self.d_optimizer.apply_gradients(_present(gradients, variables))
+        return {
+            "loss": loss,
+            "real_logit": tf.reduce_mean(real_logits),
+            "fake_logit": tf.reduce_mean(fake_logits),
+            "gradient_norm": tf.linalg.global_norm(gradients),
+        }
 
     def generator_step(self, latents: tf.Tensor, tokens: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """Updates the generator through the discriminator, whose spectral norms iterate but whose weights stay.
 
-        Args and returns as for `discriminator_step`; the scalars are `loss`, equal to minus the mean logit.
+        Args and returns as for `discriminator_step`; the scalars are `loss`, equal to minus the mean logit, and
+        `gradient_norm`.
         """
         variables = self.generator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -90,7 +97,7 @@ class GanStep:
             self.g_optimizer.apply_gradients(zip(gradients, variables, strict=True), active=used)
         else:
             self.g_optimizer.apply_gradients(_present(gradients, variables))
-        return {"loss": loss}
+        return {"loss": loss, "gradient_norm": tf.linalg.global_norm(gradients)}
 
 
 def _present(gradients, variables):

@@ -12,6 +12,10 @@ from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.training.gan_step import GanStep
 
+# A rectifier turns NaN into 0 in some fused kernels, so that broken weights may leave the losses as they are; the
+# gradients do not lose it.
+_WATCHED = ("d_loss", "d_gradient_norm", "g_loss", "g_gradient_norm")
+
 
 class Progress(NamedTuple):
     """Where a stretch of training ended.
@@ -27,7 +31,7 @@ class Progress(NamedTuple):
 
 
 class TrainingDiverged(RuntimeError):
-    """A loss is no longer finite."""
+    """A loss or a gradient is no longer finite."""
 
     def __init__(self, quantity: str, value: float, step: int) -> None:
         super().__init__(f"{quantity} became {value} at discriminator step {step}")
@@ -37,8 +41,8 @@ class TrainingDiverged(RuntimeError):
 class GanLoop:
     """Repeats the two steps on a stream of images, in one traced function, whatever architectures are trained.
 
-    The loop stops by itself at the step that meets `stop` or makes a loss NaN or infinite, so the result does not
-    depend on how often the host looks.
+    The loop stops by itself at the step that meets `stop` or makes a loss or a gradient's norm NaN or infinite, so
+    the result does not depend on how often the host looks.
 
     Args:
       step: the two updates.
@@ -94,46 +98,46 @@ class GanLoop:
           tokens: int32 [steps of the phase, T], the architecture of each step; for a supernet.
 
         Raises:
-          TrainingDiverged: a loss is NaN or infinite.
+          TrainingDiverged: a loss or the norm of a gradient is NaN or infinite.
         """
         if tokens is None:
             tokens = tf.zeros([0, 0], tf.int32)
-        numbers = (tf.constant(number, tf.int64) for number in (first_step, begin, end))
-        done, d_loss, g_loss, stopped, finite = self._graph(tokens, *numbers)
-        progress = Progress(int(done), float(d_loss), float(g_loss), bool(stopped))
-        if not finite:
-            bad = "d_loss" if not math.isfinite(progress.d_loss) else "g_loss"
-            raise TrainingDiverged(bad, getattr(progress, bad), first_step + progress.steps)
-        return progress
+        bounds = (tf.constant(number, tf.int64) for number in (first_step, begin, end))
+        done, d_loss, g_loss, stopped, watched = self._graph(tokens, *bounds)
+        for name, value in zip(_WATCHED, watched.numpy(), strict=True):
+            if not math.isfinite(value):
+                raise TrainingDiverged(name, float(value), first_step + int(done))
+        return Progress(int(done), float(d_loss), float(g_loss), bool(stopped))
 
     def _train(self, tokens: tf.Tensor, first_step: tf.Tensor, begin: tf.Tensor, end: tf.Tensor):
-        def one_step(i, d_loss, g_loss, stopped, finite):
+        def one_step(i, d_loss, g_loss, stopped, watched):
             step = first_step + i
             architecture = tokens[i] if self._num_tokens else None
             if self._before_step:
                 self._before_step(step)
             z = self._latents("discriminator_latents", step, self._stream.batch_size)
-            d_loss = self._step.discriminator_step(self._stream.batch(step), z, architecture)["loss"]
+            numbers = self._step.discriminator_step(self._stream.batch(step), z, architecture)
+            d_loss, d_norm = numbers["loss"], numbers["gradient_norm"]
             if self._after_discriminator:
                 self._after_discriminator(step, d_loss)
 
             def generator_step():
                 z = self._latents("generator_latents", step, self._gen_batch_size)
-                loss = self._step.generator_step(z, architecture)["loss"]
+                numbers = self._step.generator_step(z, architecture)
                 if self._after_generator:
-                    self._after_generator(step, loss)
-                return loss, tf.math.is_finite(loss)
+                    self._after_generator(step, numbers["loss"])
+                return numbers["loss"], tf.stack([numbers["loss"], numbers["gradient_norm"]])
 
-            g_loss, g_finite = tf.cond(
-                tf.equal(i % self._n_critic, 0), generator_step, lambda: (g_loss, tf.constant(True))
+            g_loss, g_numbers = tf.cond(
+                tf.equal(i % self._n_critic, 0), generator_step, lambda: (g_loss, tf.zeros([2]))
             )
-            return i + 1, d_loss, g_loss, self._stop(), tf.math.is_finite(d_loss) & g_finite
+            return i + 1, d_loss, g_loss, self._stop(), tf.concat([[d_loss, d_norm], g_numbers], axis=0)
 
-        def go_on(i, d_loss, g_loss, stopped, finite):
-            return (i < end) & ~stopped & finite
+        def go_on(i, d_loss, g_loss, stopped, watched):
+            return (i < end) & ~stopped & tf.reduce_all(tf.math.is_finite(watched))
 
         nothing = tf.constant(math.nan)
-        state = (begin, nothing, nothing, tf.constant(False), tf.constant(True))
+        state = (begin, nothing, nothing, tf.constant(False), tf.zeros([len(_WATCHED)]))
         return tf.while_loop(go_on, one_step, state, parallel_iterations=1)
 
     def _latents(self, purpose: str, step: tf.Tensor, number: int) -> tf.Tensor:

@@ -120,7 +120,7 @@ def assert_state_after(actual: dict[str, np.ndarray], record, which: str) -> Non
         difference = np.abs(actual[name] - array)
         if name in gradients:
             # Adam's first step is the gradient's sign: it is compared where that is more than rounding. One number of
-            # all files, -1.09e-5 before an instance norm (arch1_stage2, cell2.post_conv1.conv.bias), needs the last.
+            # all files, -1.09e-5 before a batch norm (arch1_stage2, cell2.post_conv1.conv.bias), needs the last.
             size = np.abs(gradients[name])
             clear = (size > 1e-5) & (size > 1e-4 * size.max()) & (size > 1e-6 * largest)
             assert np.all(difference[clear] <= PARAMETER), name

@@ -46,7 +46,8 @@ def test_each_step_trains_its_own_network():
     generator, discriminator = step.generator, step.discriminator
     before = values(generator.trainable_variables)
     numbers = step.discriminator_step(IMAGES, LATENTS)
-    assert numbers.keys() == {"loss", "real_logit", "fake_logit"}
+    assert list(numbers) == ["loss", "real_logit", "fake_logit", "gradient_norm"]
+    assert numbers["gradient_norm"] > 0
     assert all(same(before, generator.trainable_variables))
     assert np.any(generator.non_trainable_variables[0].numpy() != 0)  # batch norm has seen the images
     before, vectors = values(discriminator.trainable_variables), values(discriminator.non_trainable_variables)
