@@ -24,7 +24,7 @@ def outputs_of(batches: Iterable[np.ndarray], network: FeatureNetwork) -> Iterat
     Raises:
       ValueError: a batch that is not uint8 or not of rank 4.
     """
-    traced = tf.function(lambda images: network(images))
+    traced = tf.function(lambda images: network(images), autograph=False)
     longest = 0
     for batch in batches:
         batch = np.asarray(batch)

@@ -36,6 +36,11 @@ class FeatureNetwork(Protocol):
         """NHWC images, float32 in [-1, 1] or uint8 -> float32 features [N, F], logits [N, K]; also in `tf.function`."""
 
 
+def network_identity(network: FeatureNetwork) -> str:
+    """ "name/digest": what two scores must share to be comparable."""
+    return f"{network.name}/{network.digest}"
+
+
 def weights_digest(weights: Mapping[str, np.ndarray]) -> str:
     """16 hexadecimal digits of names, types, shapes and values, whatever the mapping's order."""
     sha = hashlib.sha256()
