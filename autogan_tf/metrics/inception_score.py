@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_BLOCK = 2048  # rows in float64 at once
+
 
 def inception_score(logits: np.ndarray, splits: int = 10) -> tuple[float, float]:
     """exp of the mean Kullback-Leibler divergence between each image's classes and the classes of its split.
@@ -24,22 +26,31 @@ def inception_score(logits: np.ndarray, splits: int = 10) -> tuple[float, float]
 
     Source: Salimans et al. 2016, arXiv 1606.03498, section 4; openai/improved-gan, inception_score/model.py.
     """
-    logits = np.asarray(logits, np.float64)
+    logits = np.asarray(logits)
     if logits.ndim != 2 or 0 in logits.shape:
         raise ValueError(f"logits must have shape [images, classes], got {list(logits.shape)}")
     if not 1 <= splits <= len(logits):
         raise ValueError(f"splits must be between 1 and the number of images, {len(logits)}, got {splits}")
-    if not np.isfinite(logits).all():
-        rows = int((~np.isfinite(logits).all(axis=1)).sum())
-        raise ValueError(f"logits must be finite, got {rows} of {len(logits)} rows with NaN or infinity")
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    p = np.exp(log_p)
-    scores = []
-    for k in range(splits):
-        part = slice(k * len(p) // splits, (k + 1) * len(p) // splits)
-        marginal = p[part].mean(axis=0)
-        # A class whose probability underflows in every image adds 0 log 0 = 0.
-        log_marginal = np.log(marginal, out=np.zeros_like(marginal), where=marginal > 0)
-        scores.append(np.exp(np.mean(np.sum(p[part] * (log_p[part] - log_marginal), axis=1))))
+    scores = [
+        _score(logits[k * len(logits) // splits : (k + 1) * len(logits) // splits]) for k in range(splits)
+    ]
     return float(np.mean(scores)), float(np.std(scores))
+
+
+def _score(logits: np.ndarray) -> float:
+    """exp(mean negative entropy of the rows + entropy of their mean), in blocks: memory does not grow with the rows."""
+    negative_entropy, marginal = 0.0, np.zeros(logits.shape[1])
+    for first in range(0, len(logits), _BLOCK):
+        block = np.asarray(logits[first : first + _BLOCK], np.float64)
+        if not np.isfinite(block).all():
+            rows = int((~np.isfinite(logits).all(axis=1)).sum())
+            raise ValueError(f"logits must be finite, got {rows} of {len(logits)} rows with NaN or infinity")
+        shifted = block - block.max(axis=1, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        p = np.exp(log_p)
+        negative_entropy += float((p * log_p).sum())
+        marginal += p.sum(axis=0)
+    marginal /= len(logits)
+    # A class whose probability underflows in every image adds 0 log 0 = 0.
+    log_marginal = np.log(marginal, out=np.zeros_like(marginal), where=marginal > 0)
+    return float(np.exp(negative_entropy / len(logits) - (marginal * log_marginal).sum()))
