@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
-import pathlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from autogan_tf.config.search import SearchConfig
 
 if TYPE_CHECKING:
     from autogan_tf.data.image_data import ImageData
-    from autogan_tf.features.classifier import Classifier
+    from autogan_tf.features.protocol import FeatureNetwork
     from autogan_tf.nas.searcher import Plan, Ranked, Searcher
     from autogan_tf.nas.shared_gan import SharedGan
     from autogan_tf.runs.folder import RunFolder
@@ -62,14 +61,14 @@ def _search(config: SearchConfig) -> int:
         return 0
     with Terminal() as terminal:
         started = time.monotonic()
-        classifier = _classifier(config, where, terminal)
+        network = _network(config, where, terminal)
         folder.create(command="search", settings=fields.to_dict(config))
         try:
-            ranked = _run_search(config, plan, data, classifier, folder, terminal)
+            ranked = _run_search(config, plan, data, network, folder, terminal)
             searched = time.monotonic()
             terminal.line(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
             if config.train_steps:
-                _train_best(config, ranked[0], data, classifier, folder, terminal)
+                _train_best(config, ranked[0], data, network, folder, terminal)
                 terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
         except TrainingDiverged as error:
             terminal.line(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
@@ -118,29 +117,36 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _classifier(config: SearchConfig, where: Mapping[str, Any], terminal: Terminal) -> Classifier:
-    """The feature network: from the cache, or trained now."""
-    from autogan_tf.data import sources
-    from autogan_tf.features import classifier
+def _network(config: SearchConfig, where: Mapping[str, Any], terminal: Terminal) -> FeatureNetwork:
+    """The feature network; the classifier comes from the cache, or is trained now."""
+    from autogan_tf.features import choice
 
-    train, test = sources.labelled_splits(resolution=config.resolution, **where)
-    started = time.monotonic()
-    terminal.phase("training the classifier", config.classifier_steps, "steps")
-    network = classifier.load_or_train(
-        train=train,
-        test=test,
-        sizes=[config.bottom_width * 2 ** (stage + 1) for stage in range(config.num_cells)],
-        steps=config.classifier_steps,
-        batch_size=config.classifier_batch_size,
-        width=config.classifier_width,
-        seed=config.seed,
-        cache_dir=pathlib.Path(config.cache_dir or "~/.cache/autogan_tf").expanduser(),
-        log=lambda numbers: terminal.done(numbers["step"]),
+    def make_classifier() -> FeatureNetwork:
+        started = time.monotonic()
+        terminal.phase("training the classifier", config.classifier_steps, "steps")
+        classifier = choice.data_classifier(
+            where,
+            resolution=config.resolution,
+            sizes=[config.bottom_width * 2 ** (stage + 1) for stage in range(config.num_cells)],
+            steps=config.classifier_steps,
+            batch_size=config.classifier_batch_size,
+            width=config.classifier_width,
+            seed=config.seed,
+            cache_dir=choice.cache_folder(config.cache_dir),
+            log=lambda numbers: terminal.done(numbers["step"]),
+        )
+        how = "from the cache" if classifier.from_cache else f"trained in {_minutes(time.monotonic() - started)}"
+        accuracy = ", ".join(f"{value:.1%} at {size} pixels" for size, value in sorted(classifier.accuracy.items()))
+        terminal.line(f"classifier {how}: test accuracy {accuracy}")
+        return classifier
+
+    return choice.load(
+        config.features,
+        inception_weights=config.inception_weights,
+        resolution=config.features_resolution,
+        download=config.download,
+        make_classifier=make_classifier,
     )
-    how = "from the cache" if network.from_cache else f"trained in {_minutes(time.monotonic() - started)}"
-    accuracy = ", ".join(f"{value:.1%} at {size} pixels" for size, value in sorted(network.accuracy.items()))
-    terminal.line(f"classifier {how}: test accuracy {accuracy}")
-    return network
 
 
 def _shared_gan(config: SearchConfig, channels: int) -> SharedGan:
@@ -189,8 +195,9 @@ class _Observer:
 
 
 def _run_search(
-    config: SearchConfig, plan: Plan, data: ImageData, classifier: Classifier, folder: RunFolder, terminal: Terminal
+    config: SearchConfig, plan: Plan, data: ImageData, network: FeatureNetwork, folder: RunFolder, terminal: Terminal
 ) -> list[Ranked]:
+    from autogan_tf.features.protocol import network_identity
     from autogan_tf.nas.reward import Scorer
     from autogan_tf.nas.searcher import Searcher
     from autogan_tf.runs.checkpoints import Checkpoints
@@ -201,7 +208,7 @@ def _run_search(
     gan = _shared_gan(config, data.images.shape[-1])
     scorer = Scorer(
         generator=gan.generator,
-        network=classifier,
+        network=network,
         batch_size=config.eval_batch_size,
         calibration_batches=config.calibration_batches,
         seed=config.seed,
@@ -215,7 +222,9 @@ def _run_search(
         checkpoints.save(searcher.iteration, searcher.state())
 
     with MetricsLog(folder.metrics_file, folder.path / "tensorboard") as log:
-        log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in classifier.accuracy.items()}})
+        accuracy = getattr(network, "accuracy", None)
+        if accuracy:
+            log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in accuracy.items()}})
         terminal.overall("search", plan.max_search_iter, "iterations")
         observer = _Observer(terminal, log)
         searcher = Searcher(gan=gan, scorer=scorer, images=data.images, plan=plan, observer=observer, save=save)
@@ -233,7 +242,7 @@ def _run_search(
             "reward": entry.reward,
             "inception_score": entry.score,
             "num_images": entry.num_images,
-            "feature_network": f"{classifier.name}/{classifier.digest}",
+            "feature_network": network_identity(network),
             "weights": "shared",
         }
         text = dataclasses.replace(entry.genotype, name=f"{folder.path.name}-{place:02d}").to_json(
@@ -251,10 +260,11 @@ def _run_search(
 
 
 def _train_best(
-    config: SearchConfig, best: Ranked, data: ImageData, classifier: Classifier, folder: RunFolder, terminal: Terminal
+    config: SearchConfig, best: Ranked, data: ImageData, network: FeatureNetwork, folder: RunFolder, terminal: Terminal
 ) -> None:
     from autogan_tf.data.pipeline import ImageStream
-    from autogan_tf.metrics.evaluator import reference_statistics
+    from autogan_tf.features import choice
+    from autogan_tf.metrics import reference
     from autogan_tf.runs.folder import write_atomically
     from autogan_tf.training.trainer import Trainer
     from autogan_tf.training.training_run import run_training
@@ -282,13 +292,12 @@ def _train_best(
     )
     folder.best.create(command="train", settings=fields.to_dict(config))
     write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())
-    blocks = (data.images[i : i + 500] for i in range(0, len(data.images), 500))
     scores = run_training(
         trainer,
         folder=folder.best,
         terminal=terminal,
-        network=classifier,
-        reference=reference_statistics(blocks, classifier, source=f"{data.name}/{data.split}"),
+        network=network,
+        reference=reference.of_images(data, network, cache_dir=choice.cache_folder(config.cache_dir)),
         evaluate_every=config.train_eval_every,
         num_eval_imgs=config.num_eval_imgs,
     )

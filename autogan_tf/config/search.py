@@ -6,6 +6,7 @@ Names are those of the published implementation where it has them; paper: arXiv 
 import dataclasses
 from itertools import pairwise
 
+from autogan_tf.config import feature_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, setting
 
@@ -147,12 +148,9 @@ class SearchConfig:
         1e-3, "Weight of the entropy of the controller's choices, which keeps it trying.", group=_CONTROLLER, minimum=0
     )
 
-    features: str = setting(
-        "classifier",
-        "Network whose predictions the scores are made of: classifier is trained on the data set itself, once.",
-        group=_REWARD,
-        choices=("classifier",),
-    )
+    features: str = feature_settings.features("classifier", group=_REWARD)
+    inception_weights: str = feature_settings.inception_weights(group=_REWARD)
+    features_resolution: int = feature_settings.features_resolution(group=_REWARD)
     rl_num_eval_img: int = setting(5000, "Generated images that a reward is taken from.", group=_REWARD, minimum=2)
     num_eval_imgs: int = setting(
         50000,
@@ -170,9 +168,7 @@ class SearchConfig:
     classifier_steps: int = setting(4000, "Training steps of the classifier.", group=_REWARD, minimum=1)
     classifier_batch_size: int = setting(128, "Images of a training step of the classifier.", group=_REWARD, minimum=1)
     classifier_width: int = setting(32, "Channels of the classifier's first block.", group=_REWARD, minimum=1)
-    cache_dir: str = setting(
-        "", "Folder where trained classifiers are kept for later runs; empty for ~/.cache/autogan_tf.", group=_REWARD
-    )
+    cache_dir: str = feature_settings.cache_dir(group=_REWARD)
 
     train_steps: int = setting(
         50000,
@@ -223,6 +219,11 @@ class SearchConfig:
     def validate(self) -> None:
         """Raises UserError for a value outside its field's range, and for values that do not go together."""
         check_fields(self)
+        feature_settings.validate(
+            features=self.features,
+            inception_weights=self.inception_weights,
+            features_resolution=self.features_resolution,
+        )
         if not self.dataset.strip():
             raise UserError("--dataset must name a data set, but it is empty; for example --dataset=cifar10")
         if self.image_size not in (0, self.resolution):

@@ -22,6 +22,7 @@ class ImageData:
       labels: int32 [N], values 0..num_classes-1, or None.
       num_classes: 0 exactly when `labels` is None.
       split: which part of the source: 'train', 'labelled' or 'test', see `sources.load`.
+      smallest_side: in pixels, of the images as they were found; less than S where images were enlarged. None: as S.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ImageData:
     labels: np.ndarray | None
     num_classes: int
     split: str
+    smallest_side: int | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels

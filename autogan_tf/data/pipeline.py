@@ -61,15 +61,16 @@ def to_float(images: tf.Tensor | np.ndarray) -> tf.Tensor:
     return (tf.cast(images, tf.float32) - 127.5) * (1.0 / 127.5)
 
 
-def to_uint8(images: tf.Tensor | np.ndarray) -> tf.Tensor:
+def to_uint8(images: tf.Tensor | np.ndarray, *, truncate: bool = False) -> tf.Tensor:
     """The inverse of `to_float`: [-1, 1] -> uint8 0..255, (x + 1) * 127.5 rounded to the nearest level (half to even).
 
-    Values outside are clipped before the cast, which would wrap them around. NaN becomes 0. Any shape.
+    Values outside are clipped before the cast, which would wrap them around. NaN becomes 0. Any shape. With `truncate`
+    the level below is taken instead of the nearest one, as the published implementation does before it scores images.
     """
     levels = tf.clip_by_value((tf.cast(images, tf.float32) + 1.0) * 127.5, 0.0, 255.0)
     # What a float NaN becomes as an integer depends on the processor.
     levels = tf.where(tf.math.is_nan(levels), tf.zeros_like(levels), levels)
-    return tf.cast(tf.round(levels), tf.uint8)
+    return tf.cast(levels if truncate else tf.round(levels), tf.uint8)
 
 
 def batch_indices(

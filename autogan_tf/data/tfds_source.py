@@ -130,6 +130,7 @@ def _read(
         labels=labels if labelled else None,
         num_classes=num_classes if labelled else 0,
         split=split,
+        smallest_side=int(sides.min()),
     )
 
 

@@ -1,93 +1,168 @@
-"""All scores of a set of images in one pass, each saying what it was made with."""
+"""All scores of a set of images in one pass over them, each saying what it was made with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from absl import logging
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.data import seeds
 from autogan_tf.features.extraction import outputs_of
-from autogan_tf.features.protocol import FeatureNetwork
-from autogan_tf.metrics import inception_score as inception
-from autogan_tf.metrics import tfgan_scores
+from autogan_tf.features.protocol import FeatureNetwork, network_identity
+from autogan_tf.metrics import (
+    extrapolation,
+    frechet,
+    inception_score,
+    kernel,
+    memorization,
+    precision_recall,
+    tfgan_scores,
+)
+from autogan_tf.metrics.feature_store import FeatureStore
 from autogan_tf.metrics.frechet import FrechetStatistics
+from autogan_tf.metrics.reference import Reference
 
-
-def network_identity(network: FeatureNetwork) -> str:
-    """ "name/digest": what two scores must share to be comparable."""
-    return f"{network.name}/{network.digest}"
-
-
-def reference_statistics(batches: Iterable[np.ndarray], network: FeatureNetwork, *, source: str) -> FrechetStatistics:
-    """Statistics of the real images, for `evaluate_images`.
-
-    Args:
-      batches: uint8 [n, S, S, C] each.
-      network: the one that the generated images will be seen through.
-      source: which images, for reports, e.g. "cifar10/train".
-    """
-    statistics = FrechetStatistics(network.num_features, source=source, network=network_identity(network))
-    for features, _ in outputs_of(batches, network):
-        statistics.update(features)
-    return statistics
+METRICS = ("is", "fid", "kid", "prdc", "is_inf", "fid_inf", "memorization")
+NEED_REFERENCE_FEATURES = ("kid", "prdc", "memorization")
+_NEED_REFERENCE = ("fid", "fid_inf", *NEED_REFERENCE_FEATURES)
+_NEED_FEATURES = ("fid_inf", *NEED_REFERENCE_FEATURES)
+_FEW_FOR_FRECHET = 2048
+_PRDC_IMAGES = 10_000  # of each side; more cost the square and change little
 
 
 def evaluate_images(
     batches: Iterable[np.ndarray],
     network: FeatureNetwork,
-    reference: FrechetStatistics | None = None,
+    reference: Reference | None = None,
     *,
+    heldout: np.ndarray | None = None,
+    metrics: Sequence[str] | None = None,
     seed: int | None = None,
     splits: int = 1,
-) -> dict[str, float | int | str | None]:
-    """Inception score and Fréchet distance of images, by TF-GAN where it has the score.
-
-    TF-GAN has the Inception score of one split, and the Fréchet distance; several splits are our own.
+    engine: str = "tfgan",
+) -> dict[str, Any]:
+    """Scores of images.
 
     Args:
-      batches: uint8 [n, S, S, C] each, read once; only logits and moments are kept.
+      batches: uint8 [n, S, S, C] each, read once. Moments take constant memory; logits and features are kept as
+        float32 where a score needs them, on disk above a limit.
       network: what features and logits come from.
-      reference: statistics of the real images seen through the same network; None leaves the distance out.
+      reference: the real images seen through the same network.
+      heldout: features [H, F] of real images that the generator has not seen, the yardstick of memorization; None for
+        the reference's own.
+      metrics: some of METRICS; None for the Inception score, and the Fréchet distance if there is a reference.
       seed: what the images were drawn with, for the report.
       splits: of the Inception score.
+      engine: "tfgan" for TF-GAN's functions where it has the score (Inception score of one split, Fréchet and kernel
+        distance), "fast" for our own, which agree, are faster and need less memory.
 
     Returns:
-      "inception_score", "inception_score_std" (over splits, population), "inception_score_splits", "num_images",
-      "feature_network" ("name/digest"), "seed", and with a reference "frechet_distance", "reference",
-      "reference_images".
+      JSON-able: "num_images", "feature_network" ("name/digest"), "seed", "engine", with a reference "reference" and
+      "reference_images", and by metric
+        is: "inception_score", "inception_score_std" (over the splits, population), "inception_score_splits"
+        fid: "frechet_distance"
+        kid: "kernel_distance", "kernel_distance_error" (standard error; None for fewer than 1,025 images)
+        prdc: "precision", "recall", "density", "coverage", "prdc_images" (of each side, at most 10,000)
+        is_inf, fid_inf: "inception_score_infinity", "frechet_distance_infinity", each with "..._error"
+        memorization: a mapping, see `memorization.memorization`
 
     Raises:
-      UserError: fewer than 2 images or fewer than splits, or a reference made with another network.
+      UserError: fewer images than a score needs, or a reference made with another network.
     """
+    metrics = metrics or (("is", "fid") if reference is not None else ("is",))
     identity = network_identity(network)
-    if reference is not None and reference.network and reference.network != identity:
-        raise UserError(
-            f"the reference {reference.source or 'statistics'} was made with {reference.network}, and the images are "
-            f"seen through {identity}: make the reference anew with that network"
-        )
-    statistics = FrechetStatistics(network.num_features, network=identity)
-    kept = []
-    for features, logits in outputs_of(batches, network):
-        statistics.update(features)
-        kept.append(logits)
-    if statistics.count < max(2, splits):
-        raise UserError(f"scores need at least {max(2, splits)} images, got {statistics.count}")
-    all_logits = np.concatenate(kept)
-    if splits == 1:
-        score, spread = tfgan_scores.inception_score(all_logits), 0.0
-    else:
-        score, spread = inception.inception_score(all_logits, splits)
-    result: dict[str, float | int | str | None] = {
-        "inception_score": score,
-        "inception_score_std": spread,
-        "inception_score_splits": splits,
-        "num_images": statistics.count,
-        "feature_network": identity,
-        "seed": seed,
-    }
     if reference is not None:
-        result["frechet_distance"] = tfgan_scores.frechet_distance(statistics, reference)
-        result["reference"] = reference.source
-        result["reference_images"] = reference.count
+        reference.check_network(network)
+    statistics = FrechetStatistics(network.num_features, network=identity)
+    wants_logits = any(metric.startswith("is") for metric in metrics)
+    wants_features = any(metric in _NEED_FEATURES for metric in metrics)
+    with contextlib.ExitStack() as stack:
+        logits_store, features_store = (stack.enter_context(FeatureStore()) for _ in range(2))
+        for features, logits in outputs_of(batches, network):
+            statistics.update(features)
+            if wants_logits:
+                logits_store.append(logits)
+            if wants_features:
+                features_store.append(features)
+        needed = max(2, splits if "is" in metrics else 2)
+        if statistics.count < needed:
+            raise UserError(f"scores need at least {needed} images, got {statistics.count}")
+        result: dict[str, Any] = {}
+        if "is" in metrics:
+            result |= _inception_score(logits_store.array, splits, engine)
+        if "is_inf" in metrics:
+            value, error = extrapolation.inception_score_infinity(logits_store.array, seed=seed or 0)
+            result |= {"inception_score_infinity": value, "inception_score_infinity_error": error}
+        if any(metric in _NEED_REFERENCE for metric in metrics):
+            if reference is None:
+                raise ValueError(f"metrics {', '.join(metrics)} need a reference, got None")
+            kept = features_store.array if wants_features else None
+            result |= _comparisons(statistics, kept, reference, heldout, metrics, seed or 0, engine)
+    result |= {"num_images": statistics.count, "feature_network": identity, "seed": seed, "engine": engine}
+    if reference is not None:
+        result |= {"reference": reference.source, "reference_images": reference.statistics.count or None}
     return result
+
+
+def _inception_score(logits: np.ndarray, splits: int, engine: str) -> dict[str, Any]:
+    if splits == 1 and engine == "tfgan":
+        score, spread = tfgan_scores.inception_score(logits), 0.0
+    else:
+        score, spread = inception_score.inception_score(logits, splits)
+    return {"inception_score": score, "inception_score_std": spread, "inception_score_splits": splits}
+
+
+def _comparisons(
+    statistics: FrechetStatistics,
+    features: np.ndarray | None,
+    reference: Reference,
+    heldout: np.ndarray | None,
+    metrics: Sequence[str],
+    seed: int,
+    engine: str,
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    tfgan = engine == "tfgan"
+    if "fid" in metrics:
+        fewest = min(statistics.count, reference.statistics.count or statistics.count)
+        if fewest < _FEW_FOR_FRECHET:
+            logging.warning(
+                "the Fréchet distance of %d images is biased upwards; take at least %d", fewest, _FEW_FOR_FRECHET
+            )
+        distance = tfgan_scores.frechet_distance if tfgan else frechet.frechet_distance
+        result["frechet_distance"] = distance(statistics, reference.statistics)
+    if features is None:
+        return result
+    if "fid_inf" in metrics:
+        value, error = extrapolation.frechet_distance_infinity(features, reference.statistics, seed=seed)
+        result |= {"frechet_distance_infinity": value, "frechet_distance_infinity_error": error}
+    real = reference.features
+    if real is None:
+        if any(metric in NEED_REFERENCE_FEATURES for metric in metrics):
+            raise ValueError(f"metrics {', '.join(metrics)} need the reference's features")
+        return result
+    if "kid" in metrics:
+        # in random order: the images of a folder may be sorted by class
+        if tfgan:
+            value, error = tfgan_scores.kernel_distance(real, features, seed=seed)
+        else:
+            value, error = kernel.kernel_distance(real, features, seed=seed)
+        result |= {"kernel_distance": value, "kernel_distance_error": error if np.isfinite(error) else None}
+    if "prdc" in metrics:
+        number = min(len(real), len(features), _PRDC_IMAGES)
+        some = [_subset(rows, number, seed, side) for side, rows in (("real", real), ("fake", features))]
+        result |= precision_recall.prdc(real=some[0], fake=some[1]) | {"prdc_images": number}
+    if "memorization" in metrics:
+        result["memorization"] = memorization.memorization(features, real, heldout=heldout, seed=seed)
+    return result
+
+
+def _subset(rows: np.ndarray, number: int, seed: int, side: str) -> np.ndarray:
+    """`number` rows at random, in their order: the images of a folder may be sorted by class."""
+    if number == len(rows):
+        return rows
+    return rows[np.sort(seeds.numpy_rng(seed, f"prdc/{side}").choice(len(rows), number, replace=False))]

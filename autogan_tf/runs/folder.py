@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.runs import machine
 
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
 
@@ -111,7 +112,7 @@ class RunFolder:
             "packages": {name: metadata.version(name) for name in PACKAGES},
             "python": platform.python_version(),
             "commit": _commit(),
-            "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
+            "machine": machine.describe(),
         }
         write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
 
@@ -144,11 +145,3 @@ def _commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return run.stdout.strip()
-
-
-def _processor() -> str:
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")

@@ -5,8 +5,10 @@ When the output is no terminal there is no bar, only the lines.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,6 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 
@@ -32,10 +35,14 @@ class _RateColumn(ProgressColumn):
 
 
 class Terminal:
-    """A context manager; between `phase` calls the bar is that phase's."""
+    """A context manager; between `phase` calls the bar is that phase's.
 
-    def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+    Args:
+      stderr: writes there, because standard output is for something else.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        self.console = Console(highlight=False, soft_wrap=True, stderr=stderr)
         self._overall_total = 0
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -82,6 +89,15 @@ class Terminal:
     def line(self, text: str) -> None:
         """One line of text that stays."""
         self.console.print(text, markup=False)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """A table that stays; the first column to the left, the others to the right."""
+        table = Table(box=SIMPLE, pad_edge=False)
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table, markup=False)
 
     def __enter__(self) -> Terminal:
         self._bar.start()

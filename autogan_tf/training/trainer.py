@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.data import pipeline, seeds
+from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training import sampling
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.averaging import WeightAverage
 from autogan_tf.training.gan_step import GanStep
@@ -114,10 +115,8 @@ class Trainer(tf.Module):
             before_step=decay_rates if lr_decay else None,
             after_generator=lambda step, loss: average.update(step // n_critic),
         )
-        self._sample = tf.function(
-            lambda z: pipeline.to_uint8(self.ema_generator(z, training=False)),
-            input_signature=[tf.TensorSpec([None, latent_dim], tf.float32)],
-            autograph=False,
+        self._images = sampling.quantized(
+            lambda z: self.ema_generator(z, training=False), latent_dim=latent_dim
         )
 
     def run(
@@ -151,10 +150,8 @@ class Trainer(tf.Module):
             if evaluate and (done == self.steps or (evaluate_every and done % evaluate_every == 0)):
                 evaluate(done)
 
-    def sample(self, number: int, *, purpose: str, batch_size: int = 100):
+    def sample(self, number: int, *, purpose: str) -> Iterator[np.ndarray]:
         """Yields uint8 [n, S, S, C] images of the weight average, `number` in all; `purpose` chooses the latents."""
-        for first in range(0, number, batch_size):
-            z = seeds.latents(
-                seeds.stateless_seed(self.seed, purpose, first), [batch_size, self.generator.latent_dim]
-            )
-            yield np.asarray(self._sample(z))[: number - first]
+        return sampling.sample(
+            self._images, number, latent_dim=self.generator.latent_dim, seed=self.seed, purpose=purpose
+        )

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics.evaluator import evaluate_images
-from autogan_tf.metrics.frechet import FrechetStatistics
+from autogan_tf.metrics.reference import Reference
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.image_grid import write_grid
@@ -24,8 +25,8 @@ def run_training(
     *,
     folder: RunFolder,
     terminal: Terminal,
-    network,
-    reference: FrechetStatistics,
+    network: FeatureNetwork,
+    reference: Reference,
     evaluate_every: int,
     num_eval_imgs: int,
 ) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def run_training(
       folder: exists, with config.json and genotype.json.
       terminal: where progress is shown.
       network: the feature network that scores.
-      reference: statistics of the real images seen through it.
+      reference: the real images seen through it.
       evaluate_every: generator steps between sample grids and checkpoints; 0: at the end only.
       num_eval_imgs: images of the final scores.
 

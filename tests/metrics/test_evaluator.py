@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.metrics.evaluator import evaluate_images, reference_statistics
-
-
-class MeanColour:
-    """Features: the mean of each channel in [-1, 1]. Logits: 1,000 times one-hot of the brightest channel."""
-
-    name, digest, num_features, num_logits = "mean-colour", "0123", 3, 3
-
-    def __init__(self) -> None:
-        self.traces = 0
-
-    def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        self.traces += 1
-        features = tf.reduce_mean(tf.cast(images, tf.float32) / 127.5 - 1, axis=[1, 2])
-        return features, 1e3 * tf.one_hot(tf.argmax(features, axis=1), 3)
-
-
-def plain(colours: list[list[int]]) -> np.ndarray:
-    """uint8 [n, 4, 4, 3]: one image of each colour."""
-    return np.tile(np.array(colours, np.uint8)[:, None, None, :], (1, 4, 4, 1))
-
+from autogan_tf.data.image_data import ImageData
+from autogan_tf.metrics import reference
+from autogan_tf.metrics.evaluator import METRICS, evaluate_images
 
 RED, GREEN, BLUE = [255, 0, 0], [0, 255, 0], [0, 0, 255]
+ENGINES = pytest.mark.parametrize("engine", ["fast", "tfgan"])
 
 
-def test_three_certain_classes_equally_often_score_three() -> None:
-    result = evaluate_images([plain([RED, GREEN]), plain([BLUE])], MeanColour(), seed=5)
+def real(images: np.ndarray, network, *, with_features: bool = True) -> reference.Reference:
+    data = ImageData(name="plain", images=images, labels=None, num_classes=0, split="train")
+    return reference.of_images(data, network, with_features=with_features)
+
+
+def random_colours(number: int, seed: int, below: int = 256) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, below, size=(number, 3))
+
+
+@ENGINES
+def test_three_certain_classes_equally_often_score_three(mean_colour, plain, engine) -> None:
+    result = evaluate_images([plain([RED, GREEN]), plain([BLUE])], mean_colour(), seed=5, engine=engine)
     assert result["inception_score"] == pytest.approx(3.0, rel=1e-12)
     assert result == {
         "inception_score": result["inception_score"],
@@ -42,53 +34,90 @@ def test_three_certain_classes_equally_often_score_three() -> None:
         "num_images": 3,
         "feature_network": "mean-colour/0123",
         "seed": 5,
+        "engine": engine,
     }
 
 
-def test_distance_of_shifted_images_is_the_squared_shift() -> None:
+@ENGINES
+def test_distance_of_shifted_images_is_the_squared_shift(mean_colour, plain, engine) -> None:
     # The same images, each channel 51 levels (0.4 on the network's scale) brighter: equal covariances, 3 * 0.4^2.
-    rng = np.random.default_rng(0)
-    images = plain(rng.integers(0, 200, size=(20, 3)).tolist())
-    network = MeanColour()
-    reference = reference_statistics([images[:11], images[11:]], network, source="plain/train")
-    result = evaluate_images([images + np.uint8(51)], network, reference)
+    images = plain(random_colours(20, 0, below=200))
+    network = mean_colour()
+    result = evaluate_images([images + np.uint8(51)], network, real(images, network), engine=engine)
     assert result["frechet_distance"] == pytest.approx(3 * 0.4**2, rel=1e-5)
     assert (result["reference"], result["reference_images"], result["num_images"]) == ("plain/train", 20, 20)
 
 
-def test_batch_sizes_change_nothing_and_a_short_batch_costs_no_trace() -> None:
-    images = plain(np.random.default_rng(1).integers(0, 256, size=(30, 3)).tolist())
-    network = MeanColour()
-    reference = reference_statistics([images[::-1]], network, source="r")
-    whole = evaluate_images([images], network, reference)
+def test_batch_sizes_change_nothing_and_a_short_batch_costs_no_trace(mean_colour, plain) -> None:
+    images = plain(random_colours(300, 1))
+    network = mean_colour()
+    against = real(images[::-1][:250], network)
+    whole = evaluate_images([images], network, against, metrics=METRICS, engine="fast", seed=0)
     network.traces = 0
-    ragged = evaluate_images([images[:8], images[8:16], images[16:23], images[23:23], images[23:]], network, reference)
+    parts = [images[:80], images[80:160], images[160:230], images[230:230], images[230:]]
+    ragged = evaluate_images(parts, network, against, metrics=METRICS, engine="fast", seed=0)
     assert network.traces == 1
-    assert ragged["num_images"] == 30
-    for name in ("inception_score", "frechet_distance"):
-        assert ragged[name] == pytest.approx(whole[name], rel=1e-10, abs=1e-12)
+    assert ragged["num_images"] == 300 and ragged.keys() == whole.keys()
+    for name, value in whole.items():
+        if isinstance(value, float):
+            assert ragged[name] == pytest.approx(value, rel=1e-10, abs=1e-12), name
+        else:
+            assert ragged[name] == value
 
 
-def test_several_splits_are_ordered() -> None:
+def test_both_engines_agree(mean_colour, plain) -> None:
+    network = mean_colour()
+    against = real(plain(random_colours(2500, 2)), network)
+    images = plain(random_colours(2100, 3, below=200))
+    fast, tfgan = (
+        evaluate_images([images], network, against, metrics=("is", "fid", "kid"), engine=engine)
+        for engine in ("fast", "tfgan")
+    )
+    for name in ("inception_score", "frechet_distance", "kernel_distance", "kernel_distance_error"):
+        assert fast[name] == pytest.approx(tfgan[name], rel=1e-9), name
+
+
+def test_images_like_the_real_ones_and_images_unlike_them(mean_colour, plain) -> None:
+    network = mean_colour()
+    against = real(plain(random_colours(400, 2)), network)
+    metrics = ("fid", "kid", "prdc", "fid_inf")
+    alike, dark = (
+        evaluate_images([plain(random_colours(400, 3, below))], network, against, metrics=metrics, engine="fast")
+        for below in (256, 60)
+    )
+    for name in ("frechet_distance", "kernel_distance", "frechet_distance_infinity"):
+        assert alike[name] < 0.1 * dark[name]
+    for name in ("precision", "recall", "coverage"):
+        assert alike[name] > 0.8
+    assert dark["recall"] < 0.2 and dark["coverage"] < 0.2 and dark["prdc_images"] == 400
+
+
+def test_copies_of_the_real_images_are_noticed(mean_colour, plain) -> None:
+    network = mean_colour()
+    colours = random_colours(300, 4)
+    against = real(plain(colours), network)
+    found = evaluate_images([plain(colours[:100])], network, against, metrics=("memorization",), engine="fast")
+    fresh = evaluate_images([plain(random_colours(100, 5))], network, against, metrics=("memorization",), engine="fast")
+    assert found["memorization"] != fresh["memorization"]
+
+
+def test_several_splits_are_ordered(mean_colour, plain) -> None:
     # One class in the first half, two in the second: scores 1 and 2.
-    images = plain([RED, RED, GREEN, BLUE])
-    result = evaluate_images([images], MeanColour(), splits=2)
+    result = evaluate_images([plain([RED, RED, GREEN, BLUE])], mean_colour(), splits=2)
     assert result["inception_score"] == pytest.approx(1.5, rel=1e-12)
     assert result["inception_score_std"] == pytest.approx(0.5, rel=1e-12)
 
 
-def test_a_reference_of_another_network_is_refused_by_both_names() -> None:
-    network, other = MeanColour(), MeanColour()
-    other.digest = "9999"
-    reference = reference_statistics([plain([RED, GREEN])], other, source="plain/train")
+def test_a_reference_of_another_network_is_refused_by_both_names(mean_colour, plain) -> None:
+    against = real(plain([RED, GREEN]), mean_colour("9999"))
     with pytest.raises(UserError, match="mean-colour/9999.*mean-colour/0123"):
-        evaluate_images([plain([RED, GREEN])], network, reference)
+        evaluate_images([plain([RED, GREEN])], mean_colour(), against)
 
 
-def test_too_few_images_and_wrong_arrays_are_refused() -> None:
+def test_too_few_images_and_wrong_arrays_are_refused(mean_colour, plain) -> None:
     with pytest.raises(UserError, match="at least 2 images, got 1"):
-        evaluate_images([plain([RED])], MeanColour())
+        evaluate_images([plain([RED])], mean_colour())
     with pytest.raises(UserError, match="at least 4 images, got 2"):
-        evaluate_images([plain([RED, BLUE])], MeanColour(), splits=4)
+        evaluate_images([plain([RED, BLUE])], mean_colour(), splits=4)
     with pytest.raises(ValueError, match="uint8"):
-        evaluate_images([plain([RED, BLUE]).astype(np.float32)], MeanColour())
+        evaluate_images([plain([RED, BLUE]).astype(np.float32)], mean_colour())

@@ -1,0 +1,294 @@
+"""Scores a generator, or a folder of images, against real images.
+
+    python -m autogan_tf.evaluate --run_dir=RUN --features=classifier
+    python -m autogan_tf.evaluate --images=FOLDER --reference=cifar10 --inception_weights=inception.pth
+    python -m autogan_tf.evaluate --reference=cifar10 --image_size=32 --write_reference=cifar10.npz --features=...
+
+Prints a table; a run's scores are appended to its evaluations.jsonl.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from autogan_tf.config import command_line, environment
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.evaluate import EvaluateConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from autogan_tf.data.image_data import ImageData
+    from autogan_tf.features.protocol import FeatureNetwork
+    from autogan_tf.metrics.reference import Reference
+    from autogan_tf.runs.progress import Terminal
+    from autogan_tf.serving.image_source import ImageSource
+
+_CLASSIFIER_DEFAULTS = {"classifier_steps": 4000, "classifier_batch_size": 128, "classifier_width": 32}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return command_line.run(EvaluateConfig, argv, doc=__doc__ or "", body=_evaluate)
+
+
+def _evaluate(config: EvaluateConfig) -> int:
+    environment.set_tensorflow_defaults()
+    # imported late: --help and errors in the flags must not wait for TensorFlow
+    import tensorflow as tf
+
+    from autogan_tf.runs import score_table
+    from autogan_tf.runs.folder import write_atomically
+    from autogan_tf.runs.progress import Terminal
+
+    if config.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(config.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(config.threads)
+    # scores are compared across machines, and TF32 keeps 10 bits only
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    _check_free(config.write_reference, "write_reference")
+    _check_free("" if config.json == "-" else config.json, "json")
+    judged = _judged(config)
+    with Terminal(stderr=config.json == "-") as terminal:
+        data = _reference_images(config, judged)
+        network = _network(config, judged, data, terminal)
+        reference = _reference(config, judged, data, network, terminal)
+        if config.write_reference and reference is not None:
+            reference.statistics.save(config.write_reference)
+            terminal.line(
+                f"{config.write_reference}: statistics of {reference.statistics.count:,} images of {reference.source} "
+                f"through {reference.statistics.network}"
+            )
+        if judged is None:
+            return 0
+        heldout = None
+        if config.heldout and data is not None and "memorization" in config.metrics:
+            heldout = _heldout(config, judged, data, network, terminal)
+        results = _scores(config, judged, network, reference, heldout, terminal)
+        score_table.show(results, terminal)
+    if config.json:
+        text = json.dumps(results, indent=1) + "\n"
+        if config.json == "-":
+            sys.stdout.write(text)
+        else:
+            write_atomically(pathlib.Path(config.json), text)
+    return 0
+
+
+def _check_free(path: str, flag: str) -> None:
+    if path and pathlib.Path(path).exists():
+        raise UserError(f"--{flag}={path} exists already and would be overwritten; give another name")
+
+
+def _judged(config: EvaluateConfig) -> ImageSource | None:
+    """The generator or the folder, found and checked; None where only a reference is written."""
+    from autogan_tf.serving import image_source
+
+    size = {"number": config.num_eval_imgs, "batch_size": config.eval_batch_size}
+    truncate = config.preset == "official"
+    if config.run_dir:
+        return image_source.of_run(config.run_dir, weights=config.weights, truncate=truncate, **size)
+    if config.saved_model:
+        return image_source.of_saved_model(config.saved_model, truncate=truncate, **size)
+    return image_source.of_folder(config.images, **size) if config.images else None
+
+
+def _where(config: EvaluateConfig, judged: ImageSource | None) -> dict[str, Any] | None:
+    """The data set of the real images, as `sources.load` takes it; None when there is none."""
+    if config.reference.endswith(".npz"):
+        return None
+    settings = judged.settings if judged else {}
+    dataset = config.reference or settings.get("dataset", "")
+    if not dataset:
+        return None
+    data_dir = config.data_dir or ("" if config.reference else settings.get("data_dir", ""))
+    return {"dataset": dataset, "data_dir": data_dir, "download": config.download}
+
+
+def _reference_images(config: EvaluateConfig, judged: ImageSource | None) -> ImageData | None:
+    """The real images at the judged images' size; None where no score needs them."""
+    import numpy as np
+
+    from autogan_tf.data import image_data, seeds, sources
+
+    where = _where(config, judged)
+    if not (config.compares or config.write_reference) or config.reference.endswith(".npz"):
+        return None
+    if where is None:
+        raise UserError(
+            f"--reference is empty, and the run {config.run_dir} does not say what it was trained on; give a data set, "
+            "folder:PATH or a file.npz, or --metrics=is, which needs none"
+        )
+    sources.check_available(**where)
+    resolution = judged.resolution if judged else config.image_size
+    data = sources.load(resolution=resolution, split=config.reference_split, **where)
+    if judged and data.channels != judged.channels:
+        raise UserError(
+            f"{judged.name} gives images of {judged.channels} channels, and {data.name} has {data.channels}; compare "
+            "with images of the same kind"
+        )
+    if (data.smallest_side or resolution) < resolution:
+        raise UserError(
+            f"{judged.name if judged else '--image_size'} has images of {resolution} pixels, and {data.name} has some "
+            f"of {data.smallest_side}; compare with images of at least that size"
+        )
+    number = config.num_reference_imgs
+    if number > len(data.images):
+        raise UserError(
+            f"--num_reference_imgs={number} is more than the {len(data.images):,} images of {data.name}/{data.split}; "
+            "give at most that, or 0 for all"
+        )
+    if number:
+        order = seeds.numpy_rng(0, "reference", len(data.images)).permutation(len(data.images))
+        data = image_data.take(data, np.sort(order[:number]), data.split)
+    return data
+
+
+def _network(
+    config: EvaluateConfig, judged: ImageSource | None, data: ImageData | None, terminal: Terminal
+) -> FeatureNetwork:
+    from autogan_tf.features import choice
+
+    def make_classifier() -> FeatureNetwork:
+        settings = dict(judged.settings) if judged else {}
+        where = _where(config, judged)
+        if where is None:
+            raise UserError(
+                "--features=classifier is trained on the data set of the images, and none is named; give it as "
+                "--reference, or choose other features"
+            )
+        resolution = judged.resolution if judged else config.image_size
+        chosen = {
+            name: getattr(config, name) or settings.get(name, default) for name, default in _CLASSIFIER_DEFAULTS.items()
+        }
+        cells, bottom_width = settings.get("num_cells", 0), settings.get("bottom_width", 0)
+        terminal.phase("training the classifier", chosen["classifier_steps"], "steps")
+        return choice.data_classifier(
+            where,
+            resolution=resolution,
+            sizes=[bottom_width * 2 ** (stage + 1) for stage in range(cells)] or [resolution],
+            steps=chosen["classifier_steps"],
+            batch_size=chosen["classifier_batch_size"],
+            width=chosen["classifier_width"],
+            seed=settings.get("seed", 0) if config.classifier_seed is None else config.classifier_seed,
+            cache_dir=choice.cache_folder(config.cache_dir or settings.get("cache_dir", "")),
+            log=lambda numbers: terminal.done(numbers["step"]),
+        )
+
+    settings = dict(judged.settings) if judged and not config.features else {}
+    return choice.load(
+        config.features or settings.get("features", "inception"),
+        inception_weights=config.inception_weights or settings.get("inception_weights", ""),
+        resolution=config.features_resolution or settings.get("features_resolution", 0),
+        download=config.download,
+        make_classifier=make_classifier,
+    )
+
+
+def _reference(
+    config: EvaluateConfig,
+    judged: ImageSource | None,
+    data: ImageData | None,
+    network: FeatureNetwork,
+    terminal: Terminal,
+) -> Reference | None:
+    from autogan_tf.features import choice
+    from autogan_tf.metrics import evaluator, reference
+
+    if config.reference.endswith(".npz"):
+        found = reference.read(config.reference)
+        found.check_network(network)
+        return found
+    if data is None:
+        return None
+    terminal.phase(f"looking at the real images of {data.name}", len(data.images), "images")
+    return reference.of_images(
+        data,
+        network,
+        cache_dir=choice.cache_folder(config.cache_dir),
+        with_features=judged is not None
+        and any(metric in evaluator.NEED_REFERENCE_FEATURES for metric in config.metrics),
+        progress=terminal.done,
+    )
+
+
+def _heldout(
+    config: EvaluateConfig, judged: ImageSource, data: ImageData, network: FeatureNetwork, terminal: Terminal
+) -> np.ndarray:
+    """Features of the data set's test images, which must not be among the training images."""
+    import numpy as np
+
+    from autogan_tf.data import sources
+    from autogan_tf.features import choice
+    from autogan_tf.metrics import memorization, reference
+
+    test = sources.load(resolution=judged.resolution, split="test", **(_where(config, judged) or {}))
+    known = np.count_nonzero(memorization.identical_images([test.images], [data.images]) >= 0)
+    if known > len(test.images) // 10:
+        raise UserError(
+            f"--heldout: {known} of the {len(test.images)} test images of {data.name} are among its training images; "
+            "leave --heldout out"
+        )
+    terminal.phase(f"looking at the test images of {data.name}", len(test.images), "images")
+    cache_dir = choice.cache_folder(config.cache_dir)
+    found = reference.of_images(test, network, cache_dir=cache_dir, with_features=True, progress=terminal.done)
+    assert found.features is not None
+    return found.features
+
+
+def _scores(
+    config: EvaluateConfig,
+    judged: ImageSource,
+    network: FeatureNetwork,
+    reference: Reference | None,
+    heldout: np.ndarray | None,
+    terminal: Terminal,
+) -> dict[str, Any]:
+    """{"judged", "preset", "evaluations": one for each seed, and of several "mean" and "spread"}."""
+    from autogan_tf.metrics import evaluator
+
+    evaluations = []
+    for seed in range(config.seed, config.seed + config.repeats):
+        started = time.time()
+        terminal.phase(f"looking at the images, seed {seed}", config.num_eval_imgs, "images")
+        scores = evaluator.evaluate_images(
+            _counted(judged.batches(seed), terminal),
+            network,
+            reference,
+            heldout=heldout,
+            metrics=config.metrics,
+            seed=None if config.images else seed,
+            splits=10 if config.preset == "official" else 1,
+            engine=config.engine,
+        )
+        scores |= {"preset": config.preset, "judged": judged.name, "time": round(started, 3)}
+        if judged.run is not None:
+            scores["weights"] = config.weights
+            judged.run.append_evaluation(scores)
+        evaluations.append(scores)
+    results: dict[str, Any] = {"judged": judged.name, "preset": config.preset, "evaluations": evaluations}
+    if len(evaluations) > 1:
+        varying = [
+            name for name, value in evaluations[0].items() if isinstance(value, float) and name not in ("time", "seed")
+        ]
+        results["mean"] = {name: statistics.fmean(entry[name] for entry in evaluations) for name in varying}
+        results["spread"] = {name: statistics.stdev(entry[name] for entry in evaluations) for name in varying}
+    return results
+
+
+def _counted(batches: Iterable[np.ndarray], terminal: Terminal) -> Iterator[np.ndarray]:
+    count = 0
+    for batch in batches:
+        yield batch
+        count += len(batch)
+        terminal.done(count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Where generated images come from: a run, a SavedModel, or a folder of files; what `evaluate` and `sample` look at."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.data.generated_folder import GeneratedFolder
+from autogan_tf.runs.folder import RunFolder
+from autogan_tf.serving.saved_generator import SavedGenerator
+from autogan_tf.training import sampling, trained
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSource:
+    """Generated images.
+
+    Attributes:
+      name: the path they come from.
+      resolution, channels: of the images.
+      batches: seed -> iterator over uint8 batches [n, S, S, C]; a folder takes no notice of the seed.
+      run: the run's folder, of a run.
+      settings: of that run.
+    """
+
+    name: str
+    resolution: int
+    channels: int
+    batches: Callable[[int], Iterator[np.ndarray]]
+    run: RunFolder | None = None
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def of_run(path: str, *, weights: str, number: int, batch_size: int, truncate: bool) -> ImageSource:
+    """Images of a run's generator.
+
+    Args:
+      path: the run's folder, of a search or a training.
+      weights: "average" or "last", see `trained.load_generator`.
+      number: images of each seed.
+      batch_size: images at once; does not change them.
+      truncate: see `sampling.quantized`.
+
+    Raises:
+      UserError: no finished run there.
+    """
+    run = trained.training_run(path)
+    generator = trained.load_generator(run, weights=weights)
+    return ImageSource(
+        name=str(run.path),
+        resolution=generator.bottom_width * 2**generator.num_cells,
+        channels=generator.channels,
+        batches=_batches(generator, generator.latent_dim, number=number, batch_size=batch_size, truncate=truncate),
+        run=run,
+        settings=run.settings(),
+    )
+
+
+def of_saved_model(path: str, *, number: int, batch_size: int, truncate: bool) -> ImageSource:
+    """Images of a generator saved as a SavedModel; arguments as for `of_run`. UserError where there is none."""
+    generator = SavedGenerator(path)
+    return ImageSource(
+        name=str(generator.path),
+        resolution=generator.resolution,
+        channels=generator.channels,
+        batches=_batches(generator, generator.latent_dim, number=number, batch_size=batch_size, truncate=truncate),
+    )
+
+
+def _batches(
+    generator: Callable[[tf.Tensor], tf.Tensor], latent_dim: int, *, number: int, batch_size: int, truncate: bool
+) -> Callable[[int], Iterator[np.ndarray]]:
+    images = sampling.quantized(generator, latent_dim=latent_dim, truncate=truncate)
+    return lambda seed: sampling.sample(
+        images, number, latent_dim=latent_dim, seed=seed, purpose="evaluation", batch_size=batch_size
+    )
+
+
+def of_folder(path: str, *, number: int, batch_size: int) -> ImageSource:
+    """The first `number` images of a folder, by the order of their paths; UserError where it has fewer."""
+    folder = GeneratedFolder(path)
+    if len(folder) < number:
+        raise UserError(
+            f"--images={path} has {len(folder):,} images, and --num_eval_imgs asks for {number:,}; give "
+            f"--num_eval_imgs={len(folder)} or more images"
+        )
+    return ImageSource(
+        name=path,
+        resolution=folder.resolution,
+        channels=folder.channels,
+        batches=lambda seed: folder.batches(number, batch_size=batch_size),
+    )

@@ -1,0 +1,55 @@
+"""A generator read back from a SavedModel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.serving.saved_generator import SavedGenerator
+
+
+def save(path, *, factor=1.0, size=2, inputs="z", output="images", latent_dim=3, signature=True) -> None:
+    module = tf.Module()
+    module.factor = tf.Variable(factor)
+
+    def generate(**arguments):
+        z = arguments[inputs]
+        return {output: tf.tanh(module.factor * tf.reshape(tf.tile(z[:, :3], [1, size * size]), [-1, size, size, 3]))}
+
+    graph = tf.function(generate).get_concrete_function(
+        **{inputs: tf.TensorSpec([None, latent_dim], tf.float32, name=inputs)}
+    )
+    tf.saved_model.save(module, str(path), signatures=graph if signature else None)
+
+
+def test_the_newest_version_is_taken(tmp_path):
+    for version, factor in ((1, 1.0), (10, 3.0), (9, 2.0)):
+        save(tmp_path / str(version), factor=factor)
+    (tmp_path / "11.tmp").mkdir()
+    generator = SavedGenerator(tmp_path)
+    assert (generator.latent_dim, generator.resolution, generator.channels) == (3, 2, 3)
+    assert generator.path == tmp_path / "10"
+    z = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
+    expected = np.tanh(3 * np.tile(z, [1, 4]).reshape(5, 2, 2, 3))
+    np.testing.assert_allclose(generator(tf.constant(z)), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(tf.function(SavedGenerator(tmp_path / "10"))(z), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no SavedModel"):
+        SavedGenerator(tmp_path)
+    save(tmp_path / "names", inputs="x", output="pictures")
+    with pytest.raises(UserError, match="takes x and gives pictures"):
+        SavedGenerator(tmp_path / "names")
+    save(tmp_path / "open", latent_dim=None)
+    with pytest.raises(UserError, match="with D, S and C known"):
+        SavedGenerator(tmp_path / "open")
+    save(tmp_path / "none", signature=False)
+    with pytest.raises(UserError, match="no signature serving_default"):
+        SavedGenerator(tmp_path / "none")
+    save(tmp_path / "damaged")
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="cannot be read"):
+        SavedGenerator(tmp_path / "damaged")
