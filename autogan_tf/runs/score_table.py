@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,4 +47,13 @@ def show(results: Mapping[str, Any], terminal: Terminal) -> None:
         images = "real images" if number is None else f"{number:,} images"  # a file of statistics may not say
         terminal.line(f"against {images} of {first['reference'] or 'a file of statistics'}")
     if "memorization" in first:
-        terminal.line(f"memorization: {json.dumps(first['memorization'])}")
+        terminal.line(_memorization(first["memorization"]))
+
+
+def _memorization(found: Mapping[str, Any]) -> str:
+    z = found["z_score"]
+    verdict = "nearer to the training images than real ones are: copied" if z < -3 else "no sign of copying"
+    return (
+        f"memorization: {found['copies']:,} copies of training images; {found['share_closer']:.1%} of the images are "
+        f"nearer to one than {found['quantile']:.0%} of the real ones ({found['yardstick']}); z {z:+.1f}, {verdict}"
+    )
