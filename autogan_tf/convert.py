@@ -19,7 +19,6 @@ from autogan_tf.config import command_line, environment, fields
 from autogan_tf.config.convert import ConvertConfig
 from autogan_tf.config.errors import UserError
 from autogan_tf.search_space import published
-from autogan_tf.search_space.genotype import Genotype
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,14 +35,6 @@ def _convert(config: ConvertConfig) -> int:
     return 0
 
 
-def _genotype(config: ConvertConfig) -> Genotype:
-    if config.arch:
-        return Genotype.from_string(config.arch)
-    if config.genotype in published.TOKENS:
-        return published.load(config.genotype)
-    return Genotype.load(config.genotype)
-
-
 def _from_official(config: ConvertConfig) -> None:
     import tensorflow as tf
 
@@ -52,7 +43,7 @@ def _from_official(config: ConvertConfig) -> None:
     from autogan_tf.runs.folder import RunFolder, write_atomically
     from autogan_tf.search_space.cost import generator_cost
 
-    genotype = _genotype(config)
+    genotype = published.choose(arch=config.arch, genotype=config.genotype)
     folder = RunFolder.check_free(config.run_dir)
     checkpoint = official_pytorch.read_checkpoint(config.checkpoint)
     last = checkpoint.get("gen_state_dict", checkpoint)

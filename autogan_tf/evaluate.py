@@ -93,7 +93,9 @@ def _judged(config: EvaluateConfig) -> ImageSource | None:
     size = {"number": config.num_eval_imgs, "batch_size": config.eval_batch_size}
     truncate = config.preset == "official"
     if config.run_dir:
-        return image_source.of_run(config.run_dir, weights=config.weights, truncate=truncate, **size)
+        return image_source.of_run(
+            config.run_dir, weights=config.weights, checkpoint=config.checkpoint, truncate=truncate, **size
+        )
     if config.saved_model:
         return image_source.of_saved_model(config.saved_model, truncate=truncate, **size)
     return image_source.of_folder(config.images, **size) if config.images else None
@@ -269,7 +271,7 @@ def _scores(
         )
         scores |= {"preset": config.preset, "judged": judged.name, "time": round(started, 3)}
         if judged.run is not None:
-            scores["weights"] = config.weights
+            scores |= {"weights": config.weights, "checkpoint": config.checkpoint}
             judged.run.append_evaluation(scores)
         evaluations.append(scores)
     results: dict[str, Any] = {"judged": judged.name, "preset": config.preset, "evaluations": evaluations}

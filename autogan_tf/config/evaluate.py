@@ -33,6 +33,12 @@ class EvaluateConfig:
         group=_WHAT,
         choices=("average", "last"),
     )
+    checkpoint: str = setting(
+        "best",
+        "Which checkpoint of a run: the one with the lowest Fréchet distance when it was scored, or the newest.",
+        group=_WHAT,
+        choices=("best", "newest"),
+    )
     num_eval_imgs: int = setting(50000, "Images that are judged.", group=_WHAT, minimum=2)
 
     reference: str = setting(

@@ -38,6 +38,21 @@ def features_resolution(*, group: str) -> int:
     )
 
 
+def classifier_steps(*, group: str) -> int:
+    """--classifier_steps."""
+    return setting(4000, "Training steps of the classifier.", group=group, minimum=1)
+
+
+def classifier_batch_size(*, group: str) -> int:
+    """--classifier_batch_size."""
+    return setting(128, "Images of a training step of the classifier.", group=group, minimum=1)
+
+
+def classifier_width(*, group: str) -> int:
+    """--classifier_width."""
+    return setting(32, "Channels of the classifier's first block.", group=group, minimum=1)
+
+
 def cache_dir(*, group: str) -> str:
     """--cache_dir."""
     return setting(

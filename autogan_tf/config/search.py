@@ -165,9 +165,9 @@ class SearchConfig:
         group=_REWARD,
         minimum=1,
     )
-    classifier_steps: int = setting(4000, "Training steps of the classifier.", group=_REWARD, minimum=1)
-    classifier_batch_size: int = setting(128, "Images of a training step of the classifier.", group=_REWARD, minimum=1)
-    classifier_width: int = setting(32, "Channels of the classifier's first block.", group=_REWARD, minimum=1)
+    classifier_steps: int = feature_settings.classifier_steps(group=_REWARD)
+    classifier_batch_size: int = feature_settings.classifier_batch_size(group=_REWARD)
+    classifier_width: int = feature_settings.classifier_width(group=_REWARD)
     cache_dir: str = feature_settings.cache_dir(group=_REWARD)
 
     train_steps: int = setting(

@@ -74,6 +74,13 @@ def uniform(
     return tf.random.stateless_uniform(shape, seed=seed, minval=minval, maxval=maxval, dtype=dtype, alg="philox")
 
 
+def unit(seed: tf.Tensor, shape: Sequence[int | tf.Tensor] | tf.Tensor) -> tf.Tensor:
+    """float32 multiples of 2^-24 in [0, 1) of `shape`, the same inside and outside of what XLA compiles."""
+    # philox gives XLA the same bits, but XLA makes other floats of them than `stateless_uniform` does elsewhere
+    bits = uniform(seed, shape, minval=None, maxval=None, dtype=tf.int32)
+    return tf.cast(tf.bitwise.bitwise_and(bits, 2**24 - 1), tf.float32) * 2.0**-24
+
+
 def numpy_rng(seed: int, purpose: str, *steps: int) -> np.random.Generator:
     """A NumPy generator of its own for one draw (or one short series of draws) on the host.
 

@@ -116,7 +116,7 @@ def layer_entries(layers: Mapping[str, tf.keras.layers.Layer], *, bottom_width: 
             yield Entry(layer.moving_variance, f"{name}.running_var", SAME)
             continue
         kernel = DENSE if len(layer.kernel.shape) == 2 else KERNEL
-        if isinstance(layer, SpectralLayer):
+        if isinstance(layer, SpectralLayer) and layer.normalize:
             yield Entry(layer.kernel, f"{name}.weight_orig", kernel)
             yield Entry(layer.u, f"{name}.weight_u", SAME)
             yield Entry(layer.v, f"{name}.weight_v", right_vector_layout(tuple(layer.kernel.shape)))
@@ -127,7 +127,8 @@ def layer_entries(layers: Mapping[str, tf.keras.layers.Layer], *, bottom_width: 
             yield Entry(layer.bias, f"{name}.bias", first_map_layout(bottom_width))
         else:
             yield Entry(layer.kernel, f"{name}.weight", kernel)
-            yield Entry(layer.bias, f"{name}.bias", SAME)
+            if layer.bias is not None:
+                yield Entry(layer.bias, f"{name}.bias", SAME)
 
 
 def controller_entries(controller: Controller) -> Iterator[Entry]:

@@ -130,8 +130,12 @@ def _comparisons(
     if "fid" in metrics:
         fewest = min(statistics.count, reference.statistics.count or statistics.count)
         if fewest < _FEW_FOR_FRECHET:
-            logging.warning(
-                "the Fréchet distance of %d images is biased upwards; take at least %d", fewest, _FEW_FOR_FRECHET
+            logging.log_first_n(
+                logging.WARNING,
+                "the Fréchet distance of %d images is biased upwards; take at least %d",
+                1,
+                fewest,
+                _FEW_FOR_FRECHET,
             )
         distance = tfgan_scores.frechet_distance if tfgan else frechet.frechet_distance
         result["frechet_distance"] = distance(statistics, reference.statistics)

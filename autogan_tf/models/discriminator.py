@@ -15,11 +15,11 @@ def downsample(x: tf.Tensor) -> tf.Tensor:
 class FirstBlock(tf.keras.layers.Layer):
     """Residual block on images, halving: convolution, ReLU, convolution, pool; shortcut pool, 1x1 convolution."""
 
-    def __init__(self, channels: int, width: int, name: str) -> None:
+    def __init__(self, channels: int, width: int, *, normalize: bool, name: str) -> None:
         super().__init__(name=name)
-        self.c1 = SpectralConv2D(channels, width, 3, "c1")
-        self.c2 = SpectralConv2D(width, width, 3, "c2")
-        self.c_sc = SpectralConv2D(channels, width, 1, "c_sc")
+        self.c1 = SpectralConv2D(channels, width, 3, "c1", normalize=normalize)
+        self.c2 = SpectralConv2D(width, width, 3, "c2", normalize=normalize)
+        self.c_sc = SpectralConv2D(channels, width, 1, "c_sc", normalize=normalize)
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -31,13 +31,13 @@ class FirstBlock(tf.keras.layers.Layer):
 class Block(tf.keras.layers.Layer):
     """Pre-activation residual block; with `halve`, pooled at the end and with a 1x1 convolution in the shortcut."""
 
-    def __init__(self, width: int, *, halve: bool, name: str) -> None:
+    def __init__(self, width: int, *, halve: bool, normalize: bool, name: str) -> None:
         super().__init__(name=name)
         self.halve = halve
-        self.c1 = SpectralConv2D(width, width, 3, "c1")
-        self.c2 = SpectralConv2D(width, width, 3, "c2")
+        self.c1 = SpectralConv2D(width, width, 3, "c1", normalize=normalize)
+        self.c2 = SpectralConv2D(width, width, 3, "c2", normalize=normalize)
         if halve:
-            self.c_sc = SpectralConv2D(width, width, 1, "c_sc")
+            self.c_sc = SpectralConv2D(width, width, 1, "c_sc", normalize=normalize)
         self.built = True
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -61,6 +61,7 @@ class Discriminator(tf.keras.Model):
       df_dim: channels of every feature map (published: 64 in the search, 128 in training).
       channels: of the images.
       stage: the stage that `call` takes when it is not told; None means the last one.
+      spectral_norm: whether all layers are spectrally normalised, as published.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Discriminator(tf.keras.Model):
         df_dim: int = 128,
         channels: int = 3,
         stage: int | None = None,
+        spectral_norm: bool = True,
         name: str = "discriminator",
     ) -> None:
         super().__init__(name=name)
@@ -78,12 +80,14 @@ class Discriminator(tf.keras.Model):
         self.stage = num_cells - 1 if stage is None else stage
         self.df_dim = df_dim
         self.channels = channels
-        self.blocks: list[tf.keras.layers.Layer] = [FirstBlock(channels, df_dim, "block1")]
+        first = FirstBlock(channels, df_dim, normalize=spectral_norm, name="block1")
+        self.blocks: list[tf.keras.layers.Layer] = [first]
         self.blocks += [
-            Block(df_dim, halve=number < num_cells, name=f"block{number}") for number in range(2, num_cells + 1)
+            Block(df_dim, halve=number < num_cells, normalize=spectral_norm, name=f"block{number}")
+            for number in range(2, num_cells + 1)
         ]
-        self.last_block = Block(df_dim, halve=False, name=f"block{num_cells + 1}")
-        self.last_dense = SpectralDense(df_dim, 1, name=f"l{num_cells + 2}")
+        self.last_block = Block(df_dim, halve=False, normalize=spectral_norm, name=f"block{num_cells + 1}")
+        self.last_dense = SpectralDense(df_dim, 1, name=f"l{num_cells + 2}", normalize=spectral_norm)
         self.built = True
 
     def named_layers(self) -> dict[str, tf.keras.layers.Layer]:

@@ -47,7 +47,7 @@ def initialize(
         kernel, bias = layer.kernel, layer.bias
         fan_in = _pytorch_fan_in(layer)
         bound = 1.0 / math.sqrt(fan_in)  # PyTorch's default for weight (kaiming with a = sqrt 5) and bias alike
-        spectral = isinstance(layer, SpectralLayer)
+        spectral = isinstance(layer, SpectralLayer) and layer.normalize
         is_conv = len(kernel.shape) == 4 and not isinstance(layer, tf.keras.layers.Conv2DTranspose)
         if is_conv and not (spectral and spectral_default):
             kernel.assign(draw.kernel(init_type, kernel.shape))

@@ -22,20 +22,26 @@ class SpectralLayer(tf.keras.layers.Layer):
     """A kernel divided by its largest singular value, estimated by power iteration.
 
     The kernel is seen as a matrix [inputs, outputs]; `u` [outputs] and `v` [inputs] estimate its singular vectors.
+    With `normalize` False it is a plain kernel, and there is no `u` and `v`.
     """
 
-    def __init__(self, kernel_shape: tuple[int, ...], use_bias: bool, name: str) -> None:
+    def __init__(self, kernel_shape: tuple[int, ...], use_bias: bool, normalize: bool, name: str) -> None:
         super().__init__(name=name)
+        self.normalize = normalize
         self.kernel = self.add_weight("kernel", kernel_shape, initializer="zeros")
         self.bias = self.add_weight("bias", kernel_shape[-1:], initializer="zeros") if use_bias else None
+        self.built = True
+        if not normalize:
+            return
         outputs = kernel_shape[-1]
         inputs = self.kernel.shape.num_elements() // outputs
         self.u = self.add_weight("u", (outputs,), initializer="ones", trainable=False)
         self.v = self.add_weight("v", (inputs,), initializer="ones", trainable=False)
-        self.built = True
 
     def normalized_kernel(self, training: bool) -> tf.Tensor:
         """kernel / sigma, after one power iteration in training mode."""
+        if not self.normalize:
+            return tf.convert_to_tensor(self.kernel)
         matrix = tf.reshape(self.kernel, [-1, self.kernel.shape[-1]])
         u, v = tf.convert_to_tensor(self.u), tf.convert_to_tensor(self.v)
         if training:
@@ -51,8 +57,8 @@ class SpectralLayer(tf.keras.layers.Layer):
 class SpectralConv2D(SpectralLayer):
     """Convolution with bias, the size kept, or halved by 2 x 2 means: [N, H, W, inputs] -> [N, H', W', outputs]."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, name: str) -> None:
-        super().__init__((kernel, kernel, inputs, outputs), use_bias=True, name=name)
+    def __init__(self, inputs: int, outputs: int, kernel: int, name: str, *, normalize: bool = True) -> None:
+        super().__init__((kernel, kernel, inputs, outputs), use_bias=True, normalize=normalize, name=name)
 
     def call(self, x: tf.Tensor, training: bool = False, pool: bool = False) -> tf.Tensor:
         """Convolves with the normalised kernel; with `pool` (3x3 kernels only), 2 x 2 means of the result."""
@@ -64,8 +70,8 @@ class SpectralConv2D(SpectralLayer):
 class SpectralDense(SpectralLayer):
     """Dense layer without bias: [N, inputs] -> [N, outputs]."""
 
-    def __init__(self, inputs: int, outputs: int, name: str) -> None:
-        super().__init__((inputs, outputs), use_bias=False, name=name)
+    def __init__(self, inputs: int, outputs: int, name: str, *, normalize: bool = True) -> None:
+        super().__init__((inputs, outputs), use_bias=False, normalize=normalize, name=name)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Multiplies by the normalised kernel."""

@@ -91,6 +91,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def best_checkpoint(self) -> pathlib.Path:
+        """Folder of the checkpoint with the best score."""
+        return self.checkpoints / "best"
+
+    @property
     def samples(self) -> pathlib.Path:
         """Folder of the sample grids."""
         return self.path / "samples"

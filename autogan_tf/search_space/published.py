@@ -13,6 +13,16 @@ TOKENS = {
 }
 
 
+def choose(*, arch: str, genotype: str) -> Genotype:
+    """The architecture that a command was given: integers as text, or a genotype file or published name.
+
+    Exactly one of the two is not empty. Raises UserError where it is neither of these.
+    """
+    if arch:
+        return Genotype.from_string(arch)
+    return load(genotype) if genotype in TOKENS else Genotype.load(genotype)
+
+
 def load(name: str) -> Genotype:
     """The published architecture called `name`; UserError with the valid names when there is none."""
     if name not in TOKENS:

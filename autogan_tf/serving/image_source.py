@@ -36,12 +36,12 @@ class ImageSource:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def of_run(path: str, *, weights: str, number: int, batch_size: int, truncate: bool) -> ImageSource:
+def of_run(path: str, *, weights: str, checkpoint: str, number: int, batch_size: int, truncate: bool) -> ImageSource:
     """Images of a run's generator.
 
     Args:
       path: the run's folder, of a search or a training.
-      weights: "average" or "last", see `trained.load_generator`.
+      weights, checkpoint: see `trained.load_generator`.
       number: images of each seed.
       batch_size: images at once; does not change them.
       truncate: see `sampling.quantized`.
@@ -50,7 +50,7 @@ def of_run(path: str, *, weights: str, number: int, batch_size: int, truncate: b
       UserError: no finished run there.
     """
     run = trained.training_run(path)
-    generator = trained.load_generator(run, weights=weights)
+    generator = trained.load_generator(run, weights=weights, checkpoint=checkpoint)
     return ImageSource(
         name=str(run.path),
         resolution=generator.bottom_width * 2**generator.num_cells,

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
-from autogan_tf.training.gan_step import GanStep
+from autogan_tf.training.gan_step import CompiledStep, GanStep
 
 # A rectifier turns NaN into 0 in some fused kernels, so that broken weights may leave the losses as they are; the
 # gradients do not lose it.
@@ -59,7 +59,7 @@ class GanLoop:
     def __init__(
         self,
         *,
-        step: GanStep,
+        step: GanStep | CompiledStep,
         stream: ImageStream,
         gen_batch_size: int,
         n_critic: int,
@@ -116,14 +116,16 @@ class GanLoop:
             if self._before_step:
                 self._before_step(step)
             z = self._latents("discriminator_latents", step, self._stream.batch_size)
-            numbers = self._step.discriminator_step(self._stream.batch(step), z, architecture)
+            numbers = self._step.discriminator_step(
+                self._stream.batch(step), z, architecture, **self._seed_of("discriminator_draws", step)
+            )
             d_loss, d_norm = numbers["loss"], numbers["gradient_norm"]
             if self._after_discriminator:
                 self._after_discriminator(step, d_loss)
 
             def generator_step():
                 z = self._latents("generator_latents", step, self._gen_batch_size)
-                numbers = self._step.generator_step(z, architecture)
+                numbers = self._step.generator_step(z, architecture, **self._seed_of("generator_draws", step))
                 if self._after_generator:
                     self._after_generator(step, numbers["loss"])
                 return numbers["loss"], tf.stack([numbers["loss"], numbers["gradient_norm"]])
@@ -139,6 +141,9 @@ class GanLoop:
         nothing = tf.constant(math.nan)
         state = (begin, nothing, nothing, tf.constant(False), tf.zeros([len(_WATCHED)]))
         return tf.while_loop(go_on, one_step, state, parallel_iterations=1)
+
+    def _seed_of(self, purpose: str, step: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"seed": seeds.stateless_seed(self._seed, purpose, step)} if self._step.draws else {}
 
     def _latents(self, purpose: str, step: tf.Tensor, number: int) -> tf.Tensor:
         seed = seeds.stateless_seed(self._seed, purpose, step)

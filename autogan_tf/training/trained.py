@@ -28,21 +28,23 @@ def training_run(path: str | pathlib.Path) -> RunFolder:
     return folder
 
 
-def load_generator(folder: RunFolder, *, weights: str = "average") -> Generator:
-    """The generator of a training run from its newest checkpoint.
+def load_generator(folder: RunFolder, *, weights: str = "average", checkpoint: str = "best") -> Generator:
+    """The generator of a training run.
 
     Args:
       folder: from `training_run`.
-      weights: "average" for the moving average, "last" for the weights of the last step.
+      weights: "average" for the moving average, "last" for the weights of the checkpoint's step.
+      checkpoint: "best" for the one with the best score, where there is one, "newest" for the newest.
 
     Raises:
       UserError: no checkpoint, a damaged one, or one that does not fit the run's genotype.
     """
     genotype = Genotype.load(folder.genotype_file)
     name = WEIGHTS[weights]
-    shapes = _shapes(folder, f"trainer/{name}")
-    latent_dim, outputs = _shape(shapes, "l1/kernel", folder)
-    *_, gf_dim, channels = _shape(shapes, "to_rgb_conv/kernel", folder)
+    prefix = _prefix(folder, checkpoint)
+    shapes = _shapes(prefix, f"trainer/{name}")
+    latent_dim, outputs = _shape(shapes, "l1/kernel", prefix)
+    *_, gf_dim, channels = _shape(shapes, "to_rgb_conv/kernel", prefix)
     network = Generator(
         genotype,
         gf_dim=gf_dim,
@@ -50,34 +52,38 @@ def load_generator(folder: RunFolder, *, weights: str = "average") -> Generator:
         bottom_width=round((outputs / gf_dim) ** 0.5),
         channels=channels,
     )
-    _restore(folder, name, network)
+    _restore(prefix, name, network)
     return network
 
 
-def load_discriminator(folder: RunFolder) -> Discriminator:
-    """The discriminator of a training run from its newest checkpoint; UserError as for `load_generator`."""
-    shapes = _shapes(folder, "trainer/discriminator")
+def load_discriminator(folder: RunFolder, *, checkpoint: str = "best") -> Discriminator:
+    """The discriminator of a training run; `checkpoint` and errors as for `load_generator`."""
+    prefix = _prefix(folder, checkpoint)
+    shapes = _shapes(prefix, "trainer/discriminator")
     blocks = {match[1] for name in shapes if (match := re.match(r"blocks/(\d+)/", name))}
-    *_, channels, df_dim = _shape(shapes, "blocks/0/c1/kernel", folder)
-    network = Discriminator(num_cells=len(blocks), df_dim=df_dim, channels=channels)
-    _restore(folder, "discriminator", network)
+    *_, channels, df_dim = _shape(shapes, "blocks/0/c1/kernel", prefix)
+    network = Discriminator(
+        num_cells=len(blocks), df_dim=df_dim, channels=channels, spectral_norm="blocks/0/c1/u" in shapes
+    )
+    _restore(prefix, "discriminator", network)
     return network
 
 
-def _newest(folder: RunFolder) -> str:
-    newest = tf.train.latest_checkpoint(str(folder.checkpoints))
-    if newest is None:
+def _prefix(folder: RunFolder, which: str) -> str:
+    """The path of a checkpoint without its endings."""
+    best = tf.train.latest_checkpoint(str(folder.best_checkpoint)) if which == "best" else None
+    found = best or tf.train.latest_checkpoint(str(folder.checkpoints))
+    if found is None:
         raise UserError(f"{folder.checkpoints} holds no checkpoint, so there are no weights to load")
-    return newest
+    return found
 
 
-def _shapes(folder: RunFolder, prefix: str) -> dict[str, list[int]]:
+def _shapes(checkpoint: str, prefix: str) -> dict[str, list[int]]:
     """Shapes of the variables under `prefix`, by path."""
-    newest = _newest(folder)
     try:
-        shapes = tf.train.load_checkpoint(newest).get_variable_to_shape_map()
+        shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
     except (tf.errors.OpError, ValueError) as error:
-        raise UserError(f"the checkpoint {newest} is damaged: {error}") from None
+        raise UserError(f"the checkpoint {checkpoint} is damaged: {error}") from None
     suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
     return {
         name.removeprefix(f"{prefix}/").removesuffix(suffix): shape
@@ -86,17 +92,16 @@ def _shapes(folder: RunFolder, prefix: str) -> dict[str, list[int]]:
     }
 
 
-def _shape(shapes: Mapping[str, list[int]], name: str, folder: RunFolder) -> list[int]:
+def _shape(shapes: Mapping[str, list[int]], name: str, checkpoint: str) -> list[int]:
     if name not in shapes:
-        raise UserError(f"the newest checkpoint in {folder.checkpoints} has no {name}: it is not of such a network")
+        raise UserError(f"the checkpoint {checkpoint} has no {name}: it is not of such a network")
     return shapes[name]
 
 
-def _restore(folder: RunFolder, name: str, network: tf.keras.Model) -> None:
-    newest = _newest(folder)
+def _restore(prefix: str, name: str, network: tf.keras.Model) -> None:
     checkpoint = tf.train.Checkpoint(trainer=tf.train.Checkpoint(**{name: network}))
     try:
-        checkpoint.restore(newest).expect_partial().assert_existing_objects_matched()
+        checkpoint.restore(prefix).expect_partial().assert_existing_objects_matched()
     except (tf.errors.OpError, ValueError, AssertionError) as error:
         what = str(error).splitlines()[0]
-        raise UserError(f"the checkpoint {newest} is damaged or does not fit the run's genotype: {what}") from None
+        raise UserError(f"the checkpoint {prefix} is damaged or does not fit the run's genotype: {what}") from None

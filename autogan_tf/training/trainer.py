@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -17,7 +17,7 @@ from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import sampling
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.averaging import WeightAverage
-from autogan_tf.training.gan_step import GanStep
+from autogan_tf.training.gan_step import CompiledStep, GanStep
 from autogan_tf.training.loop import GanLoop
 
 SECONDS_BETWEEN_REPORTS = 2.0
@@ -34,6 +34,9 @@ class Trainer(tf.Module):
       steps: generator steps of the whole training.
       lr_decay: both learning rates fall linearly and would reach 0 at the step after the last.
       ema_decay: of the weight average.
+      loss, penalty, penalty_weight, clip_weights, augment: see `GanStep`.
+      spectral_norm: of the discriminator's layers.
+      jit_compile: compiles the two updates with XLA.
       seed: of the run.
       reference_semantics: initial weights and weight average as published.
     """
@@ -59,6 +62,13 @@ class Trainer(tf.Module):
         lr_decay: bool,
         ema_decay: float,
         seed: int,
+        loss: str = "hinge",
+        penalty: str = "none",
+        penalty_weight: float = 10.0,
+        clip_weights: float = 0.0,
+        augment: Sequence[str] = (),
+        spectral_norm: bool = True,
+        jit_compile: bool = False,
         reference_semantics: bool = False,
     ) -> None:
         super().__init__(name="trainer")
@@ -75,7 +85,9 @@ class Trainer(tf.Module):
 
         self.generator = new_generator("generator")
         self.ema_generator = new_generator("ema_generator")
-        self.discriminator = Discriminator(num_cells=len(genotype.cells), df_dim=df_dim, channels=channels)
+        self.discriminator = Discriminator(
+            num_cells=len(genotype.cells), df_dim=df_dim, channels=channels, spectral_norm=spectral_norm
+        )
         for network, purpose in ((self.generator, "train/generator"), (self.discriminator, "train/discriminator")):
             initializers.initialize(
                 network.named_layers(),
@@ -101,13 +113,19 @@ class Trainer(tf.Module):
             self.g_optimizer.learning_rate.assign(g_lr * left)
             self.d_optimizer.learning_rate.assign(d_lr * left)
 
+        step = GanStep(
+            generator=self.generator,
+            discriminator=self.discriminator,
+            g_optimizer=self.g_optimizer,
+            d_optimizer=self.d_optimizer,
+            loss=loss,
+            penalty=penalty,
+            penalty_weight=penalty_weight,
+            clip_weights=clip_weights,
+            augment=augment,
+        )
         self.loop = GanLoop(
-            step=GanStep(
-                generator=self.generator,
-                discriminator=self.discriminator,
-                g_optimizer=self.g_optimizer,
-                d_optimizer=self.d_optimizer,
-            ),
+            step=CompiledStep(step) if jit_compile else step,
             stream=stream,
             gen_batch_size=gen_batch_size,
             n_critic=n_critic,

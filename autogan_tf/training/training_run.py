@@ -29,8 +29,9 @@ def run_training(
     reference: Reference,
     evaluate_every: int,
     num_eval_imgs: int,
+    score_each: bool = False,
 ) -> dict[str, Any]:
-    """Trains to the end and scores the moving-average generator.
+    """Trains to the end, scores the moving-average generator, and keeps the checkpoint with the best score.
 
     Args:
       trainer: holds the networks and how long to train.
@@ -39,23 +40,29 @@ def run_training(
       network: the feature network that scores.
       reference: the real images seen through it.
       evaluate_every: generator steps between sample grids and checkpoints; 0: at the end only.
-      num_eval_imgs: images of the final scores.
+      num_eval_imgs: images that a score is taken from.
+      score_each: scores at each of these, not at the end only. checkpoints/best and samples/final.png are those of the
+        lowest Fréchet distance.
 
     Returns:
-      the scores, as appended to evaluations.jsonl.
+      The best scores, as appended to evaluations.jsonl, with their "step".
 
     Raises:
-      TrainingDiverged: a loss became NaN or infinite; the newest checkpoint is the last good state.
+      TrainingDiverged: a loss or a gradient became NaN or infinite; the newest checkpoint is the last good state.
     """
     checkpoints = Checkpoints(folder.checkpoints, {"trainer": trainer})
+    best_checkpoint = Checkpoints(folder.best_checkpoint, {"trainer": trainer}, keep=1)
     checkpoints.save(0, {"step": 0})
-    terminal.phase("training the best architecture", trainer.steps, "steps")
+    best: dict[str, Any] = {}
 
-    def evaluate(step: int) -> None:
-        # the same latents every time, so that one can watch each image come to be
-        images = _gather(trainer.sample(GRID_IMAGES, purpose="grid"))
-        write_grid(folder.samples / f"step-{step:06d}.png", images)
-        checkpoints.save(step, {"step": step})
+    def training(step: int) -> None:
+        terminal.phase("training", trainer.steps, "steps")
+        terminal.done(step)
+
+    def score(step: int) -> dict[str, Any]:
+        terminal.phase("scoring the trained generator", num_eval_imgs, "images")
+        batches = _counted(trainer.sample(num_eval_imgs, purpose="evaluation"), terminal)
+        return {"step": step} | evaluate_images(batches, network, reference, seed=trainer.seed)
 
     with MetricsLog(folder.metrics_file, folder.path / "tensorboard") as log:
 
@@ -63,19 +70,31 @@ def run_training(
             terminal.done(step)
             log.write(step=step, phase="train", numbers=losses)
 
+        def evaluate(step: int) -> None:
+            # the same latents every time, so that one can watch each image come to be
+            grid = _gather(trainer.sample(GRID_IMAGES, purpose="grid"))
+            write_grid(folder.samples / f"step-{step:06d}.png", grid)
+            checkpoints.save(step, {"step": step})
+            if not (score_each or step == trainer.steps):
+                return
+            scores = score(step)
+            log.write(step=step, phase="evaluation", numbers=scores)
+            folder.append_evaluation(scores)
+            better = not best or scores["frechet_distance"] < best["frechet_distance"]
+            if better:
+                best.update(scores)
+                best_checkpoint.save(step, {"step": step})
+                write_grid(folder.samples / "final.png", grid)
+            if score_each:
+                terminal.line(
+                    f"step {step:6,d}  Fréchet distance {scores['frechet_distance']:.3f}  "
+                    f"Inception score {scores['inception_score']:.3f}{'  (best so far)' if better else ''}"
+                )
+            training(step)
+
+        training(0)
         trainer.run(report=report, evaluate=evaluate, evaluate_every=evaluate_every)
-        terminal.phase("scoring the trained generator", num_eval_imgs, "images")
-        scores = evaluate_images(
-            _counted(trainer.sample(num_eval_imgs, purpose="evaluation"), terminal),
-            network,
-            reference,
-            seed=trainer.seed,
-        )
-        scores = {"step": trainer.steps} | scores
-        log.write(step=trainer.steps, phase="evaluation", numbers=scores)
-    folder.append_evaluation(scores)
-    write_grid(folder.samples / "final.png", _gather(trainer.sample(GRID_IMAGES, purpose="grid")))
-    return scores
+    return best
 
 
 def _gather(batches: Iterable[np.ndarray]) -> np.ndarray:

@@ -94,3 +94,13 @@ def test_arguments_of_another_type_are_refused(seed: object, purpose: object) ->
         seeds.stateless_seed(seed, purpose)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="must be"):
         seeds.numpy_rng(seed, purpose)  # type: ignore[arg-type]
+
+
+def test_unit_numbers_are_uniform_and_the_same_when_compiled():
+    seed = seeds.stateless_seed(0, "unit")
+    numbers = seeds.unit(seed, [20000]).numpy()
+    compiled = tf.function(lambda: seeds.unit(seed, [20000]), jit_compile=True)()
+    np.testing.assert_array_equal(compiled, numbers)
+    assert numbers.dtype == np.float32 and 0 <= numbers.min() and numbers.max() < 1
+    assert abs(numbers.mean() - 1 / 2) < 0.01 and abs(numbers.var() - 1 / 12) < 0.003
+    np.testing.assert_array_equal(numbers * 2**24, np.round(numbers * 2**24))

@@ -57,14 +57,75 @@ def test_each_step_trains_its_own_network():
     assert step.d_optimizer.steps.numpy().max() == 1 and step.g_optimizer.steps.numpy().max() == 1
 
 
+SEED = seeds.stateless_seed(3, "draws")
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("hinge", lambda real, fake: np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + fake).mean()),
+        ("non_saturating", lambda real, fake: np.log1p(np.exp(-real)).mean() + np.log1p(np.exp(fake)).mean()),
+        ("least_squares", lambda real, fake: ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2),
+        ("wasserstein", lambda real, fake: fake.mean() - real.mean()),
+    ],
+)
+def test_the_loss_is_the_one_that_was_named(loss, expected):
+    step = made(Generator(Genotype.from_string("1 0 1 1"), **SMALL), loss=loss)
+    fake = step.generator(LATENTS, training=True)
+    # the step's two calls are the first power iterations, so the weights as they are give the logits outside of it
+    copy = made(Generator(Genotype.from_string("1 0 1 1"), **SMALL))
+    real_logits, fake_logits = (copy.discriminator(images, training=True).numpy() for images in (IMAGES, fake))
+    numbers = step.discriminator_step(IMAGES, LATENTS)
+    np.testing.assert_allclose(numbers["loss"], expected(real_logits, fake_logits), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("penalty", "factor"), [("r1", 0.5), ("wgan_gp", 1.0)])
+def test_a_penalty_is_added_with_its_weight(penalty, factor):
+    plain, weighted = (
+        made(Generator(Genotype.from_string("1 0 1 1"), **SMALL), **options)
+        for options in ({}, {"penalty": penalty, "penalty_weight": 6.0})
+    )
+    without, numbers = (step.discriminator_step(IMAGES, LATENTS, seed=SEED) for step in (plain, weighted))
+    assert numbers["penalty"] > 0 and next(iter(numbers)) == "loss"
+    np.testing.assert_allclose(numbers["loss"], without["loss"] + factor * 6.0 * numbers["penalty"], rtol=1e-5)
+    assert abs(float(numbers["gradient_norm"] - without["gradient_norm"])) > 1e-3
+    # a penalty's call is no power iteration
+    vectors = (step.discriminator.non_trainable_variables for step in (plain, weighted))
+    assert all(np.array_equal(one, two) for one, two in zip(*vectors, strict=True))
+
+
+def test_clipped_weights_stay_within_the_bound():
+    step = made(Generator(Genotype.from_string("1 0 1 1"), **SMALL), clip_weights=0.05)
+    step.discriminator_step(IMAGES, LATENTS)
+    assert max(np.abs(variable).max() for variable in step.discriminator.trainable_variables) == np.float32(0.05)
+
+
+def test_augmentation_follows_from_the_seed_and_needs_one():
+    def loss(seed, augment=("flip", "color", "translation", "cutout")) -> list[float]:
+        step = made(Generator(Genotype.from_string("1 0 1 1"), **SMALL), augment=augment)
+        assert step.draws == bool(augment)
+        numbers = step.discriminator_step(IMAGES, LATENTS, seed=seed)
+        return [float(numbers["loss"]), float(step.generator_step(LATENTS, seed=seed)["loss"])]
+
+    other = seeds.stateless_seed(4, "draws")
+    assert loss(SEED) == loss(SEED) != loss(other)
+    assert loss(SEED, ()) == loss(other, ()) == loss(None, ())
+    # mirrored real images change the discriminator's loss, in the first step the generator's only through its weights
+    assert loss(SEED, ("flip",))[0] != loss(other, ("flip",))[0]
+    with pytest.raises(ValueError, match="need `seed`"):
+        loss(None)
+
+
 @pytest.mark.parametrize("how", [{}, {"jit_compile": True}], ids=["graph", "compiled"])
-def test_a_derived_networks_steps_are_the_same_in_a_graph_and_compiled(how):
-    eager, other = (made(Generator(Genotype.from_string("0 1 2 1"), **SMALL)) for _ in range(2))
+@pytest.mark.parametrize("recipe", [{}, {"loss": "wasserstein", "penalty": "wgan_gp", "augment": ("flip", "color")}],
+                         ids=["published", "wgan_gp"])  # fmt: skip
+def test_a_derived_networks_steps_are_the_same_in_a_graph_and_compiled(how, recipe):
+    eager, other = (made(Generator(Genotype.from_string("0 1 2 1"), **SMALL), **recipe) for _ in range(2))
     steps = tf.function(other.discriminator_step, **how), tf.function(other.generator_step, **how)
     for _ in range(2):
         for ours, theirs in (
-            (eager.discriminator_step(IMAGES, LATENTS), steps[0](IMAGES, LATENTS)),
-            (eager.generator_step(LATENTS), steps[1](LATENTS)),
+            (eager.discriminator_step(IMAGES, LATENTS, seed=SEED), steps[0](IMAGES, LATENTS, seed=SEED)),
+            (eager.generator_step(LATENTS, seed=SEED), steps[1](LATENTS, seed=SEED)),
         ):
             assert ours.keys() == theirs.keys()
             np.testing.assert_allclose([*theirs.values()], [*ours.values()], rtol=1e-5, atol=1e-6)

@@ -26,6 +26,7 @@ class FakeStep:
 
     def __init__(self, d_losses=None, g_losses=None) -> None:
         self.generator = types.SimpleNamespace(latent_dim=2)
+        self.draws = False
         self.d_losses = tf.constant(np.arange(MOST) if d_losses is None else d_losses, tf.float32)
         self.g_losses = tf.constant(np.arange(MOST) if g_losses is None else g_losses, tf.float32)
         self.counts = tf.Variable([0, 0])

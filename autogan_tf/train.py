@@ -1,0 +1,212 @@
+"""Trains one architecture from scratch: python -m autogan_tf.train --flagfile=cifar10_train.flags --genotype=best.json
+
+The architecture is a genotype file that a search has written, a published name (autogan_cifar10_a) or integers
+(--arch="1 0 1 1 ..."). The generator is scored as it trains; the checkpoint with the lowest Fréchet distance is kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from autogan_tf.config import command_line, environment, fields, listing
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.train import TrainConfig
+from autogan_tf.search_space import published
+from autogan_tf.search_space.genotype import Genotype
+
+if TYPE_CHECKING:
+    from autogan_tf.data.image_data import ImageData
+    from autogan_tf.features.protocol import FeatureNetwork
+    from autogan_tf.runs.progress import Terminal
+    from autogan_tf.training.trainer import Trainer
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    return command_line.run(TrainConfig, argv, doc=__doc__ or "", body=_train)
+
+
+def _train(config: TrainConfig) -> int:
+    genotype = published.choose(arch=config.arch, genotype=config.genotype)
+    resolution = config.bottom_width * 2 ** len(genotype.cells)
+    run_dir = config.run_dir or f"runs/train-{_slug(config.dataset)}-{datetime.datetime.utcnow():%Y%m%d-%H%M%S}"
+    environment.set_tensorflow_defaults()
+    # imported late: --help and errors in the flags must not wait for TensorFlow
+    import tensorflow as tf
+
+    from autogan_tf.data import sources
+    from autogan_tf.features import choice
+    from autogan_tf.metrics import reference
+    from autogan_tf.runs.folder import RunFolder, write_atomically
+    from autogan_tf.runs.progress import Terminal
+    from autogan_tf.search_space.cost import generator_cost
+    from autogan_tf.training.loop import TrainingDiverged
+    from autogan_tf.training.training_run import run_training
+
+    if config.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(config.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(config.threads)
+    folder = RunFolder.check_free(run_dir)
+    where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
+    sources.check_available(**where)
+    data = sources.load(resolution=resolution, **where)
+    if (data.smallest_side or resolution) < resolution:
+        raise UserError(
+            f"{len(genotype.cells)} cells on --bottom_width={config.bottom_width} make images of {resolution} pixels, "
+            f"and {data.name} has some of {data.smallest_side}; lower --bottom_width or take larger images"
+        )
+    sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
+    every = _evaluation_steps(config, len(data.images))
+    cost = generator_cost(
+        genotype,
+        gf_dim=config.gf_dim,
+        latent_dim=config.latent_dim,
+        bottom_width=config.bottom_width,
+        channels=data.channels,
+    )
+    if config.dry_run:
+        print(listing.format_settings(config))
+        print(_describe(config, genotype, data, every, cost.parameters, cost.multiply_adds))
+        return 0
+    with Terminal() as terminal:
+        network = _network(config, where, len(genotype.cells), terminal)
+        terminal.phase(f"looking at the real images of {data.name}", len(data.images), "images")
+        real = reference.of_images(
+            data, network, cache_dir=choice.cache_folder(config.cache_dir), progress=terminal.done
+        )
+        trainer = _trainer(config, genotype, data)
+        folder.create(command="train", settings=fields.to_dict(config) | {"num_cells": len(genotype.cells)})
+        text = dataclasses.replace(genotype, name=genotype.name or folder.path.name).to_json(
+            cost=dataclasses.asdict(cost)
+        )
+        write_atomically(folder.genotype_file, text)
+        terminal.line(f"training {genotype}: {cost.parameters:,} parameters, into {folder.path}")
+        started = time.monotonic()
+        try:
+            best = run_training(
+                trainer,
+                folder=folder,
+                terminal=terminal,
+                network=network,
+                reference=real,
+                evaluate_every=every,
+                num_eval_imgs=config.num_eval_imgs,
+                score_each=True,
+            )
+        except TrainingDiverged as error:
+            terminal.line(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
+            return 1
+        terminal.line(
+            f"trained in {(time.monotonic() - started) / 60:.1f} minutes; best at step {best['step']:,}: Fréchet "
+            f"distance {best['frechet_distance']:.3f}, Inception score {best['inception_score']:.3f} on "
+            f"{best['num_images']:,} images ({best['feature_network']}); samples in {folder.samples}"
+        )
+    return 0
+
+
+def _slug(dataset: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in dataset.removeprefix("folder:").rstrip("/").split("/")[-1])
+
+
+def _evaluation_steps(config: TrainConfig, num_images: int) -> int:
+    """Generator steps between evaluations; the discriminator sees val_freq times the data in them."""
+    if config.eval_steps:
+        return config.eval_steps
+    return max(1, round(config.val_freq * num_images / (config.dis_batch_size * config.n_critic)))
+
+
+def _describe(
+    config: TrainConfig, genotype: Genotype, data: ImageData, every: int, parameters: int, multiply_adds: int
+) -> str:
+    """Sizes and planned work, for --dry_run."""
+    from autogan_tf.models.discriminator import Discriminator
+
+    discriminator = Discriminator(
+        num_cells=len(genotype.cells),
+        df_dim=config.df_dim,
+        channels=data.channels,
+        spectral_norm=config.spectral_norm == "discriminator",
+    )
+    weights = sum(math.prod(variable.shape) for variable in discriminator.trainable_variables)
+    return "\n".join(
+        [
+            f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, "
+            f"{data.channels} channel{'s' * (data.channels > 1)}",
+            f"generator: {genotype}, {parameters:,} parameters, {multiply_adds / 1e6:,.0f} M multiply-adds",
+            f"discriminator: {weights:,} parameters",
+            f"training: {config.max_iter:,} generator steps of {config.gen_batch_size} images, each after "
+            f"{config.n_critic} of the discriminator with {config.dis_batch_size}",
+            f"evaluation: every {every:,} generator steps, on {config.num_eval_imgs:,} images",
+        ]
+    )
+
+
+def _network(config: TrainConfig, where: Mapping[str, Any], num_cells: int, terminal: Terminal) -> FeatureNetwork:
+    from autogan_tf.features import choice
+
+    def make_classifier() -> FeatureNetwork:
+        terminal.phase("training the classifier", config.classifier_steps, "steps")
+        # of all the sizes that a search looks at, so that a search's classifier of these data is found again
+        sizes = [config.bottom_width * 2 ** (stage + 1) for stage in range(num_cells)]
+        return choice.data_classifier(
+            where,
+            resolution=sizes[-1],
+            sizes=sizes,
+            steps=config.classifier_steps,
+            batch_size=config.classifier_batch_size,
+            width=config.classifier_width,
+            seed=config.seed,
+            cache_dir=choice.cache_folder(config.cache_dir),
+            log=lambda numbers: terminal.done(numbers["step"]),
+        )
+
+    return choice.load(
+        config.features,
+        inception_weights=config.inception_weights,
+        resolution=config.features_resolution,
+        download=config.download,
+        make_classifier=make_classifier,
+    )
+
+
+def _trainer(config: TrainConfig, genotype: Genotype, data: ImageData) -> Trainer:
+    from autogan_tf.data.pipeline import ImageStream
+    from autogan_tf.training.trainer import Trainer
+
+    return Trainer(
+        genotype=genotype,
+        stream=ImageStream(images=data.images, batch_size=config.dis_batch_size, seed=config.seed),
+        gf_dim=config.gf_dim,
+        df_dim=config.df_dim,
+        latent_dim=config.latent_dim,
+        bottom_width=config.bottom_width,
+        channels=data.channels,
+        gen_batch_size=config.gen_batch_size,
+        n_critic=config.n_critic,
+        g_lr=config.g_lr,
+        d_lr=config.d_lr,
+        beta1=config.beta1,
+        beta2=config.beta2,
+        init_type=config.init_type,
+        steps=config.max_iter,
+        lr_decay=config.lr_decay,
+        ema_decay=config.ema_decay,
+        seed=config.seed,
+        loss=config.loss,
+        penalty=config.penalty,
+        penalty_weight=config.penalty_weight,
+        clip_weights=config.clip_weights,
+        augment=config.augment,
+        spectral_norm=config.spectral_norm == "discriminator",
+        jit_compile=config.jit_compile,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

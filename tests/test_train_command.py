@@ -1,0 +1,184 @@
+"""The train command as a person runs it, on a folder of small generated images."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from autogan_tf import evaluate, train
+from autogan_tf.search_space.cost import generator_cost
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training import trained
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+ARCHITECTURE = "0 1 2 1"
+SMALL = {
+    "arch": ARCHITECTURE,
+    "dataset": "folder:photos",
+    "gf_dim": 4,
+    "df_dim": 6,
+    "latent_dim": 5,
+    "gen_batch_size": 6,
+    "dis_batch_size": 5,
+    "n_critic": 2,
+    "g_lr": 1e-2,
+    "d_lr": 1e-2,
+    "max_iter": 6,
+    "eval_steps": 2,
+    "num_eval_imgs": 40,
+    "classifier_steps": 10,
+    "classifier_batch_size": 16,
+    "classifier_width": 4,
+    "cache_dir": "cache",
+    "seed": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> pathlib.Path:
+    """A folder with photos/: 20 small grey images in each of two class folders, dark and bright."""
+    root = tmp_path_factory.mktemp("train")
+    rng = np.random.default_rng(0)
+    for name, low in (("dark", 0), ("bright", 128)):
+        (root / "photos" / name).mkdir(parents=True)
+        for index, image in enumerate(rng.integers(low, low + 100, (20, 8, 8), np.uint8)):
+            Image.fromarray(image).save(root / "photos" / name / f"{index:02d}.png")
+    return root
+
+
+def arguments(**changes) -> list[str]:
+    return [f"--{name}={value}" for name, value in (SMALL | changes).items() if value is not None]
+
+
+@pytest.fixture(scope="module")
+def run(place) -> pathlib.Path:
+    """A finished run, made by a process of its own."""
+    command = [sys.executable, "-m", "autogan_tf.train", *arguments(run_dir="runs/a")]
+    done = subprocess.run(
+        command, cwd=place, capture_output=True, text=True, timeout=250, env={"PYTHONPATH": str(REPOSITORY)}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "best at step" in done.stdout and done.stdout.count("Fréchet distance") == 4
+    return place / "runs" / "a"
+
+
+def lines(path: pathlib.Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_what_a_run_leaves(run):
+    assert {entry.name for entry in run.iterdir()} == {
+        *("config.json", "genotype.json", "metrics.jsonl", "evaluations.jsonl"),
+        *("checkpoints", "tensorboard", "samples"),
+    }
+    assert json.loads((run / "config.json").read_text())["command"] == "train"
+    genotype = Genotype.load(run / "genotype.json")
+    assert genotype == Genotype.from_string(ARCHITECTURE)
+    cost = generator_cost(genotype, gf_dim=4, latent_dim=5, bottom_width=4, channels=1)
+    assert json.loads((run / "genotype.json").read_text())["cost"]["parameters"] == cost.parameters
+    assert {path.name for path in (run / "samples").iterdir()} == {
+        *(f"step-{step:06d}.png" for step in (2, 4, 6)),
+        "final.png",
+    }
+
+
+def test_the_best_checkpoint_is_that_of_the_lowest_distance(run, place, monkeypatch, capsys):
+    scores = lines(run / "evaluations.jsonl")[:3]
+    assert [entry["step"] for entry in scores] == [2, 4, 6]
+    best = min(scores, key=lambda entry: entry["frechet_distance"])
+    folder = trained.training_run(run)
+    (checkpoint,) = (run / "checkpoints" / "best").glob("*.index")
+    assert checkpoint.name == f"ckpt-{best['step']}.index"
+    grid = f"step-{best['step']:06d}.png"
+    assert (run / "samples" / "final.png").read_bytes() == (run / "samples" / grid).read_bytes()
+    # evaluated again, both checkpoints have the scores that the run wrote down
+    monkeypatch.chdir(place)
+    for which, expected in (("best", best), ("newest", scores[-1])):
+        command = ["--run_dir=runs/a", "--num_eval_imgs=40", "--metrics=is,fid", "--json=-", "--seed=3"]
+        assert evaluate.main([*command, "--cache_dir=cache", f"--checkpoint={which}"]) == 0
+        (found,) = json.loads(capsys.readouterr().out)["evaluations"]
+        assert found["feature_network"] == expected["feature_network"]
+        assert found["frechet_distance"] == pytest.approx(expected["frechet_distance"], rel=1e-4)
+    z = tf.ones([2, 5])
+    averages, last = (trained.load_generator(folder, weights=weights)(z) for weights in ("average", "last"))
+    assert np.any(averages.numpy() != last.numpy())
+
+
+def test_the_same_seed_gives_the_same_run(run, place, monkeypatch):
+    monkeypatch.chdir(place)
+    assert train.main(arguments(run_dir="runs/again")) == 0
+    assert train.main(arguments(run_dir="runs/other", seed=4)) == 0
+    first, again, other = (lines(place / "runs" / name / "evaluations.jsonl")[:3] for name in ("a", "again", "other"))
+    for one, two in zip(first, again, strict=True):
+        assert one["frechet_distance"] == pytest.approx(two["frechet_distance"], rel=1e-6)
+    assert first[-1]["frechet_distance"] != other[-1]["frechet_distance"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": "wasserstein", "penalty": "wgan_gp", "spectral_norm": "none", "augment": "flip,color"},
+        {"loss": "non_saturating", "penalty": "r1", "lr_decay": True, "jit_compile": True},
+        {"loss": "wasserstein", "clip_weights": 0.1, "spectral_norm": "none"},
+    ],
+    ids=lambda options: options["loss"],
+)
+def test_other_recipes_train(place, monkeypatch, options, request):
+    monkeypatch.chdir(place)
+    run = f"runs/{abs(hash(request.node.name))}"
+    assert train.main(arguments(run_dir=run, **options)) == 0
+    scores = lines(place / run / "evaluations.jsonl")
+    assert [entry["step"] for entry in scores] == [2, 4, 6]
+    assert all(np.isfinite(entry["frechet_distance"]) for entry in scores)
+    discriminator = trained.load_discriminator(trained.training_run(place / run), checkpoint="newest")
+    assert bool(discriminator.non_trainable_variables) == (options.get("spectral_norm") != "none")
+    if "clip_weights" in options:
+        assert max(np.abs(variable).max() for variable in discriminator.trainable_variables) < 0.1001
+
+
+def test_a_genotype_file_and_passes_over_the_data(run, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    changes = {"arch": None, "genotype": "runs/a/genotype.json", "eval_steps": 0, "val_freq": 3}
+    assert train.main([*arguments(**changes), "--dry_run"]) == 0
+    said = capsys.readouterr().out
+    # 3 passes over 40 images, 5 at once and twice for each generator step
+    assert "every 12 generator steps" in said and "6 generator steps of 6 images" in said
+    assert not (place / "runs" / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"arch": None}, "neither"),
+        ({"genotype": "autogan_cifar10_a"}, "both"),
+        ({"arch": "0 1 2"}, "got 3"),
+        ({"arch": None, "genotype": "gone.json"}, "gone.json"),
+        ({"arch": None, "genotype": "autogan_cifar10_a"}, "some of 8"),
+        ({"bottom_width": 6}, "make images of 12 pixels"),
+        ({"dataset": "folder:gone"}, "gone"),
+        ({"dis_batch_size": 41}, "40 images"),
+        ({"features": "inception"}, "--inception_weights"),
+        ({"clip_weights": 0.01}, "--loss=wasserstein"),
+        ({"clip_weights": 0.01, "loss": "wasserstein"}, "--spectral_norm=none"),
+        ({"clip_weights": 0.01, "loss": "wasserstein", "penalty": "r1", "spectral_norm": "none"}, "give one of them"),
+        ({"loss": "wasserstein", "spectral_norm": "none"}, "bounds the discriminator's slope"),
+        ({"loss": "minimax"}, "non_saturating"),
+        ({"augment": "flip,flip"}, "twice"),
+        ({"augment": "rotate"}, "rotate"),
+        ({"run_dir": "photos"}, "already holds files"),
+    ],
+)
+def test_bad_input_gets_one_line_and_nothing_written(place, monkeypatch, capsys, changes, part):
+    monkeypatch.chdir(place)
+    before = sorted(path.name for path in place.glob("runs/*"))
+    assert train.main(arguments(**{"run_dir": "runs/bad"} | changes)) == 2
+    output = capsys.readouterr()
+    assert part in output.err and output.err.count("\n") == 1 and output.out == ""
+    assert sorted(path.name for path in place.glob("runs/*")) == before
