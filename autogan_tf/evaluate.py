@@ -14,10 +14,10 @@ import pathlib
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autogan_tf.config import command_line, environment
+from autogan_tf.config import command_line, environment, feature_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.evaluate import EvaluateConfig
 
@@ -43,8 +43,9 @@ def _evaluate(config: EvaluateConfig) -> int:
     # imported late: --help and errors in the flags must not wait for TensorFlow
     import tensorflow as tf
 
+    from autogan_tf.metrics import evaluator
     from autogan_tf.runs import score_table
-    from autogan_tf.runs.folder import write_atomically
+    from autogan_tf.runs.folder import check_new_file, write_atomically
     from autogan_tf.runs.progress import Terminal
 
     if config.threads:
@@ -52,12 +53,18 @@ def _evaluate(config: EvaluateConfig) -> int:
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
     # scores are compared across machines, and TF32 keeps 10 bits only
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    _check_free(config.write_reference, "write_reference")
-    _check_free("" if config.json == "-" else config.json, "json")
+    for flag, path in (("write_reference", config.write_reference), ("json", config.json.removeprefix("-"))):
+        check_new_file(path, flag=flag)
     judged = _judged(config)
+    settings = dict(judged.settings) if judged else {}
     with Terminal(stderr=config.json == "-") as terminal:
         data = _reference_images(config, judged)
-        network = _network(config, judged, data, terminal)
+        if judged is not None:
+            num_real = None if data is None else len(data.images)
+            evaluator.check_counts(
+                config.wanted, num_images=config.num_eval_imgs, num_real=num_real, splits=_splits(config)
+            )
+        network = _network(config, judged, settings, terminal)
         reference = _reference(config, judged, data, network, terminal)
         if config.write_reference and reference is not None:
             reference.statistics.save(config.write_reference)
@@ -68,22 +75,17 @@ def _evaluate(config: EvaluateConfig) -> int:
         if judged is None:
             return 0
         heldout = None
-        if config.heldout and data is not None and "memorization" in config.metrics:
+        if config.heldout and data is not None:
             heldout = _heldout(config, judged, data, network, terminal)
         results = _scores(config, judged, network, reference, heldout, terminal)
         score_table.show(results, terminal)
     if config.json:
-        text = json.dumps(results, indent=1) + "\n"
+        text = json.dumps(results, indent=1, allow_nan=False) + "\n"
         if config.json == "-":
             sys.stdout.write(text)
         else:
             write_atomically(pathlib.Path(config.json), text)
     return 0
-
-
-def _check_free(path: str, flag: str) -> None:
-    if path and pathlib.Path(path).exists():
-        raise UserError(f"--{flag}={path} exists already and would be overwritten; give another name")
 
 
 def _judged(config: EvaluateConfig) -> ImageSource | None:
@@ -101,16 +103,12 @@ def _judged(config: EvaluateConfig) -> ImageSource | None:
     return image_source.of_folder(config.images, **size) if config.images else None
 
 
-def _where(config: EvaluateConfig, judged: ImageSource | None) -> dict[str, Any] | None:
-    """The data set of the real images, as `sources.load` takes it; None when there is none."""
-    if config.reference.endswith(".npz"):
-        return None
-    settings = judged.settings if judged else {}
-    dataset = config.reference or settings.get("dataset", "")
-    if not dataset:
-        return None
-    data_dir = config.data_dir or ("" if config.reference else settings.get("data_dir", ""))
-    return {"dataset": dataset, "data_dir": data_dir, "download": config.download}
+def _where(config: EvaluateConfig, dataset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A data set as `sources.load` takes it; a path may stand for a folder."""
+    if "/" in dataset and pathlib.Path(dataset).expanduser().is_dir():
+        dataset = f"folder:{dataset}"
+    of_the_run = settings.get("data_dir", "") if dataset == settings.get("dataset") else ""
+    return {"dataset": dataset, "data_dir": config.data_dir or of_the_run, "download": config.download}
 
 
 def _reference_images(config: EvaluateConfig, judged: ImageSource | None) -> ImageData | None:
@@ -119,14 +117,16 @@ def _reference_images(config: EvaluateConfig, judged: ImageSource | None) -> Ima
 
     from autogan_tf.data import image_data, seeds, sources
 
-    where = _where(config, judged)
-    if not (config.compares or config.write_reference) or config.reference.endswith(".npz"):
+    if not (config.compares or config.write_reference) or config.has_statistics_file:
         return None
-    if where is None:
+    settings = judged.settings if judged else {}
+    dataset = config.reference or settings.get("dataset", "")
+    if not dataset:
         raise UserError(
             f"--reference is empty, and the run {config.run_dir} does not say what it was trained on; give a data set, "
             "folder:PATH or a file.npz, or --metrics=is, which needs none"
         )
+    where = _where(config, dataset, settings)
     sources.check_available(**where)
     resolution = judged.resolution if judged else config.image_size
     data = sources.load(resolution=resolution, split=config.reference_split, **where)
@@ -153,28 +153,35 @@ def _reference_images(config: EvaluateConfig, judged: ImageSource | None) -> Ima
 
 
 def _network(
-    config: EvaluateConfig, judged: ImageSource | None, data: ImageData | None, terminal: Terminal
+    config: EvaluateConfig, judged: ImageSource | None, settings: Mapping[str, Any], terminal: Terminal
 ) -> FeatureNetwork:
+    """The feature network: the one that was asked for, or the run's own with its settings."""
     from autogan_tf.features import choice
 
+    own = {} if config.features else settings
+    features = config.features or own.get("features", "inception")
+    inception_weights = config.inception_weights or own.get("inception_weights", "")
+    resolution = config.features_resolution or own.get("features_resolution", 0)
+    feature_settings.validate(features=features, inception_weights=inception_weights, features_resolution=resolution)
+
     def make_classifier() -> FeatureNetwork:
-        settings = dict(judged.settings) if judged else {}
-        where = _where(config, judged)
-        if where is None:
+        dataset = config.classifier_data or settings.get("dataset", "")
+        dataset = dataset or ("" if config.has_statistics_file else config.reference)
+        if not dataset:
             raise UserError(
-                "--features=classifier is trained on the data set of the images, and none is named; give it as "
-                "--reference, or choose other features"
+                "--features=classifier is trained on a data set like the images, and none is named; give "
+                "--classifier_data, or choose other features"
             )
-        resolution = judged.resolution if judged else config.image_size
         chosen = {
             name: getattr(config, name) or settings.get(name, default) for name, default in _CLASSIFIER_DEFAULTS.items()
         }
+        side = judged.resolution if judged else config.image_size
         cells, bottom_width = settings.get("num_cells", 0), settings.get("bottom_width", 0)
         terminal.phase("training the classifier", chosen["classifier_steps"], "steps")
         return choice.data_classifier(
-            where,
-            resolution=resolution,
-            sizes=[bottom_width * 2 ** (stage + 1) for stage in range(cells)] or [resolution],
+            _where(config, dataset, settings),
+            resolution=side,
+            sizes=[bottom_width * 2 ** (stage + 1) for stage in range(cells)] or [side],
             steps=chosen["classifier_steps"],
             batch_size=chosen["classifier_batch_size"],
             width=chosen["classifier_width"],
@@ -183,11 +190,10 @@ def _network(
             log=lambda numbers: terminal.done(numbers["step"]),
         )
 
-    settings = dict(judged.settings) if judged and not config.features else {}
     return choice.load(
-        config.features or settings.get("features", "inception"),
-        inception_weights=config.inception_weights or settings.get("inception_weights", ""),
-        resolution=config.features_resolution or settings.get("features_resolution", 0),
+        features,
+        inception_weights=inception_weights,
+        resolution=resolution,
         download=config.download,
         make_classifier=make_classifier,
     )
@@ -203,8 +209,8 @@ def _reference(
     from autogan_tf.features import choice
     from autogan_tf.metrics import evaluator, reference
 
-    if config.reference.endswith(".npz"):
-        found = reference.read(config.reference)
+    if config.has_statistics_file:
+        found = reference.read(pathlib.Path(config.reference).expanduser())
         found.check_network(network)
         return found
     if data is None:
@@ -215,7 +221,7 @@ def _reference(
         network,
         cache_dir=choice.cache_folder(config.cache_dir),
         with_features=judged is not None
-        and any(metric in evaluator.NEED_REFERENCE_FEATURES for metric in config.metrics),
+        and any(metric in evaluator.NEED_REFERENCE_FEATURES for metric in config.wanted),
         progress=terminal.done,
     )
 
@@ -230,9 +236,10 @@ def _heldout(
     from autogan_tf.features import choice
     from autogan_tf.metrics import memorization, reference
 
-    test = sources.load(resolution=judged.resolution, split="test", **(_where(config, judged) or {}))
+    where = _where(config, config.reference or judged.settings["dataset"], judged.settings)
+    test = sources.load(resolution=judged.resolution, split="test", **where)
     known = np.count_nonzero(memorization.identical_images([test.images], [data.images]) >= 0)
-    if known > len(test.images) // 10:
+    if known > len(test.images) // 100:
         raise UserError(
             f"--heldout: {known} of the {len(test.images)} test images of {data.name} are among its training images; "
             "leave --heldout out"
@@ -242,6 +249,10 @@ def _heldout(
     found = reference.of_images(test, network, cache_dir=cache_dir, with_features=True, progress=terminal.done)
     assert found.features is not None
     return found.features
+
+
+def _splits(config: EvaluateConfig) -> int:
+    return 10 if config.preset == "official" else 1
 
 
 def _scores(
@@ -264,9 +275,9 @@ def _scores(
             network,
             reference,
             heldout=heldout,
-            metrics=config.metrics,
-            seed=None if config.images else seed,
-            splits=10 if config.preset == "official" else 1,
+            metrics=config.wanted,
+            seed=seed,
+            splits=_splits(config),
             engine=config.engine,
         )
         scores |= {"preset": config.preset, "judged": judged.name, "time": round(started, 3)}
@@ -277,7 +288,9 @@ def _scores(
     results: dict[str, Any] = {"judged": judged.name, "preset": config.preset, "evaluations": evaluations}
     if len(evaluations) > 1:
         varying = [
-            name for name, value in evaluations[0].items() if isinstance(value, float) and name not in ("time", "seed")
+            name
+            for name in evaluations[0]
+            if name != "time" and all(isinstance(entry[name], float) for entry in evaluations)
         ]
         results["mean"] = {name: statistics.fmean(entry[name] for entry in evaluations) for name in varying}
         results["spread"] = {name: statistics.stdev(entry[name] for entry in evaluations) for name in varying}
@@ -290,6 +303,7 @@ def _counted(batches: Iterable[np.ndarray], terminal: Terminal) -> Iterator[np.n
         yield batch
         count += len(batch)
         terminal.done(count)
+    terminal.phase("computing the scores", 1, "pass")
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from autogan_tf import convert, evaluate
+from autogan_tf import convert, evaluate, train
 from autogan_tf.metrics.frechet import FrechetStatistics
 from autogan_tf.training import trained
 
 TESTS = pathlib.Path(__file__).resolve().parent
 CHECKPOINT = TESTS / "interop" / "checkpoints" / "training.pth"
-SIZE = ["--num_eval_imgs=60", "--eval_batch_size=25"]
+SIZE = ["--num_eval_imgs=70", "--eval_batch_size=25"]
 
 
 class MeanColour(tf.Module):
@@ -43,6 +43,12 @@ def place(tmp_path_factory) -> pathlib.Path:
             Image.fromarray(np.broadcast_to(colour, (32, 32, 3))).save(root / name / f"{index:03d}.png")
     network = MeanColour()
     tf.saved_model.save(network, str(root / "network"), signatures=network.__call__)
+    broken = tf.Module()
+    broken.call = tf.function(
+        lambda z: {"images": tf.reshape(tf.math.log(tf.tile(z[:, :1], [1, 3072])), [-1, 32, 32, 3])},
+        input_signature=[tf.TensorSpec([None, 2], tf.float32, name="z")],
+    )
+    tf.saved_model.save(broken, str(root / "broken"), signatures=broken.call)
     return root
 
 
@@ -75,13 +81,13 @@ def test_a_folder_against_a_folder(run, place):
     code, results, printed = run("--images=made", "--reference=folder:real", *SIZE)
     assert code == 0
     (scores,) = results["evaluations"]
-    expected = frechet(colours(place / "made", 60), colours(place / "real", 80))
+    expected = frechet(colours(place / "made", 70), colours(place / "real", 80))
     assert scores["frechet_distance"] == pytest.approx(expected, rel=1e-4)
-    assert scores["num_images"] == 60 and scores["reference_images"] == 80
+    assert scores["num_images"] == 70 and scores["reference_images"] == 80
     assert scores["reference"] == "folder:real/train"
-    assert scores["feature_network"].startswith("saved_model:network/") and scores["seed"] is None
+    assert scores["feature_network"].startswith("saved_model:network/")
     assert {"inception_score", "kernel_distance", "precision", "recall", "density", "coverage"} <= scores.keys()
-    for words in ("Inception score", "Fréchet distance", "kernel distance", "60 images of made", "folder:real"):
+    for words in ("Inception score", "Fréchet distance", "kernel distance", "70 images of made", "folder:real"):
         assert words in printed
     # the second time, the real images are not looked at again, and the numbers are the same
     _, again, printed = run("--images=made", "--reference=folder:real", *SIZE)
@@ -99,7 +105,7 @@ def test_a_run_appends_its_scores(run, place):
     assert results["spread"]["frechet_distance"] == pytest.approx(np.std(values, ddof=1))
     assert len(set(values)) == 3
     # the batch size does not choose the images
-    _, other, _ = run("--run_dir=run", "--reference=folder:real", "--metrics=is,fid", "--num_eval_imgs=60")
+    _, other, _ = run("--run_dir=run", "--reference=folder:real", "--metrics=is,fid", "--num_eval_imgs=70")
     assert other["evaluations"][0]["frechet_distance"] == pytest.approx(values[0], rel=1e-5)
 
 
@@ -158,6 +164,31 @@ def test_the_classifier_is_trained_once(run):
     assert {k: v for k, v in first.items() if k != "time"} == {k: v for k, v in second.items() if k != "time"}
 
 
+def test_a_runs_own_network_and_its_statistics(place, tmp_path, monkeypatch, capsys):
+    """The classifier belongs to the run's data set, whatever the images are compared with."""
+    monkeypatch.chdir(place)
+    run = tmp_path / "run"
+    arguments = ["--arch=1 0 1 1  1 0 0 1 1  1 0 1 0 3", "--dataset=folder:real", "--gf_dim=3", "--df_dim=3"]
+    arguments += ["--gen_batch_size=4", "--dis_batch_size=4", "--max_iter=1", "--num_eval_imgs=20", "--n_critic=1"]
+    arguments += ["--classifier_steps=3", "--classifier_batch_size=8", "--classifier_width=4", "--cache_dir=cache"]
+    assert train.main([*arguments, f"--run_dir={run}"]) == 0
+    capsys.readouterr()
+
+    def scores(*more: str) -> dict:
+        command = [f"--run_dir={run}", "--num_eval_imgs=20", "--cache_dir=cache", "--json=-", *more]
+        assert evaluate.main(command) == 0
+        return json.loads(capsys.readouterr().out)["evaluations"][0]
+
+    file = f"{tmp_path}/real.npz"
+    first = scores("--metrics=is,fid", f"--write_reference={file}")
+    assert first["feature_network"].startswith("classifier/")
+    read = scores(f"--reference={file}")
+    assert read["feature_network"] == first["feature_network"]
+    assert read["frechet_distance"] == pytest.approx(first["frechet_distance"], rel=1e-9)
+    other = scores("--metrics=is,fid", "--reference=./made")  # without labels
+    assert other["feature_network"] == first["feature_network"] and other["reference"] == "folder:made/train"
+
+
 def test_a_subset_of_the_real_images(run):
     arguments = ["--images=made", "--reference=folder:real", "--num_reference_imgs=50", "--metrics=fid"]
     code, results, _ = run(*arguments, *SIZE)
@@ -179,7 +210,11 @@ def test_a_subset_of_the_real_images(run):
         (["--images=made", "--reference=folder:grey", *SIZE], "channels"),
         (["--images=made", "--reference=folder:small", *SIZE], "has some of 16"),
         (["--reference=folder:real", "--image_size=64", "--write_reference=new.npz"], "has some of 32"),
-        (["--images=made", "--metrics=is", "--features=classifier", *SIZE], "--reference"),
+        (["--images=made", "--metrics=is", "--features=classifier", *SIZE], "--classifier_data"),
+        (["--run_dir=run", "--metrics=is", "--inception_weights=i.pth", *SIZE], "saved_model:network"),
+        (["--images=made", "--reference=folder:real", "--num_reference_imgs=5", *SIZE], "got 5 real"),
+        (["--saved_model=broken", "--metrics=is", *SIZE], "have NaN or values outside of [-1, 1]"),
+        (["--images=made", "--metrics=is", "--write_reference=made/000.png/a.npz", "--reference=cifar10"], "is a file"),
         (["--images=made", "--metrics=is", "--preset=official", "--num_eval_imgs=5"], "at least 10 images"),
     ],
 )
@@ -204,6 +239,6 @@ def test_as_a_process_of_its_own(place):
     done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     assert "Fréchet distance" in done.stdout and "efficientnet_lite0@32/" in done.stdout
-    assert json.loads((place / "scores.json").read_text())["evaluations"][0]["num_images"] == 60
+    assert json.loads((place / "scores.json").read_text())["evaluations"][0]["num_images"] == 70
     again = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=250)
     assert again.returncode == 2 and "exists already" in again.stderr

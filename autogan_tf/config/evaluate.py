@@ -39,12 +39,14 @@ class EvaluateConfig:
         group=_WHAT,
         choices=("best", "newest"),
     )
-    num_eval_imgs: int = setting(50000, "Images that are judged.", group=_WHAT, minimum=2)
+    num_eval_imgs: int = setting(
+        50000, "Images that are judged; of a folder with more, so many at random.", group=_WHAT, minimum=2
+    )
 
     reference: str = setting(
         "",
-        "The real images: a data set, folder:PATH, or an .npz file of statistics (mu and sigma). Empty for the data "
-        "set of the run.",
+        "The real images: a data set, a folder (folder:PATH, or a path with a slash), or an .npz file of statistics "
+        "(mu and sigma). Empty for the data set of the run.",
         group=_REFERENCE,
     )
     reference_split: str = setting(
@@ -74,12 +76,14 @@ class EvaluateConfig:
         "Side in pixels of the reference's images, for write_reference alone; otherwise that of the judged images.",
         group=_REFERENCE,
         minimum=0,
+        maximum=4096,
     )
 
     metrics: tuple[str, ...] = setting(
-        ("is", "fid", "kid", "prdc"),
+        (),
         "Which scores: is (Inception score), fid (Fréchet distance), kid (kernel distance), prdc (precision, recall, "
-        "density, coverage), is_inf and fid_inf (extrapolated to endless images), memorization.",
+        "density, coverage), is_inf and fid_inf (extrapolated to endless images), memorization. Empty for "
+        "is,fid,kid,prdc, or for is,fid where the reference is a file of statistics.",
         group=_SCORES,
         choices=METRICS,
     )
@@ -108,6 +112,11 @@ class EvaluateConfig:
     )
     inception_weights: str = feature_settings.inception_weights(group=_NETWORK)
     features_resolution: int = feature_settings.features_resolution(group=_NETWORK)
+    classifier_data: str = setting(
+        "",
+        "Data set that the classifier is trained on. Empty for the run's own, or else the reference.",
+        group=_NETWORK,
+    )
     classifier_steps: int = setting(
         0, "Training steps of the classifier; 0 for the run's own setting, or 4000.", group=_NETWORK, minimum=0
     )
@@ -126,9 +135,19 @@ class EvaluateConfig:
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_RUN, minimum=0)
 
     @property
+    def has_statistics_file(self) -> bool:
+        """Whether the reference is a file rather than images."""
+        return self.reference.endswith(".npz")
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The metrics, with the default resolved."""
+        return self.metrics or (("is", "fid") if self.has_statistics_file else ("is", "fid", "kid", "prdc"))
+
+    @property
     def compares(self) -> bool:
         """Whether any of the scores needs real images."""
-        return any(metric in _COMPARING for metric in self.metrics)
+        return any(metric in _COMPARING for metric in self.wanted)
 
     def validate(self) -> None:
         """Raises UserError for values that do not fit or do not go together."""
@@ -139,20 +158,18 @@ class EvaluateConfig:
                 "give one of --run_dir, --saved_model and --images, or --write_reference alone; got "
                 + (" and ".join(f"--{name}" for name in given) or "none of them")
             )
-        if self.features or not self.run_dir:
+        if self.features or not self.run_dir:  # what a run says is known later
             feature_settings.validate(
                 features=self.features or "inception",
                 inception_weights=self.inception_weights,
                 features_resolution=self.features_resolution,
             )
-        if not self.metrics:
-            raise UserError(f"--metrics is empty; give some of {', '.join(METRICS)}")
         if not self.run_dir and not self.reference and (self.compares or self.write_reference):
             raise UserError(
                 "--reference is empty, and only a run knows its data set; give a data set, folder:PATH or a file.npz, "
                 "or --metrics=is, which needs none"
             )
-        if self.reference.endswith(".npz"):
+        if self.has_statistics_file:
             self._validate_statistics_file()
         if self.write_reference and not self.write_reference.endswith(".npz"):
             raise UserError(f"--write_reference={self.write_reference} must end in .npz")
@@ -160,13 +177,30 @@ class EvaluateConfig:
             raise UserError("--image_size is 0; --write_reference alone needs the side of the images in pixels")
         if self.image_size and given:
             raise UserError("--image_size goes with --write_reference alone; judged images have a size of their own")
-        if self.heldout and (self.reference.endswith(".npz") or self.reference_split == "test"):
-            raise UserError("--heldout needs a data set as --reference, and its training images as --reference_split")
+        if "memorization" in self.wanted and (self.num_reference_imgs or self.reference_split == "test"):
+            raise UserError(
+                "--metrics=memorization compares with all images that the generator was trained on; leave out "
+                "--num_reference_imgs and --reference_split=test"
+            )
+        if self.heldout and "memorization" not in self.wanted:
+            raise UserError("--heldout is for --metrics=memorization; add that or leave --heldout out")
+        if self.engine == "tfgan" and self.preset == "official" and "is" in self.wanted:
+            raise UserError(
+                "TF-GAN has the Inception score of one part only, and --preset=official takes 10; leave out "
+                "--engine=tfgan or --preset=official"
+            )
+        if self.seed + self.repeats > 2**31:
+            raise UserError(f"--seed={self.seed} with --repeats={self.repeats} goes beyond 2**31 - 1; lower --seed")
         if self.images and self.repeats > 1:
             raise UserError(f"--repeats={self.repeats} needs a generator; a folder of images has one score only")
 
     def _validate_statistics_file(self) -> None:
-        needing = [metric for metric in self.metrics if metric in ("kid", "prdc", "memorization")]
+        if self.num_reference_imgs or self.reference_split != "train":
+            raise UserError(
+                f"--num_reference_imgs and --reference_split choose images, and {self.reference} is a file of "
+                "statistics; leave them out"
+            )
+        needing = [metric for metric in self.wanted if metric in ("kid", "prdc", "memorization")]
         if needing:
             raise UserError(
                 f"--metrics={','.join(needing)} need the real images' features, and {self.reference} holds their "

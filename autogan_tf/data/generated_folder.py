@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.data import image_files
+from autogan_tf.data import image_files, seeds
 
 
 class GeneratedFolder:
@@ -28,7 +28,7 @@ class GeneratedFolder:
 
     def __init__(self, path: str) -> None:
         self._flag = f"--images={path}"
-        root = Path(path).expanduser().absolute()
+        root = Path(path.removeprefix("folder:")).expanduser().absolute()
         if not root.is_dir():
             raise UserError(
                 f"{self._flag}: {root} {'is not a folder' if root.exists() else 'does not exist'}; "
@@ -61,16 +61,23 @@ class GeneratedFolder:
     def __len__(self) -> int:
         return len(self._paths)
 
-    def batches(self, number: int, *, batch_size: int) -> Iterator[np.ndarray]:
-        """Yields uint8 [n, S, S, C], the first `number` images in all. Raises UserError for unreadable files."""
+    def batches(self, number: int, *, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+        """Yields uint8 [n, S, S, C], `number` images in all, in the order of their paths.
+
+        Fewer than all are drawn at random by `seed`, since a folder may be sorted by class.
+
+        Raises:
+          UserError: files that cannot be read.
+        """
+        chosen = np.sort(seeds.numpy_rng(seed, "generated folder").choice(len(self), number, replace=False))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, number, batch_size):
-                part = slice(first, min(first + batch_size, number))
-                paths = self._paths[part]
+                part = chosen[first : first + batch_size]
+                paths = [self._paths[index] for index in part]
                 batch = np.empty([len(paths), self.resolution, self.resolution, self.channels], np.uint8)
                 results = list(pool.map(image_files.decode_into, paths, batch))
                 self._refuse(
-                    {name: why for name, (_, why) in zip(self._names[part], results, strict=True) if why},
+                    {self._names[index]: why for index, (_, why) in zip(part, results, strict=True) if why},
                     "cannot be read",
                 )
                 yield batch

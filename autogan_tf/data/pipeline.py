@@ -67,7 +67,9 @@ def to_uint8(images: tf.Tensor | np.ndarray, *, truncate: bool = False) -> tf.Te
     Values outside are clipped before the cast, which would wrap them around. NaN becomes 0. Any shape. With `truncate`
     the level below is taken instead of the nearest one, as the published implementation does before it scores images.
     """
-    levels = tf.clip_by_value((tf.cast(images, tf.float32) + 1.0) * 127.5, 0.0, 255.0)
+    images = tf.cast(images, tf.float32)
+    # the published implementation multiplies first, which rounds some levels to the other side of a whole number
+    levels = tf.clip_by_value(images * 127.5 + 127.5 if truncate else (images + 1.0) * 127.5, 0.0, 255.0)
     # What a float NaN becomes as an integer depends on the processor.
     levels = tf.where(tf.math.is_nan(levels), tf.zeros_like(levels), levels)
     return tf.cast(levels if truncate else tf.round(levels), tf.uint8)

@@ -49,8 +49,9 @@ def load(
     if features == "inception":
         from autogan_tf.features import inception, tfgan_inception
 
-        if inception_weights.endswith((".pth", ".pt")):
-            return inception.load(inception_weights)
+        path = pathlib.Path(inception_weights).expanduser()
+        if path.is_file() or path.suffix in (".pth", ".pt"):
+            return inception.load(path)
         return tfgan_inception.load(inception_weights, download=download)
     if features.startswith(_SAVED_MODEL):
         from autogan_tf.features import saved_model

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import pathlib
-import tempfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from absl import logging
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import pipeline
+from autogan_tf.data.atomic_file import replacing
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.features import classifier_network, classifier_training
 from autogan_tf.features.protocol import weights_digest
@@ -55,17 +55,19 @@ class Classifier:
           float32 features [N, num_features], non-negative, and float32 logits [N, num_logits].
 
         Raises:
-          ValueError: larger images or another depth.
+          UserError: another rank, depth or type, or larger images.
         """
         images = tf.convert_to_tensor(images)
+        if images.dtype not in (tf.uint8, tf.float32):
+            raise UserError(f"the classifier takes images of uint8, or float32 in [-1, 1], got {images.dtype.name}")
+        _, height, width, channels = images.shape if images.shape.rank == 4 else [None] * 4
+        if channels != self.channels or height is None or width is None or max(height, width) > self.resolution:
+            raise UserError(
+                f"the classifier looks at images of up to {self.resolution} x {self.resolution} x {self.channels}, got "
+                f"shape {images.shape}; train it on the data set that these images imitate"
+            )
         if images.dtype == tf.uint8:
             images = pipeline.to_float(images)
-        _, height, width, channels = images.shape
-        if channels != self.channels or height is None or width is None or max(height, width) > self.resolution:
-            raise ValueError(
-                f"the classifier looks at images of up to {self.resolution} x {self.resolution} x {self.channels}, got "
-                f"shape {tuple(images.shape)}; train it on the data set that these images imitate"
-            )
         features, logits = self._network(classifier_training.enlarged(images, self.resolution), training=False)
         return features, logits
 
@@ -95,7 +97,7 @@ def load_or_train(
       width: channels of the network's first stage; its cost grows with the square.
       seed: of weights, order and augmentation.
       cache_dir: folder of `classifier-<key>.npz`; made if missing. The key covers the images and labels and every
-        setting that changes the weights.
+        setting that changes the weights. A folder that cannot be read or written costs a warning, no more.
       log: called now and then while training with {"step", "steps", "loss", "rate"}.
       flip: mirror half of the images; None means for colour images only, since a mirrored digit is no digit.
       label_smoothing: in [0, 1). The default 0 keeps the probabilities calibrated: smoothed ones are too flat for the
@@ -192,21 +194,16 @@ def _check(
 def _save(path: pathlib.Path, network: tf.keras.Model, *, accuracy: dict[int, float], recipe: dict) -> None:
     weights = classifier_network.weight_arrays(network)
     about = {"accuracy": accuracy, "digest": weights_digest(weights), "recipe": recipe}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own for each writer: the last rename wins, and no reader ever sees half a file.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with replacing(path) as file:
             np.savez(file, about=np.array(json.dumps(about)), **weights)
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
+    except OSError as error:  # the classifier itself is none the worse for it
+        logging.warning("the trained classifier is not kept in the cache: %s", error)
 
 
 def _load(path: pathlib.Path, network: tf.keras.Model) -> dict[int, float] | None:
     """Sets the network's weights from the cache and returns the accuracies; None (and a warning) where it cannot."""
-    if not path.exists():
+    if not os.path.exists(path):  # not pathlib's, which raises where the folder may not be looked into
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:

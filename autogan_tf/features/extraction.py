@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from autogan_tf.features.protocol import FeatureNetwork
+
+# One traced function for each network that is still in use: a new one at each evaluation would trace again.
+_traced: weakref.WeakKeyDictionary[FeatureNetwork, Callable[..., Any]] = weakref.WeakKeyDictionary()
 
 
 def outputs_of(batches: Iterable[np.ndarray], network: FeatureNetwork) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -16,7 +21,8 @@ def outputs_of(batches: Iterable[np.ndarray], network: FeatureNetwork) -> Iterat
     Args:
       batches: uint8 [n, S, S, C] each; n may vary. A batch shorter than the longest so far (usually the last one) is
         padded and its surplus outputs cut off, so that it does not cost a trace of its own.
-      network: called inside `tf.function`, once for each larger shape.
+      network: called inside `tf.function`, once for each larger shape; not again for shapes that the same object has
+        seen in an earlier call. Its weights must not change in between.
 
     Yields:
       float32 features [n, F] and logits [n, K].
@@ -24,7 +30,7 @@ def outputs_of(batches: Iterable[np.ndarray], network: FeatureNetwork) -> Iterat
     Raises:
       ValueError: a batch that is not uint8 or not of rank 4.
     """
-    traced = tf.function(lambda images: network(images), autograph=False)
+    traced = _traced_once(network)
     longest = 0
     for batch in batches:
         batch = np.asarray(batch)
@@ -36,3 +42,17 @@ def outputs_of(batches: Iterable[np.ndarray], network: FeatureNetwork) -> Iterat
         padded = np.concatenate([batch, np.repeat(batch[-1:], longest - len(batch), axis=0)])
         features, logits = traced(tf.constant(padded))
         yield features.numpy()[: len(batch)], logits.numpy()[: len(batch)]
+
+
+def _traced_once(network: FeatureNetwork) -> Callable[..., Any]:
+    if network not in _traced:
+        # Not the network itself, which the dictionary's value would then keep alive for good.
+        reference = weakref.ref(network)
+
+        def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            alive = reference()
+            assert alive is not None  # `outputs_of` holds it while it runs
+            return alive(images)
+
+        _traced[network] = tf.function(look, autograph=False)
+    return _traced[network]

@@ -66,7 +66,7 @@ class Inception:
           the Inception score is defined on this graph.
 
         Raises:
-          ValueError: another rank, depth or type, or images without pixels.
+          UserError: another rank, depth or type, or images without pixels.
         """
         activations = self.activations(images)
         return activations["2048"], activations["logits_unbiased"]

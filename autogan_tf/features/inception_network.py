@@ -16,6 +16,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
+
 RESOLUTION = 299
 NUM_FEATURES = 2048
 NUM_LOGITS = 1008
@@ -124,13 +126,13 @@ def prepared(images: tf.Tensor | np.ndarray) -> tf.Tensor:
       float32 [N, 299, 299, 3].
 
     Raises:
-      ValueError: another rank, depth or type, or images without pixels.
+      UserError: another rank, depth or type, or images without pixels.
     """
     images = tf.convert_to_tensor(images)
     if images.dtype not in (tf.uint8, tf.float32):
-        raise ValueError(f"Inception takes images of uint8, or float32 in [-1, 1], got {images.dtype.name}; cast them")
+        raise UserError(f"Inception takes images of uint8, or float32 in [-1, 1], got {images.dtype.name}; cast them")
     if images.shape.rank != 4 or images.shape[3] not in (1, 3) or 0 in images.shape[1:3]:
-        raise ValueError(
+        raise UserError(
             f"Inception takes NHWC images [N, height, width, 3], or 1 for grey ones, with a known depth, "
             f"got shape {images.shape}"
         )

@@ -63,13 +63,13 @@ class SavedModelNetwork:
           float32 features [N, num_features] and logits [N, num_logits].
 
         Raises:
-          ValueError: another rank, depth or type.
+          UserError: another rank, depth or type.
         """
         images = tf.convert_to_tensor(images)
         if images.dtype not in (tf.uint8, tf.float32):
-            raise ValueError(f"{self.name} takes images of uint8, or float32 in [-1, 1], got {images.dtype.name}")
+            raise UserError(f"{self.name} takes images of uint8, or float32 in [-1, 1], got {images.dtype.name}")
         if images.shape.rank != 4 or None in images.shape[1:] or self.channels not in (None, images.shape[3]):
-            raise ValueError(
+            raise UserError(
                 f"{self.name} takes NHWC images of depth {self.channels or 'any'}, got shape {images.shape}; "
                 f"convert them or choose another feature network"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from autogan_tf.metrics import (
     precision_recall,
     tfgan_scores,
 )
+from autogan_tf.metrics.feature_arrays import require_finite
 from autogan_tf.metrics.feature_store import FeatureStore
 from autogan_tf.metrics.frechet import FrechetStatistics
 from autogan_tf.metrics.reference import Reference
@@ -32,6 +34,26 @@ _NEED_REFERENCE = ("fid", "fid_inf", *NEED_REFERENCE_FEATURES)
 _NEED_FEATURES = ("fid_inf", *NEED_REFERENCE_FEATURES)
 _FEW_FOR_FRECHET = 2048
 _PRDC_IMAGES = 10_000  # of each side; more cost the square and change little
+
+
+def check_counts(metrics: Sequence[str], *, num_images: int, num_real: int | None, splits: int) -> None:
+    """Raises UserError where a score needs more images, before any is looked at.
+
+    Args:
+      metrics: some of METRICS.
+      num_images: that are judged.
+      num_real: of the reference; None where there is none, or only its statistics.
+      splits: of the Inception score.
+    """
+    needed = max(2, splits if "is" in metrics else 2)
+    if num_images < needed:
+        raise UserError(f"scores need at least {needed} images, got {num_images}")
+    if "is_inf" in metrics or "fid_inf" in metrics:
+        extrapolation.image_counts(num_images)
+    if "prdc" in metrics and num_real is not None:
+        precision_recall.require_enough(num_real, num_images)
+    if "kid" in metrics and num_real is not None:
+        kernel.block_count(num_real, num_images, kernel.MAX_BLOCK_SIZE)
 
 
 def evaluate_images(
@@ -61,8 +83,9 @@ def evaluate_images(
         distance), "fast" for our own, which agree, are faster and need less memory.
 
     Returns:
-      JSON-able: "num_images", "feature_network" ("name/digest"), "seed", "engine", with a reference "reference" and
-      "reference_images", and by metric
+      JSON-able, without NaN or infinity: "num_images", "feature_network" ("name/digest"), "seed", "engine", with a
+      reference "reference" (its source), "reference_images" (None if unknown) and "reference_digest" (16 hexadecimal
+      digits of its mean and covariance: two distances compare if these are the same), and by metric
         is: "inception_score", "inception_score_std" (over the splits, population), "inception_score_splits"
         fid: "frechet_distance"
         kid: "kernel_distance", "kernel_distance_error" (standard error; None for fewer than 1,025 images)
@@ -71,7 +94,8 @@ def evaluate_images(
         memorization: a mapping, see `memorization.memorization`
 
     Raises:
-      UserError: fewer images than a score needs, or a reference made with another network.
+      UserError: fewer images than a score needs, features or logits that are not finite, or a reference made with
+        another network.
     """
     metrics = metrics or (("is", "fid") if reference is not None else ("is",))
     identity = network_identity(network)
@@ -85,12 +109,11 @@ def evaluate_images(
         for features, logits in outputs_of(batches, network):
             statistics.update(features)
             if wants_logits:
+                require_finite(logits, "logits")
                 logits_store.append(logits)
             if wants_features:
                 features_store.append(features)
-        needed = max(2, splits if "is" in metrics else 2)
-        if statistics.count < needed:
-            raise UserError(f"scores need at least {needed} images, got {statistics.count}")
+        check_counts(metrics, num_images=statistics.count, num_real=None, splits=splits)
         result: dict[str, Any] = {}
         if "is" in metrics:
             result |= _inception_score(logits_store.array, splits, engine)
@@ -104,8 +127,21 @@ def evaluate_images(
             result |= _comparisons(statistics, kept, reference, heldout, metrics, seed or 0, engine)
     result |= {"num_images": statistics.count, "feature_network": identity, "seed": seed, "engine": engine}
     if reference is not None:
-        result |= {"reference": reference.source, "reference_images": reference.statistics.count or None}
-    return result
+        result |= {
+            "reference": reference.source,
+            "reference_images": reference.statistics.count or None,
+            "reference_digest": reference.statistics.digest,
+        }
+    return _without_nan(result)
+
+
+def _without_nan(value: Any) -> Any:
+    """Numbers that are not finite become None: JSON has no word for them."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _inception_score(logits: np.ndarray, splits: int, engine: str) -> dict[str, Any]:
@@ -127,7 +163,7 @@ def _comparisons(
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     tfgan = engine == "tfgan"
-    if "fid" in metrics:
+    if "fid" in metrics or "fid_inf" in metrics:
         fewest = min(statistics.count, reference.statistics.count or statistics.count)
         if fewest < _FEW_FOR_FRECHET:
             logging.log_first_n(
@@ -137,6 +173,7 @@ def _comparisons(
                 fewest,
                 _FEW_FOR_FRECHET,
             )
+    if "fid" in metrics:
         distance = tfgan_scores.frechet_distance if tfgan else frechet.frechet_distance
         result["frechet_distance"] = distance(statistics, reference.statistics)
     if features is None:
@@ -155,8 +192,9 @@ def _comparisons(
             value, error = tfgan_scores.kernel_distance(real, features, seed=seed)
         else:
             value, error = kernel.kernel_distance(real, features, seed=seed)
-        result |= {"kernel_distance": value, "kernel_distance_error": error if np.isfinite(error) else None}
+        result |= {"kernel_distance": value, "kernel_distance_error": error}
     if "prdc" in metrics:
+        precision_recall.require_enough(len(real), len(features))
         number = min(len(real), len(features), _PRDC_IMAGES)
         some = [_subset(rows, number, seed, side) for side, rows in (("real", real), ("fake", features))]
         result |= precision_recall.prdc(real=some[0], fake=some[1]) | {"prdc_images": number}

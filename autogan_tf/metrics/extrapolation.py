@@ -9,6 +9,7 @@ import numpy as np
 from autogan_tf.config.errors import UserError
 from autogan_tf.metrics.feature_arrays import read_rows, require_features
 from autogan_tf.metrics.frechet import FrechetStatistics, frechet_distance
+from autogan_tf.metrics.inception_score import ClassSums
 
 # The published smallest count; of fewer than twice as many images, half.
 _MIN_IMAGES = 5000
@@ -104,19 +105,12 @@ def inception_scores_by_count(logits: np.ndarray, counts: Sequence[int], *, seed
       UserError: NaN or infinity.
     """
     logits = require_features(logits, name="logits", at_least=1)
-    marginal, negative_entropy = np.zeros(logits.shape[1]), 0.0
+    sums = ClassSums(logits.shape[1])
     scores = []
-    for count, increment in _increments(counts, len(logits), seed):
+    for _, increment in _increments(counts, len(logits), seed):
         for start in range(0, len(increment), _BLOCK):
-            block = read_rows(logits, increment[start : start + _BLOCK])
-            shifted = block - block.max(axis=1, keepdims=True)
-            log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-            p = np.exp(log_p)
-            marginal += p.sum(axis=0)
-            negative_entropy += float((p * log_p).sum())
-        mean = marginal[marginal > 0] / count
-        # The mean divergence of the images' classes from their mean is the mean's entropy less the mean entropy.
-        scores.append(float(np.exp(negative_entropy / count - mean @ np.log(mean))))
+            sums.add(read_rows(logits, increment[start : start + _BLOCK]))
+        scores.append(sums.score())
     return scores
 
 

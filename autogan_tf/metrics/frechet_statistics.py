@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
-import tempfile
+import zipfile
 
 import numpy as np
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.atomic_file import replacing
 from autogan_tf.metrics.feature_arrays import release, require_finite
 from autogan_tf.metrics.linear_algebra import CovarianceFactor, factor_of_covariance, root_of_scatter
 
@@ -44,7 +46,7 @@ class FrechetStatistics:
         self._folded = 0
         self._mean = np.zeros(num_features)
         self._scatter: np.ndarray | None = None
-        # Moments that came without rows.
+        # Covariance that came without rows; with a count it holds until rows are added.
         self._given: np.ndarray | None = None
         self._factor: CovarianceFactor | None = None
 
@@ -91,9 +93,9 @@ class FrechetStatistics:
             covariance = (covariance + covariance.T) / 2
         result = cls(len(mean), source=source, network=network)
         result._mean = mean.astype(np.float64)
-        if count is None:
-            result._given = covariance
-        else:
+        # Kept beside the scatter: a product divided again may differ in the last bit, and with it the digest.
+        result._given = covariance
+        if count is not None:
             result.count = result._folded = count
             result._scatter = covariance * (count - 1)
         return result
@@ -105,7 +107,7 @@ class FrechetStatistics:
     @property
     def is_given(self) -> bool:
         """Whether only the moments are known (a TTUR file); `count` is then 0 and no row can be added."""
-        return self._given is not None
+        return self._given is not None and not self.count
 
     @property
     def mean(self) -> np.ndarray:
@@ -126,6 +128,18 @@ class FrechetStatistics:
             return centred.T @ centred / (self.count - 1)
         self._fold()
         return self._scatter / (self.count - 1)
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits of mean and covariance, the same after `save` and `load`.
+
+        Raises UserError with fewer than 2 rows.
+        """
+        covariance = self.covariance
+        sha = hashlib.sha256(f"{self.num_features}\n".encode())
+        for moments in (self.mean, covariance):
+            sha.update(np.ascontiguousarray(moments, "<f8").data)
+        return sha.hexdigest()[:16]
 
     @property
     def total_variance(self) -> float:
@@ -162,7 +176,7 @@ class FrechetStatistics:
             start += taken
         self.count += len(x)
         if len(x):
-            self._factor = None
+            self._factor = self._given = None
         return self
 
     def merge(self, other: FrechetStatistics) -> FrechetStatistics:
@@ -182,7 +196,7 @@ class FrechetStatistics:
             folded = other._folded  # `other` may be `self`
             self._add(folded, other._mean, other._scatter)
             self.count += folded
-            self._factor = None
+            self._factor = self._given = None
         return self.update(rows)
 
     def factor(self) -> CovarianceFactor:
@@ -261,9 +275,8 @@ class FrechetStatistics:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes an .npz with mu, sigma, count (if known), source and network, to a temporary name, then renamed.
 
-        Raises UserError with fewer than 2 rows.
+        Raises UserError with fewer than 2 rows, OSError where the file cannot be written.
         """
-        path = pathlib.Path(path)
         contents = {
             "mu": self.mean,
             "sigma": self.covariance,
@@ -272,24 +285,18 @@ class FrechetStatistics:
         }
         if not self.is_given:
             contents["count"] = np.array(self.count)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, **contents)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
-            os.replace(temporary, path)
-        except BaseException:
-            pathlib.Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            np.savez(file, **contents)  # type: ignore[arg-type]  # numpy's stub takes them for allow_pickle
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FrechetStatistics:
         """Reads what `save` wrote, or a TTUR file (github.com/bioinf-jku/TTUR), which has only mu and sigma.
 
-        Raises UserError where it is no such file: no archive, keys missing, dimensions that do not fit together,
-        numbers that are not finite, a sigma that is not symmetric.
+        Raises UserError where there is no file, or no such file: no archive, keys missing, dimensions that do not fit
+        together, numbers that are not finite, a sigma that is not symmetric.
         """
         try:
+            _require_archive(path)
             with np.load(path, allow_pickle=False) as stored:
                 missing = {"mu", "sigma"} - set(stored.files)
                 if missing:
@@ -298,5 +305,22 @@ class FrechetStatistics:
                 count = int(stored["count"]) if "count" in stored.files else None
                 source, network = (str(stored[n]) if n in stored.files else "" for n in ("source", "network"))
                 return cls.from_moments(stored["mu"], stored["sigma"], count, source=source, network=network)
+        except FileNotFoundError:
+            raise UserError(f"{path} does not exist; give a file of Fréchet statistics (.npz)") from None
         except Exception as error:  # np.load raises anything from OSError to zlib.error on a damaged file
             raise UserError(f"{path} is no file of Fréchet statistics: {error}; write it anew") from error
+
+
+def _require_archive(path: str | os.PathLike[str]) -> None:
+    """Raises ValueError, with what it is instead, if the file is no .npz: of other files np.load has odd things to say.
+
+    OSError where it cannot be opened.
+    """
+    if pathlib.Path(path).is_dir():
+        raise ValueError("it is a folder")
+    with open(path, "rb") as file:
+        magic = file.read(len(np.lib.format.MAGIC_PREFIX))
+        if magic == np.lib.format.MAGIC_PREFIX:
+            raise ValueError("it holds a single array (.npy), not an archive (.npz) with mu and sigma")
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is empty" if not magic else "it is no .npz archive, or only a part of one")

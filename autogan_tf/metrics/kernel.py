@@ -9,9 +9,11 @@ import numpy as np
 from autogan_tf.config.errors import UserError
 from autogan_tf.metrics.feature_arrays import read_rows, require_features
 
+MAX_BLOCK_SIZE = 1024  # TF-GAN's
+
 
 def kernel_distance(
-    features_a: np.ndarray, features_b: np.ndarray, *, max_block_size: int = 1024, seed: int | None = None
+    features_a: np.ndarray, features_b: np.ndarray, *, max_block_size: int = MAX_BLOCK_SIZE, seed: int | None = None
 ) -> tuple[float, float]:
     """Mean over blocks of the unbiased squared MMD with the kernel (x.y / D + 1)^3, and its standard error.
 
@@ -39,15 +41,9 @@ def kernel_distance(
     """
     if max_block_size < 2:
         raise ValueError(f"max_block_size must be at least 2, got {max_block_size}")
-    features_a = require_features(features_a, name="features_a", at_least=2)
-    features_b = require_features(features_b, name="features_b", at_least=2, num_features=features_a.shape[1])
-    blocks = math.ceil(max(len(features_a), len(features_b)) / max_block_size)
-    for name, x in (("features_a", features_a), ("features_b", features_b)):
-        if len(x) < 2 * blocks:
-            raise UserError(
-                f"{name}: {blocks} blocks of at most {max_block_size} need at least {2 * blocks} images, got {len(x)}; "
-                "give equally many images on both sides"
-            )
+    features_a = require_features(features_a, name="features_a", at_least=0)
+    features_b = require_features(features_b, name="features_b", at_least=0, num_features=features_a.shape[1])
+    blocks = block_count(len(features_a), len(features_b), max_block_size)
     orders = [
         None if seed is None else np.random.default_rng([seed, side]).permutation(len(x))
         for side, x in enumerate((features_a, features_b))
@@ -57,6 +53,21 @@ def kernel_distance(
         estimates[i] = _unbiased_mmd(_block(features_a, orders[0], i, blocks), _block(features_b, orders[1], i, blocks))
     error = float(np.std(estimates, ddof=1) / np.sqrt(blocks)) if blocks > 1 else float("nan")
     return float(estimates.mean()), error
+
+
+def block_count(num_a: int, num_b: int, max_block_size: int) -> int:
+    """The number of blocks that so many images on the two sides are cut into.
+
+    Raises UserError, naming both sides, where a block of the smaller one would have fewer than 2 images.
+    """
+    blocks = max(1, math.ceil(max(num_a, num_b) / max_block_size))
+    if min(num_a, num_b) < 2 * blocks:
+        raise UserError(
+            f"the kernel distance between {num_a:,} and {num_b:,} images: the larger set makes {blocks:,} blocks of at "
+            f"most {max_block_size:,}, so the smaller one needs at least {2 * blocks:,} images, got "
+            f"{min(num_a, num_b):,}; give more images on that side, or fewer on the other"
+        )
+    return blocks
 
 
 def _block(x: np.ndarray, order: np.ndarray | None, i: int, blocks: int) -> np.ndarray:

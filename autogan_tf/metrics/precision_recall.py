@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.metrics.distances import Rows, mean_of, nearest_others, rounding_of
 from autogan_tf.metrics.feature_arrays import require_features
 
@@ -39,8 +40,9 @@ def prdc(real: np.ndarray, fake: np.ndarray, *, nearest_k: int = 5) -> dict[str,
     """
     if nearest_k < 1:
         raise ValueError(f"nearest_k must be at least 1, got {nearest_k}")
-    real = require_features(real, name="real", at_least=nearest_k + 1)
-    fake = require_features(fake, name="fake", at_least=nearest_k + 1, num_features=real.shape[1])
+    real = require_features(real, name="real", at_least=0)
+    fake = require_features(fake, name="fake", at_least=0, num_features=real.shape[1])
+    require_enough(len(real), len(fake), nearest_k=nearest_k)
     centre = mean_of(real)
     real_rows, fake_rows = Rows(real, centre), Rows(fake, centre)
     rounding = rounding_of(real_rows, fake_rows)
@@ -67,3 +69,12 @@ def prdc(real: np.ndarray, fake: np.ndarray, *, nearest_k: int = 5) -> dict[str,
         "density": balls / (nearest_k * len(fake)),
         "coverage": float(covered.mean()),
     }
+
+
+def require_enough(num_real: int, num_fake: int, *, nearest_k: int = 5) -> None:
+    """Raises UserError, naming both sides, where one has no more than `nearest_k` images."""
+    if min(num_real, num_fake) <= nearest_k:
+        raise UserError(
+            f"precision, recall, density and coverage with the {nearest_k} nearest images need at least "
+            f"{nearest_k + 1} images of each side, got {num_real:,} real and {num_fake:,} generated; give more"
+        )

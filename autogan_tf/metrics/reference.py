@@ -7,13 +7,13 @@ import hashlib
 import json
 import os
 import pathlib
-import tempfile
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from absl import logging
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.atomic_file import replacing
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.features.extraction import outputs_of
 from autogan_tf.features.protocol import FeatureNetwork, network_identity
@@ -81,7 +81,8 @@ def of_images(
       data: the real images.
       network: the one that the generated images will be seen through.
       cache_dir: folder of `reference-<key>.npz` (and `reference-<key>.npy`, the features); None for no cache. The key
-        covers the images, their source, split and number, the network and its weights, and the types.
+        covers the images, their source, split and number, the network and its weights, and the types. A folder that
+        cannot be read or written costs a warning, and the features are kept in memory.
       with_features: whether the scores need the features, too.
       progress: called with the number of images seen.
 
@@ -104,10 +105,7 @@ def of_images(
                 store.append(features)
             if progress is not None:
                 progress(statistics.count)
-        if paths is not None:
-            if with_features:
-                _save_features(paths[1], store.array)
-            statistics.save(paths[0])
+        if paths is not None and _save(*paths, statistics, store.array if with_features else None):
             cached = _load(*paths, with_features=with_features)
             if cached is not None:
                 return cached
@@ -133,7 +131,8 @@ def _cache_paths(data: ImageData, network: FeatureNetwork, folder: pathlib.Path)
 
 def _load(statistics: pathlib.Path, features: pathlib.Path, *, with_features: bool) -> Reference | None:
     """What the cache holds; None (and a warning, if there is something) where it cannot be used."""
-    if not statistics.exists() or (with_features and not features.exists()):
+    # os.path, as pathlib's `exists` raises where the folder may not be looked into
+    if not os.path.exists(statistics) or (with_features and not os.path.exists(features)):
         return None
     try:
         loaded = FrechetStatistics.load(statistics)
@@ -148,13 +147,14 @@ def _load(statistics: pathlib.Path, features: pathlib.Path, *, with_features: bo
         return None
 
 
-def _save_features(path: pathlib.Path, features: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+def _save(path: pathlib.Path, features_path: pathlib.Path, made: FrechetStatistics, rows: np.ndarray | None) -> bool:
+    """Keeps statistics, and features if given; where that fails, a warning and False: what was made is still there."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.save(file, features)
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
+        if rows is not None:
+            with replacing(features_path) as file:
+                np.save(file, rows)
+        made.save(path)
+    except OSError as error:
+        logging.warning("the reference %s is not kept in the cache: %s", made.source, error)
+        return False
+    return True

@@ -8,17 +8,25 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.metrics import kernel
 from autogan_tf.metrics.frechet import FrechetStatistics
+
+_FARTHEST = 690.0  # e to its negative power, over 1,000 classes, is still a normal number in float64
+_KERNEL_BLOCK = 1024  # TF-GAN's own
 
 
 def inception_score(logits: np.ndarray) -> float:
     """TF-GAN's `classifier_score_from_logits` in float64: one split of all [N, K] logits.
 
-    Unlike ours it is NaN where a class's probability underflows in every image (logits some 745 below the largest).
+    TF-GAN's own result is NaN where a class's probability underflows in every image (logits some 745 below the
+    largest); the distance from the row's largest is therefore limited to 690, which changes nothing else in float64.
     """
     import tensorflow_gan as tfgan
 
-    return float(tfgan.eval.classifier_score_from_logits(tf.constant(logits, tf.float64)))
+    logits = np.asarray(logits, np.float64)
+    with np.errstate(over="ignore"):
+        shifted = np.maximum(logits - logits.max(axis=1, keepdims=True), -_FARTHEST)
+    return float(tfgan.eval.classifier_score_from_logits(tf.constant(shifted)))
 
 
 def frechet_distance(statistics_a: FrechetStatistics, statistics_b: FrechetStatistics) -> float:
@@ -42,14 +50,19 @@ def kernel_distance(features_a: np.ndarray, features_b: np.ndarray, *, seed: int
     """TF-GAN's kernel distance of features [N, D] and [M, D] in float64, and its standard error over blocks.
 
     `seed` draws the order of the rows, as in `kernel.kernel_distance`.
+
+    Raises:
+      UserError: so few images on one side that a block would have fewer than 2, where TF-GAN's result is NaN.
     """
     import tensorflow_gan as tfgan
 
+    kernel.block_count(len(features_a), len(features_b), _KERNEL_BLOCK)
     distance, error = tfgan.eval.kernel_classifier_distance_and_std_from_activations(
         *(
             tf.constant(x[np.random.default_rng([seed, side]).permutation(len(x))], tf.float64)
             for side, x in enumerate((features_a, features_b))
         ),
+        max_block_size=_KERNEL_BLOCK,
         dtype=tf.float64,
     )
     return float(distance), float(error)

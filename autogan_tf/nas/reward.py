@@ -93,10 +93,7 @@ class Scorer:
 
         def generate(i, logits):
             images = self._generator(latents(i), tokens, training=False)
-            if self._reference:
-                images = tf.floor((images + 1.0) * 127.5) / 127.5 - 1.0
-            else:
-                images = pipeline.to_float(pipeline.to_uint8(images))
+            images = pipeline.to_float(pipeline.to_uint8(images, truncate=self._reference))
             return i + 1, logits.write(i, self._network(images)[1])
 
         array = tf.TensorArray(tf.float32, size=batches)

@@ -8,12 +8,12 @@ import pathlib
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.atomic_file import replacing
 from autogan_tf.runs import machine
 
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
@@ -21,19 +21,26 @@ PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons
 
 def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
     """Writes a file under a temporary name in the same folder and renames it: readers see the old or the new whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def check_new_file(path: str, *, flag: str) -> None:
+    """UserError, naming the flag, where a file exists already or could not be written; nothing for an empty path."""
+    if path and pathlib.Path(path).exists():
+        raise UserError(f"--{flag}={path} exists already and would be overwritten; give another name")
+    if path:
+        _check_can_be_made(pathlib.Path(path), flag=flag)
+
+
+def _check_can_be_made(path: pathlib.Path, *, flag: str) -> None:
+    parent = path.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UserError(f"--{flag}={path} cannot be made: {parent} is a file; give another name")
+    if not os.access(parent, os.W_OK):
+        raise UserError(f"--{flag}={path} cannot be made: {parent} is not writable; give another name")
 
 
 class RunFolder:
@@ -51,13 +58,7 @@ class RunFolder:
         if folder.path.is_dir() and any(folder.path.iterdir()):
             what = "a run" if folder.config_file.exists() else "files"
             raise UserError(f"--run_dir={path} already holds {what}, which would be overwritten; give another folder")
-        parent = folder.path
-        while not parent.exists():
-            parent = parent.absolute().parent
-        if not parent.is_dir():
-            raise UserError(f"--run_dir={path} cannot be made: {parent} is a file; give another folder")
-        if not os.access(parent, os.W_OK):
-            raise UserError(f"--run_dir={path} cannot be made: {parent} is not writable; give another folder")
+        _check_can_be_made(folder.path, flag="run_dir")
         return folder
 
     @property

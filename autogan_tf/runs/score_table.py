@@ -29,14 +29,15 @@ def show(results: Mapping[str, Any], terminal: Terminal) -> None:
         if key not in first:
             continue
         if seeds > 1:
-            value, error = results["mean"][key], f"± {results['spread'][key]:.4g} over {seeds} seeds"
+            value, error = results["mean"].get(key), results["spread"].get(key)
+            meaning = f"over {seeds} seeds"
+        elif first.get(key + "_std"):
+            value, error, meaning = first[key], first[key + "_std"], "over the parts"
         else:
-            value, error = first[key], ""
-            for suffix, meaning in (("_std", "over the parts"), ("_error", "standard error")):
-                if first.get(key + suffix):
-                    error = f"± {first[key + suffix]:.2g} {meaning}"
-        rows.append([name, f"{value:.4f}", error])
-    terminal.table(["score", "value", ""], rows)
+            value, error, meaning = first[key], first.get(key + "_error"), "standard error"
+        rows.append([name, _number(value), "" if error is None else f"± {error:.2g} {meaning}"])
+    if rows:
+        terminal.table(["score", "value", ""], rows)
     terminal.line(
         f"{first['num_images']:,} images of {results['judged']}, {results['preset']} conventions"
         + ("" if first["seed"] is None else f", seed {first['seed']}" + (f" and {seeds - 1} more" if seeds > 1 else ""))
@@ -45,15 +46,22 @@ def show(results: Mapping[str, Any], terminal: Terminal) -> None:
     if "reference" in first:
         number = first["reference_images"]
         images = "real images" if number is None else f"{number:,} images"  # a file of statistics may not say
-        terminal.line(f"against {images} of {first['reference'] or 'a file of statistics'}")
-    if "memorization" in first:
-        terminal.line(_memorization(first["memorization"]))
+        digest = f", statistics {first['reference_digest']}" if first.get("reference_digest") else ""
+        terminal.line(f"against {images} of {first['reference'] or 'a file of statistics'}{digest}")
+    for scores in results["evaluations"]:
+        if "memorization" in scores:
+            which = f"memorization, seed {scores['seed']}" if seeds > 1 else "memorization"
+            terminal.line(f"{which}: {_memorization(scores['memorization'])}")
+
+
+def _number(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4g}"
 
 
 def _memorization(found: Mapping[str, Any]) -> str:
-    z = found["z_score"]
-    verdict = "nearer to the training images than real ones are: copied" if z < -3 else "no sign of copying"
+    """The facts; what they mean is for the reader to judge."""
     return (
-        f"memorization: {found['copies']:,} copies of training images; {found['share_closer']:.1%} of the images are "
-        f"nearer to one than {found['quantile']:.0%} of the real ones ({found['yardstick']}); z {z:+.1f}, {verdict}"
+        f"{found['copies']:,} copies of training images; {found['share_closer']:.1%} of the images are as near to a "
+        f"training image as the nearest {found['quantile']:.0%} of real ones ({found['yardstick']}); "
+        f"z {found['z_score']:+.1f} (below 0: nearer to training images than real ones are, which blur also does)"
     )

@@ -23,7 +23,7 @@ class ImageSource:
     Attributes:
       name: the path they come from.
       resolution, channels: of the images.
-      batches: seed -> iterator over uint8 batches [n, S, S, C]; a folder takes no notice of the seed.
+      batches: seed -> iterator over uint8 batches [n, S, S, C].
       run: the run's folder, of a run.
       settings: of that run.
     """
@@ -82,7 +82,7 @@ def _batches(
 
 
 def of_folder(path: str, *, number: int, batch_size: int) -> ImageSource:
-    """The first `number` images of a folder, by the order of their paths; UserError where it has fewer."""
+    """`number` images of a folder, see `GeneratedFolder`; UserError where it has fewer."""
     folder = GeneratedFolder(path)
     if len(folder) < number:
         raise UserError(
@@ -93,5 +93,5 @@ def of_folder(path: str, *, number: int, batch_size: int) -> ImageSource:
         name=path,
         resolution=folder.resolution,
         channels=folder.channels,
-        batches=lambda seed: folder.batches(number, batch_size=batch_size),
+        batches=lambda seed: folder.batches(number, batch_size=batch_size, seed=seed),
     )

@@ -7,6 +7,7 @@ import pathlib
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.features import saved_model
 
 _NEEDED = "a signature serving_default from z, float32 [N, D], to images, float32 [N, S, S, C] in [-1, 1]"
 
@@ -23,10 +24,7 @@ class SavedGenerator:
 
     def __init__(self, path: str | pathlib.Path) -> None:
         self.path = _newest_version(pathlib.Path(path))
-        try:
-            self._model = tf.saved_model.load(str(self.path))  # kept: the signature does not own its variables
-        except (OSError, tf.errors.OpError, ValueError, KeyError) as error:
-            raise UserError(f"the SavedModel {self.path} cannot be read: {str(error).splitlines()[0]}") from None
+        self._model = saved_model.load_module(self.path)  # kept: the signature does not own its variables
         self._signature = self._model.signatures.get("serving_default")
         if self._signature is None:
             raise UserError(f"the SavedModel {self.path} has no signature serving_default; needed is {_NEEDED}")
@@ -36,18 +34,27 @@ class SavedGenerator:
                 f"the SavedModel {self.path} takes {', '.join(sorted(inputs)) or 'nothing'} and gives "
                 f"{', '.join(sorted(outputs)) or 'nothing'}; needed is {_NEEDED}"
             )
-        self.latent_dim = inputs["z"].shape[-1]
-        shape = outputs["images"].shape
-        if self.latent_dim is None or shape.rank != 4 or None in shape[1:].as_list() or shape[1] != shape[2]:
+        z, images = inputs["z"], outputs["images"]
+        if not (_fits(z, rank=2) and _fits(images, rank=4) and images.shape[1] == images.shape[2]):
             raise UserError(
-                f"the SavedModel {self.path} takes z {inputs['z'].shape} and gives images {shape}; needed is "
+                f"the SavedModel {self.path} takes z {_described(z)} and gives images {_described(images)}; needed is "
                 f"{_NEEDED}, with D, S and C known"
             )
-        _, self.resolution, _, self.channels = shape
+        self.latent_dim = z.shape[1]
+        _, self.resolution, _, self.channels = images.shape
 
     def __call__(self, z: tf.Tensor) -> tf.Tensor:
         """float32 [N, latent_dim] -> float32 [N, S, S, C]."""
         return self._signature(z=z)["images"]
+
+
+def _fits(spec: tf.TensorSpec, *, rank: int) -> bool:
+    """Whether it is float32 [N, ...] of that rank, with all sizes but N known."""
+    return spec.dtype == tf.float32 and spec.shape.rank == rank and None not in spec.shape[1:].as_list()
+
+
+def _described(spec: tf.TensorSpec) -> str:
+    return f"{spec.dtype.name} {spec.shape}"
 
 
 def _newest_version(path: pathlib.Path) -> pathlib.Path:

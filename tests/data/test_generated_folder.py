@@ -26,16 +26,26 @@ def test_pixels_come_unchanged_in_the_order_of_the_paths(tmp_path, channels):
     assert (len(folder), folder.resolution, folder.channels) == (7, 6, channels)
     expected = images[[3, 1, 0, 2, 4, 5, 6]]
     for batch_size in (3, 7, 20):
-        batches = list(folder.batches(7, batch_size=batch_size))
+        batches = list(folder.batches(7, batch_size=batch_size, seed=0))
         assert max(map(len, batches)) == min(batch_size, 7)
         np.testing.assert_array_equal(np.concatenate(batches), expected)
-    np.testing.assert_array_equal(np.concatenate(list(folder.batches(5, batch_size=2))), expected[:5])
+
+
+def test_fewer_images_are_drawn_by_the_seed_and_keep_their_order(tmp_path):
+    images = np.broadcast_to(np.arange(60, dtype=np.uint8)[:, None, None, None], (60, 4, 4, 1))
+    write(tmp_path, images, [f"{index:02d}.png" for index in range(60)])
+    folder = GeneratedFolder(str(tmp_path))
+    drawn = [np.concatenate(list(folder.batches(20, batch_size=6, seed=seed)))[:, 0, 0, 0] for seed in (0, 0, 1)]
+    assert all(np.all(np.diff(numbers.astype(int)) > 0) and len(numbers) == 20 for numbers in drawn)
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert np.any(drawn[0] != drawn[2])
+    assert drawn[0].max() > 40  # not the first ones
 
 
 def test_a_grey_image_among_coloured_ones_becomes_rgb(tmp_path):
     grey = np.full((1, 4, 4, 1), 9, np.uint8)
     write(tmp_path, [grey[0], np.zeros((4, 4, 3), np.uint8)], ["a.png", "b.png"])
-    (batch,) = GeneratedFolder(str(tmp_path)).batches(2, batch_size=2)
+    (batch,) = GeneratedFolder(str(tmp_path)).batches(2, batch_size=2, seed=0)
     np.testing.assert_array_equal(batch[0], np.full((4, 4, 3), 9))
 
 
@@ -52,7 +62,7 @@ def test_what_is_wrong_is_named(tmp_path):
     (tmp_path / "c.png").write_bytes((tmp_path / "a.png").read_bytes()[:900])
     folder = GeneratedFolder(str(tmp_path))  # its header is whole
     with pytest.raises(UserError, match=r"1 of 3 images cannot be read: c.png"):
-        list(folder.batches(3, batch_size=3))
+        list(folder.batches(3, batch_size=3, seed=0))
     (tmp_path / "c.png").write_text("text")
     with pytest.raises(UserError, match=r"c.png \(not a PNG or JPEG image\)"):
         GeneratedFolder(str(tmp_path))

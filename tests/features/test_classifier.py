@@ -196,10 +196,14 @@ def test_what_cannot_be_trained_on_is_refused_and_nothing_written(tmp_path: path
 
 
 def test_images_that_it_cannot_look_at_are_refused(trained: classifier.Classifier) -> None:
-    with pytest.raises(ValueError, match=r"up to 16 x 16 x 1, got shape \(2, 32, 32, 1\)"):
+    with pytest.raises(UserError, match=r"up to 16 x 16 x 1, got shape \(2, 32, 32, 1\)"):
         trained(tf.zeros([2, 32, 32, 1]))
-    with pytest.raises(ValueError, match=r"got shape \(2, 16, 16, 3\)"):
+    with pytest.raises(UserError, match=r"got shape \(2, 16, 16, 3\)"):
         trained(tf.zeros([2, 16, 16, 3]))
+    with pytest.raises(UserError, match=r"got shape \(16, 16, 1\)"):
+        trained(tf.zeros([16, 16, 1]))
+    with pytest.raises(UserError, match="uint8, or float32 .*, got int32"):
+        trained(tf.zeros([2, 16, 16, 1], tf.int32))
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step(tmp_path: pathlib.Path, monkeypatch) -> None:
@@ -263,3 +267,19 @@ def test_it_learns_real_digits() -> None:
         for size in (8, 32)
     }
     assert scores[32] >= 9.0 and 5.0 <= scores[8] < scores[32]
+
+
+@pytest.mark.parametrize("how", ["below a file", "unreadable"])
+def test_a_cache_that_cannot_be_used_costs_a_warning_only(
+    how: str, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch
+) -> None:
+    # The drawn weights serve as trained ones: what is at stake is the file.
+    monkeypatch.setattr(classifier_training, "train_network", lambda *_, **__: None)
+    (tmp_path / "file").touch()
+    # a name longer than file systems allow fails for root, too
+    cache = tmp_path / "file" / "cache" if how == "below a file" else tmp_path / ("x" * 300)
+    with caplog.at_level("WARNING", logger="absl"):
+        made = fit(cache, steps=2)
+    (record,) = caplog.records
+    assert "classifier is not kept in the cache" in record.getMessage()
+    assert made.digest == fit(tmp_path / "good", steps=2).digest and not made.from_cache

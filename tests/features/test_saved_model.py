@@ -75,11 +75,11 @@ def test_an_only_signature_may_have_any_name(tmp_path: pathlib.Path) -> None:
 
 def test_other_images_are_refused(tmp_path: pathlib.Path) -> None:
     network = saved_model.load(export(tmp_path / "colour", [None, 8, 8, 3]))
-    with pytest.raises(ValueError, match=r"saved_model:colour takes NHWC images of depth 3, got shape \(3, 8, 8, 1\)"):
+    with pytest.raises(UserError, match=r"saved_model:colour takes NHWC images of depth 3, got shape \(3, 8, 8, 1\)"):
         network(IMAGES[..., :1])
-    with pytest.raises(ValueError, match=r"\(8, 8, 3\)"):
+    with pytest.raises(UserError, match=r"\(8, 8, 3\)"):
         network(IMAGES[0])
-    with pytest.raises(ValueError, match="float64"):
+    with pytest.raises(UserError, match="float64"):
         network(IMAGES.astype(np.float64))
 
 

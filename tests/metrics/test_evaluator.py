@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+import tensorflow as tf
+from absl import logging
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.image_data import ImageData
@@ -46,6 +50,7 @@ def test_distance_of_shifted_images_is_the_squared_shift(mean_colour, plain, eng
     result = evaluate_images([images + np.uint8(51)], network, real(images, network), engine=engine)
     assert result["frechet_distance"] == pytest.approx(3 * 0.4**2, rel=1e-5)
     assert (result["reference"], result["reference_images"], result["num_images"]) == ("plain/train", 20, 20)
+    assert result["reference_digest"] == real(images, network).statistics.digest
 
 
 def test_batch_sizes_change_nothing_and_a_short_batch_costs_no_trace(mean_colour, plain) -> None:
@@ -121,3 +126,65 @@ def test_too_few_images_and_wrong_arrays_are_refused(mean_colour, plain) -> None
         evaluate_images([plain([RED, BLUE])], mean_colour(), splits=4)
     with pytest.raises(ValueError, match="uint8"):
         evaluate_images([plain([RED, BLUE]).astype(np.float32)], mean_colour())
+
+
+def test_a_second_evaluation_of_the_same_shapes_costs_no_trace(mean_colour, plain) -> None:
+    network = mean_colour()
+    parts = [plain(random_colours(number, number)) for number in (40, 40, 25)]
+    first = evaluate_images(parts, network)
+    assert network.traces == 1
+    assert evaluate_images(parts, network) == first and network.traces == 1
+    evaluate_images([plain(random_colours(50, 0))], network)
+    assert network.traces == 2
+
+
+@ENGINES
+@pytest.mark.parametrize("metrics", [("is",), ("is_inf",), ("is", "fid")])
+def test_logits_that_are_not_finite_are_refused_by_name(mean_colour, plain, engine, metrics) -> None:
+    class Broken(mean_colour):
+        def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            features, logits = super().__call__(images)
+            return features, tf.where(features[:, :1] > 0, np.float32(np.inf), logits)
+
+    network = Broken()
+    against = real(plain(random_colours(20, 0)), network)
+    images = plain([RED, GREEN, BLUE, RED])
+    with pytest.raises(UserError, match="logits must be finite, got 2 of 4 rows"):
+        evaluate_images([images], network, against, metrics=metrics, engine=engine)
+
+
+@ENGINES
+def test_results_are_json_without_nan(mean_colour, plain, engine) -> None:
+    # One block of the kernel distance has no standard error, and the third class, logits 1,000 below, never appears.
+    network = mean_colour()
+    against = real(plain(random_colours(60, 0)), network)
+    colours = random_colours(40, 1)
+    colours[:, 2] = 0
+    colours[:, :2] += 1
+    result = evaluate_images([plain(colours)], network, against, metrics=METRICS, engine=engine)
+    assert result["kernel_distance_error"] is None and 1 < result["inception_score"] <= 2
+    json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "warnings"), [(("fid",), 1), (("fid_inf",), 1), (("fid", "fid_inf"), 1), (("is",), 0)]
+)
+def test_few_images_are_warned_of_once(mean_colour, plain, monkeypatch, metrics, warnings) -> None:
+    told = []
+    monkeypatch.setattr(logging, "log_first_n", lambda level, message, n, *values: told.append((message % values, n)))
+    network = mean_colour()
+    images = plain(random_colours(100, 0))
+    evaluate_images([images], network, real(plain(random_colours(2100, 1)), network), metrics=metrics, engine="fast")
+    assert len(told) == warnings
+    assert all("of 100 images is biased upwards" in message and n == 1 for message, n in told)
+
+
+@ENGINES
+def test_too_few_for_the_comparisons_names_both_sides(mean_colour, plain, engine) -> None:
+    network = mean_colour()
+    many = real(plain(random_colours(2100, 0)), network)
+    five = [plain(random_colours(5, 1))]
+    with pytest.raises(UserError, match="between 2,100 and 5 images.*3 blocks.*at least 6 images, got 5"):
+        evaluate_images(five, network, many, metrics=("kid",), engine=engine)
+    with pytest.raises(UserError, match="at least 6 images of each side, got 2,100 real and 5 generated"):
+        evaluate_images(five, network, many, metrics=("prdc",), engine=engine)

@@ -306,9 +306,24 @@ def test_bad_rows_leave_the_statistics_as_they_were() -> None:
 
 def test_a_file_that_is_none_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "text.npz").write_text("not an archive")
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "folder.npz").mkdir()
+    np.save(tmp_path / "array.npy", np.zeros(2))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
     np.savez(tmp_path / "keys.npz", mu=np.zeros(2))
     np.savez(tmp_path / "shapes.npz", mu=np.zeros(2), sigma=np.zeros((3, 3)), count=5)
-    for name, message in (("text", "text.npz"), ("keys", "no sigma"), ("shapes", r"\[3, 3\]"), ("gone", "gone")):
+    np.savez(tmp_path / "whole.npz", mu=np.zeros(2), sigma=np.eye(2))
+    (tmp_path / "part.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:200])
+    for name, message in (
+        ("text", "text.npz is no file of Fréchet statistics: it is no .npz archive"),
+        ("empty", "it is empty"),
+        ("folder", "it is a folder"),
+        ("array", r"it holds a single array \(.npy\), not an archive"),
+        ("part", "or only a part of one"),
+        ("keys", "no sigma"),
+        ("shapes", r"\[3, 3\]"),
+        ("gone", r"gone\.npz does not exist; give"),
+    ):
         with pytest.raises(UserError, match=message):
             FrechetStatistics.load(tmp_path / f"{name}.npz")
 
@@ -327,3 +342,52 @@ def test_bad_input_is_named() -> None:
         frechet_distance(two, FrechetStatistics.from_features(np.eye(3)))
     with pytest.raises(ValueError, match="cannot merge"):
         two.merge(FrechetStatistics.from_features(np.eye(2), network="other/1"))
+
+
+@pytest.mark.parametrize("rows", [30, 600])
+def test_the_digest_is_that_of_mean_and_covariance_and_survives_a_file(rows: int, tmp_path: pathlib.Path) -> None:
+    x = random_rows(41, rows, 40)
+    statistics = FrechetStatistics.from_features(x, source="digits/train", network="net/12ab")
+    digest = statistics.digest
+    assert len(digest) == 16 and int(digest, 16) >= 0 and statistics.digest == digest
+    statistics.save(tmp_path / "a.npz")
+    loaded = FrechetStatistics.load(tmp_path / "a.npz")
+    # the covariance to the last bit, although count - 1 is no power of 2
+    assert loaded.digest == digest
+    loaded.save(tmp_path / "b.npz")
+    assert FrechetStatistics.load(tmp_path / "b.npz").digest == digest
+    moments = FrechetStatistics.from_moments(statistics.mean, statistics.covariance, source="elsewhere")
+    assert moments.digest == digest
+    shifted = FrechetStatistics.from_moments(statistics.mean + 1e-12, statistics.covariance)
+    scaled = FrechetStatistics.from_moments(statistics.mean, statistics.covariance * (1 + 1e-12))
+    assert len({digest, shifted.digest, scaled.digest}) == 3
+
+
+def test_rows_added_to_loaded_statistics_count(tmp_path: pathlib.Path) -> None:
+    x = random_rows(42, 700, 6)
+    FrechetStatistics.from_features(x[:400]).save(tmp_path / "a.npz")
+    for how in ("update", "merge"):
+        loaded = FrechetStatistics.load(tmp_path / "a.npz")
+        if how == "update":
+            loaded.update(x[400:])
+        else:
+            loaded.merge(FrechetStatistics.from_features(x[400:]))
+        np.testing.assert_allclose(loaded.covariance, np.cov(x, rowvar=False), rtol=1e-11)
+        assert loaded.total_variance == pytest.approx(np.trace(np.cov(x, rowvar=False)), rel=1e-11)
+
+
+def test_statistics_are_readable_for_others_and_a_failed_write_leaves_the_old(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "statistics.npz"
+    FrechetStatistics.from_features(np.eye(3)).save(path)
+    assert path.stat().st_mode & 0o777 == 0o644
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        FrechetStatistics.from_features(np.eye(4)).save(path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -84,3 +84,16 @@ def test_agrees_with_the_published_implementation() -> None:
 def test_bad_input_is_named(logits: np.ndarray, splits: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         inception_score(logits, splits)
+
+
+def test_logits_at_the_ends_of_float64_are_certain_classes() -> None:
+    # Their difference overflows. Two certain classes, equally often, score 2.
+    logits = np.array([[1.7e308, -1.7e308, -1.7e308], [-1.7e308, 1.7e308, 0.0]])
+    with np.errstate(all="raise", under="ignore"):
+        assert inception_score(logits, splits=1)[0] == pytest.approx(2.0, rel=1e-15)
+    assert tfgan_scores.inception_score(logits) == pytest.approx(2.0, rel=1e-12)
+
+
+def test_tfgans_score_of_a_class_that_never_appears_is_exact_too() -> None:
+    logits = np.array([[0.0, 1e30, -1e4], [1e30, 0.0, -1e4]])
+    assert tfgan_scores.inception_score(logits) == pytest.approx(2.0, rel=1e-12)

@@ -118,9 +118,9 @@ def test_memory_mapped_float32(tmp_path: pathlib.Path) -> None:
 
 def test_bad_input_is_named() -> None:
     x = np.random.default_rng(7).normal(size=(10, 3))
-    with pytest.raises(UserError, match="fake: at least 6 images are needed, got 5"):
+    with pytest.raises(UserError, match="at least 6 images of each side, got 10 real and 5 generated"):
         prdc(x, x[:5])
-    with pytest.raises(UserError, match="real: at least 11 images are needed, got 10"):
+    with pytest.raises(UserError, match="at least 11 images of each side, got 10 real and 10 generated"):
         prdc(x, x, nearest_k=10)
     with pytest.raises(ValueError, match="nearest_k must be at least 1, got 0"):
         prdc(x, x, nearest_k=0)

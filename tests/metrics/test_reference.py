@@ -87,3 +87,51 @@ def test_one_image_is_too_few(mean_colour, data):
     one = ImageData(name="plain", images=data.images[:1], labels=None, num_classes=0, split="train")
     with pytest.raises(UserError, match="at least 2 images, got 1"):
         reference.of_images(one, mean_colour())
+
+
+def blocked_folder(tmp_path, how):
+    """A cache folder that can be neither read nor written, whoever runs the tests."""
+    if how == "below a file":
+        (tmp_path / "file").touch()
+        return tmp_path / "file" / "cache"
+    return tmp_path / ("x" * 300)  # longer than file systems allow
+
+
+@pytest.mark.parametrize("how", ["below a file", "unreadable"])
+@pytest.mark.parametrize("with_features", [False, True])
+def test_a_cache_that_cannot_be_used_costs_a_warning_only(
+    mean_colour, data, tmp_path, caplog, how, with_features
+):
+    expected = reference.of_images(data, mean_colour(), with_features=with_features)
+    with caplog.at_level("WARNING", logger="absl"):
+        made = reference.of_images(
+            data, mean_colour(), cache_dir=blocked_folder(tmp_path, how), with_features=with_features
+        )
+    (record,) = caplog.records
+    assert "plain/train is not kept in the cache" in record.getMessage()
+    assert made.statistics.digest == expected.statistics.digest
+    assert (made.features is not None) == with_features
+    if with_features:
+        np.testing.assert_array_equal(made.features, expected.features)
+
+
+def test_a_disk_that_fills_up_costs_a_warning_only(mean_colour, data, tmp_path, caplog, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with caplog.at_level("WARNING", logger="absl"):
+        made = reference.of_images(data, mean_colour(), cache_dir=tmp_path, with_features=True)
+    assert "No space left" in caplog.text and len(caplog.records) == 1
+    assert made.features.shape == (230, 3) and not list(tmp_path.iterdir())
+
+
+def test_the_cache_can_be_read_by_others(mean_colour, data, tmp_path):
+    reference.of_images(data, mean_colour(), cache_dir=tmp_path / "new", with_features=True)
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()} == {0o644}
+
+
+def test_the_digest_is_the_same_with_and_without_a_cache(mean_colour, data, tmp_path):
+    digests = {reference.of_images(data, mean_colour()).statistics.digest}
+    digests |= {reference.of_images(data, mean_colour(), cache_dir=tmp_path).statistics.digest for _ in range(2)}
+    assert len(digests) == 1

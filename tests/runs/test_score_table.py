@@ -11,7 +11,7 @@ SCORES = {
     "inception_score": 6.25,
     "inception_score_std": 0.5,
     "inception_score_splits": 10,
-    "frechet_distance": 12.5,
+    "frechet_distance": 12.5128,
     "kernel_distance": 0.0123,
     "kernel_distance_error": None,
     "num_images": 50000,
@@ -19,6 +19,7 @@ SCORES = {
     "feature_network": "inception/0123",
     "reference": "cifar10/train",
     "reference_images": 50000,
+    "reference_digest": "89ab",
 }
 
 
@@ -36,10 +37,16 @@ def shown(capsys):
 def test_scores_with_their_errors_and_what_they_were_made_with(shown):
     text = shown(SCORES)
     lines = {line.split("  ")[0].strip(): line for line in text.splitlines()}
-    assert "6.2500" in lines["Inception score ↑"] and "± 0.5 over the parts" in lines["Inception score ↑"]
-    assert "12.5000" in lines["Fréchet distance ↓"] and "±" not in lines["Fréchet distance ↓"]
+    assert "6.25 " in lines["Inception score ↑"] and "± 0.5 over the parts" in lines["Inception score ↑"]
+    assert "12.51" in lines["Fréchet distance ↓"] and "±" not in lines["Fréchet distance ↓"]
     assert "±" not in lines["kernel distance ↓"]
-    for words in ("50,000 images of runs/a", "official conventions", "seed 3", "inception/0123", "of cifar10/train"):
+    for words in (
+        "50,000 images of runs/a",
+        "official conventions",
+        "seed 3",
+        "inception/0123",
+        "of cifar10/train, statistics 89ab",
+    ):
         assert words in text
     assert "precision" not in text and "memorization" not in text
 
@@ -48,15 +55,44 @@ def test_several_seeds_give_mean_and_spread(shown):
     mean = {"inception_score": 6.5, "frechet_distance": 11.0, "kernel_distance": 0.01}
     spread = {"inception_score": 0.25, "frechet_distance": 2.0, "kernel_distance": 0.0}
     text = shown(SCORES, SCORES | {"seed": 4}, mean=mean, spread=spread)
-    assert "6.5000" in text and "± 0.25 over 2 seeds" in text and "seed 3 and 1 more" in text
+    assert "6.5 " in text and "± 0.25 over 2 seeds" in text and "seed 3 and 1 more" in text
 
 
 def test_a_file_of_statistics_may_not_say_how_many_images(shown):
     assert "against real images of ttur.npz" in shown(SCORES | {"reference": "ttur.npz", "reference_images": None})
 
 
-@pytest.mark.parametrize(("z", "verdict"), [(-7.25, "copied"), (0.5, "no sign of copying")])
-def test_memorization_in_words(shown, z, verdict):
-    found = {"copies": 1234, "share_closer": 0.125, "quantile": 0.01, "yardstick": "held-out", "z_score": z}
-    text = shown(SCORES | {"memorization": found})
-    assert "1,234 copies" in text and "12.5%" in text and "held-out" in text and verdict in text
+FOUND = {"copies": 1234, "share_closer": 0.125, "quantile": 0.01, "yardstick": "held-out", "z_score": -7.25}
+
+
+def test_memorization_in_facts(shown):
+    text = shown(SCORES | {"memorization": FOUND})
+    for words in ("1,234 copies", "12.5% of the images", "the nearest 1% of real ones (held-out)", "z -7.2", "blur"):
+        assert words in text
+    # a z below 0 alone does not say what the generator did
+    assert "copied" not in text and "no sign" not in text
+
+
+def test_memorization_of_several_seeds_and_no_table_without_scores(shown):
+    bare = {name: SCORES[name] for name in ("num_images", "feature_network", "reference", "reference_images")}
+    text = shown(
+        bare | {"seed": 3, "memorization": FOUND},
+        bare | {"seed": 4, "memorization": FOUND | {"copies": 77}},
+        mean={},
+        spread={},
+    )
+    assert "memorization, seed 3: 1,234 copies" in text and "memorization, seed 4: 77 copies" in text
+    assert "score" not in text and "value" not in text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.000123456, "0.0001235"), (345.678, "345.7"), (-0.0, "-0"), (9.0, "9")])
+def test_values_have_four_significant_digits(shown, value, text):
+    (line,) = (line for line in shown(SCORES | {"kernel_distance": value}).splitlines() if "kernel distance" in line)
+    assert line.split("↓")[1].split() == [text]
+
+
+def test_errors_have_two_digits_and_a_value_may_be_missing(shown):
+    text = shown(SCORES | {"inception_score": None, "kernel_distance_error": 0.00123456})
+    assert "± 0.0012 standard error" in text and "not finite" in text
+    several = shown(SCORES, SCORES, mean={"inception_score": 6.0}, spread={"inception_score": 0.12345})
+    assert "± 0.12 over 2 seeds" in several and several.count("not finite") == 2

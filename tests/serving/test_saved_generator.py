@@ -51,5 +51,27 @@ def test_what_does_not_fit_is_refused(tmp_path):
         SavedGenerator(tmp_path / "none")
     save(tmp_path / "damaged")
     (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"nothing")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be loaded"):
         SavedGenerator(tmp_path / "damaged")
+
+
+@pytest.mark.parametrize(
+    ("shape", "latent_type", "image_type", "message"),
+    [
+        ([None, 12], tf.float64, tf.float32, r"takes z float64 \(None, 12\) and gives images float32"),
+        ([None, 12], tf.int32, tf.float32, "takes z int32"),
+        ([None, 12], tf.float32, tf.uint8, r"gives images uint8 \(None, 2, 2, 3\)"),
+        ([None, 3, 4], tf.float32, tf.float32, r"takes z float32 \(None, 3, 4\)"),
+        ([12], tf.float32, tf.float32, r"takes z float32 \(12,\)"),
+    ],
+)
+def test_other_types_and_ranks_are_refused(tmp_path, shape, latent_type, image_type, message):
+    @tf.function(input_signature=[tf.TensorSpec(shape, latent_type, name="z")])
+    def generate(z):
+        return {"images": tf.cast(tf.reshape(z, [-1, 2, 2, 3]), image_type)}
+
+    module = tf.Module()
+    module.generate = generate
+    tf.saved_model.save(module, str(tmp_path / "model"), signatures=generate)
+    with pytest.raises(UserError, match=f"{message}.*needed is a signature serving_default"):
+        SavedGenerator(tmp_path / "model")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.training import sampling
 
 
@@ -38,9 +39,7 @@ def test_images_are_as_many_as_asked_for_whatever_the_batch_size():
     images = sampling.quantized(generator, latent_dim=3)
     expected = None
     for batch_size in (4, 10, 64):
-        batches = list(
-            sampling.sample(images, 25, latent_dim=3, seed=0, purpose="test", batch_size=batch_size)
-        )
+        batches = list(sampling.sample(images, 25, latent_dim=3, seed=0, purpose="test", batch_size=batch_size))
         found = np.concatenate(batches)
         assert found.shape == (25, 2, 2, 3) and found.dtype == np.uint8
         expected = found if expected is None else expected
@@ -48,12 +47,29 @@ def test_images_are_as_many_as_asked_for_whatever_the_batch_size():
     assert images.experimental_get_tracing_count() == 1
 
 
+def levels(values: list[float], **options) -> list[int]:
+    """What becomes of an image of these pixels."""
+    pixels = tf.constant(values, tf.float32)[None, None, :, None]
+    images, valid = sampling.quantized(lambda z: pixels, latent_dim=1, **options)(tf.zeros([1, 1]))
+    assert valid.numpy().tolist() == [all(abs(value) <= 1.001 for value in values)]
+    return images.numpy().ravel().tolist()
+
+
 def test_levels_are_rounded_or_truncated():
-    # -1 and 1 are the ends; 0.5 is level 191.25, 0.996 level 254.49, -0.001 level 127.37
-    values = np.array([[-1.0, 1.0, 0.5, 0.996, -0.001, 1.7]], np.float32)
-    rounded = sampling.quantized(lambda z: z, latent_dim=6)(values)
-    np.testing.assert_array_equal(rounded, [[0, 255, 191, 254, 127, 255]])
-    values = np.array([[0.4, 0.399]], np.float32)  # levels 178.5 and 178.37
-    np.testing.assert_array_equal(sampling.quantized(lambda z: z + 1e-4, latent_dim=2)(values), [[179, 178]])
-    truncated = sampling.quantized(lambda z: z + 1e-4, latent_dim=2, truncate=True)(values)
-    np.testing.assert_array_equal(truncated, [[178, 178]])
+    # -1 and 1 are the ends; 0.5 is level 191.25, 0.996 level 254.49, -0.001 level 127.37, 0.401 level 178.63
+    values = [-1.0, 1.0, 0.5, 0.996, -0.001, 0.401]
+    assert levels(values) == [0, 255, 191, 254, 127, 179]
+    assert levels(values, truncate=True) == [0, 255, 191, 254, 127, 178]
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf, 1.5, 200.0])
+def test_broken_images_are_refused_with_their_number(broken):
+    def generator(z):
+        images = tf.tanh(tf.reshape(tf.tile(z, [1, 4]), [-1, 2, 2, 3]))
+        return tf.where(z[:, :1, None, None] > 0, images, broken)
+
+    images = sampling.quantized(generator, latent_dim=3)
+    negative = int((drawn(25)[:25, 0] <= 0).sum())
+    assert 5 < negative < 20
+    with pytest.raises(UserError, match=f"{negative} of 25 generated images have NaN or values outside"):
+        list(sampling.sample(images, 25, latent_dim=3, seed=1, purpose="test"))

@@ -1,0 +1,63 @@
+"""Times parts of the program against their alternatives: python tools/benchmark.py metrics
+
+What is compared runs in alternation in one process, so that the ratios hold on a noisy machine; medians are printed.
+`--json=FILE` keeps the numbers. `--torch_python=PYTHON` names an interpreter with PyTorch (and torch-fidelity), which
+is then measured too; nothing is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import shutil
+import sys
+from collections.abc import Sequence
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from autogan_tf.config import environment  # noqa: E402
+
+environment.set_tensorflow_defaults()
+
+import benchmark_metrics  # noqa: E402 (beside this file)
+from timing import Report, at_least  # noqa: E402 (beside this file)
+
+from autogan_tf.config.errors import UserError  # noqa: E402
+from autogan_tf.runs.folder import write_atomically  # noqa: E402
+
+
+def interpreter(text: str) -> str:
+    """An argparse type: a command that can be run."""
+    found = shutil.which(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"must be a Python interpreter that can be run, got {text!r}")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command, with the words of `argv` or those of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    benchmark_metrics.add_arguments(commands.add_parser("metrics", help="scores and feature networks"))
+    for command in commands.choices.values():
+        command.add_argument("--json", type=pathlib.Path, help="file for the numbers")
+        command.add_argument(
+            "--rounds", type=at_least(1), default=5, help="how often each is timed, after a first time (default 5)"
+        )
+        command.add_argument("--torch_python", type=interpreter, help="an interpreter with PyTorch, to compare with")
+    arguments = parser.parse_args(argv)
+    report = Report()
+    try:
+        {"metrics": benchmark_metrics.run}[arguments.command](arguments, report)
+    except UserError as error:
+        parser.error(str(error))
+    if arguments.json:
+        words = list(sys.argv[1:] if argv is None else argv)
+        document = {"command": words, "machine": report.machine, "tables": report.tables}
+        write_atomically(arguments.json, json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

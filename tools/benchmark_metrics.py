@@ -1,0 +1,284 @@
+"""`benchmark.py metrics`: Fréchet distance, images per second through feature networks, memory of an evaluation."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import pathlib
+import subprocess
+import tempfile
+import threading
+import time
+import zlib
+
+import numpy as np
+import psutil
+import tensorflow as tf
+from timing import Report, alternate, at_least  # beside this file
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.features import efficientnet_lite, inception
+from autogan_tf.metrics import tfgan_scores
+from autogan_tf.metrics.evaluator import evaluate_images
+from autogan_tf.metrics.frechet import FrechetStatistics, frechet_distance
+from autogan_tf.metrics.reference import Reference
+
+NUM_FEATURES = 2048  # of Inception, as its logits
+NUM_LOGITS = 1008
+BATCH = 50
+PARTS = ("frechet", "networks", "memory")
+
+
+def some_parts(text: str) -> list[str]:
+    """An argparse type: names of PARTS with commas between them."""
+    found = text.split(",")
+    for part in found:
+        if part not in PARTS:
+            raise argparse.ArgumentTypeError(f"must be some of {', '.join(PARTS)} with commas between, got {part!r}")
+    return found
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which parts to run, and their sizes."""
+    parser.add_argument(
+        "--parts", type=some_parts, default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
+    )
+    for name, least, default, meaning in (
+        ("num_images", 2, 10_000, "rows of features for frechet"),
+        ("memory_images", 2, 50_000, "images for memory"),
+        ("num_features", 1, NUM_FEATURES, "columns of features for frechet and memory"),
+    ):
+        parser.add_argument(f"--{name}", type=at_least(least), default=default, help=f"{meaning} (default {default:,})")
+
+
+def run(arguments: argparse.Namespace, report: Report) -> None:
+    """Runs the parts that were asked for."""
+    measures = {"frechet": _frechet, "networks": _networks, "memory": _memory}
+    for part in PARTS:
+        if part in arguments.parts:
+            measures[part](arguments, report)
+
+
+def features(number: int, width: int, seed: int) -> np.ndarray:
+    """float32 [number, width] as Inception's are: not negative, correlated, spread over many scales."""
+    rng = np.random.default_rng(seed)
+    scales = np.exp(rng.normal(0, 1, width))
+    mixing = rng.standard_normal((width, width)) / width**0.5
+    return np.abs((rng.standard_normal((number, width)) * scales) @ mixing).astype(np.float32)
+
+
+def _frechet(arguments: argparse.Namespace, report: Report) -> None:
+    number, width = arguments.num_images, arguments.num_features
+    real, fake = (features(number, width, seed) for seed in (0, 1))
+    reference, judged = (FrechetStatistics.from_features(rows) for rows in (real, fake))
+    frechet_distance(judged, reference)  # leaves the reference's factor behind
+
+    def fresh(statistics: FrechetStatistics) -> FrechetStatistics:
+        return FrechetStatistics.from_moments(statistics.mean, statistics.covariance, count=statistics.count)
+
+    def by_eigenvalues() -> float:
+        """As torch-fidelity 0.4 does it."""
+        product = judged.covariance @ reference.covariance
+        roots = np.sqrt(np.linalg.eigvals(product).astype(np.complex128)).real.sum()
+        shift = judged.mean - reference.mean
+        return float(shift @ shift + np.trace(judged.covariance) + np.trace(reference.covariance) - 2 * roots)
+
+    ways = {
+        "ours, reference used before": lambda: frechet_distance(fresh(judged), reference),
+        "ours, new reference": lambda: frechet_distance(fresh(judged), fresh(reference)),
+        "eigenvalues of the product": by_eigenvalues,
+        "TF-GAN": lambda: tfgan_scores.frechet_distance(judged, reference),
+    }
+    values = {name: way() for name, way in ways.items()}
+    rows = [
+        {"way": name, "value": value, "relative difference": abs(value / values["TF-GAN"] - 1)}
+        for name, value in values.items()
+    ]
+    report.rows("Fréchet distance: agreement", rows)
+    seconds = alternate(ways, arguments.rounds)
+    report.times(f"Fréchet distance of {width:,} features", seconds, baseline="TF-GAN")
+
+
+def inception_weights() -> dict[str, np.ndarray]:
+    """Drawn, of the published shapes: the speed does not depend on the values."""
+    shapes = json.loads(str(np.load(_fixture())["shapes"]))
+    weights = {}
+    for name, shape in shapes.items():
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        scale = np.sqrt(2 / np.prod(shape[1:])) if len(shape) > 1 else 0.1
+        weights[name] = (scale * rng.standard_normal(shape)).astype(np.float32)
+        if name.endswith("running_var"):
+            weights[name] = np.ones(shape, np.float32)
+    return weights
+
+
+def _fixture() -> pathlib.Path:
+    return pathlib.Path(__file__).resolve().parents[1] / "tests" / "parity" / "inception.npz"
+
+
+_TORCH = """
+import sys, tempfile, time, warnings
+warnings.simplefilter("ignore")
+import numpy, torch
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+torch.set_grad_enabled(False)
+with tempfile.NamedTemporaryFile(suffix=".pth") as file, numpy.load(sys.argv[1]) as arrays:
+    torch.save({name: torch.from_numpy(arrays[name]) for name in arrays.files}, file.name)
+    network = FeatureExtractorInceptionV3("n", ["2048", "logits_unbiased"], feature_extractor_weights_path=file.name)
+network.eval()
+images = torch.from_numpy(numpy.load(sys.argv[2])).permute(0, 3, 1, 2).contiguous()
+features = network(images)[0]
+print(float(features.double().abs().mean()), flush=True)
+for line in sys.stdin:
+    start = time.perf_counter()
+    network(images)
+    print(time.perf_counter() - start, flush=True)
+"""
+
+
+class TorchFidelity:
+    """torch-fidelity's Inception in a process of its own, which sees one batch each time that it is called."""
+
+    def __init__(self, python: str, weights: dict[str, np.ndarray], images: np.ndarray, folder: pathlib.Path) -> None:
+        np.savez(folder / "weights.npz", **weights)
+        np.save(folder / "images.npy", images)
+        command = [python, "-c", _TORCH, str(folder / "weights.npz"), str(folder / "images.npy")]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.mean_feature = float(self._answer())
+        except BaseException:
+            self._close()
+            raise
+
+    def __enter__(self) -> TorchFidelity:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise UserError("the interpreter given as --torch_python failed, see above; it needs torch, torch-fidelity")
+        return answer
+
+    def __call__(self) -> float:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and the missing answer says so
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        return float(self._answer())
+
+    def _close(self) -> None:
+        try:
+            self._process.communicate(timeout=10)  # closes its input, upon which it ends
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+
+def _networks(arguments: argparse.Namespace, report: Report) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, 32, 32, 3), np.uint8)
+    weights = inception_weights()
+    network = inception.load(weights)
+    ways = {"inception": _looking(network, images)}
+    for side in (96, 128, 224):
+        ways[f"efficientnet_lite0 at {side}"] = _looking(efficientnet_lite.load(resolution=side), images)
+    with contextlib.ExitStack() as stack:
+        if arguments.torch_python:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            torch = stack.enter_context(TorchFidelity(arguments.torch_python, weights, images, pathlib.Path(folder)))
+            mean = float(np.abs(network(tf.constant(images))[0].numpy().astype(np.float64)).mean())
+            rows = [{"network": "inception", "mean feature": mean}]
+            rows.append({"network": "inception by torch-fidelity", "mean feature": torch.mean_feature})
+            report.rows("Inception and torch-fidelity's: the same function", rows)
+            ways["inception by torch-fidelity"] = torch
+        seconds = alternate(ways, arguments.rounds)
+    report.times(f"Feature networks, {BATCH} images of 32 pixels at once", seconds, baseline="inception", work=BATCH)
+
+
+def _looking(network, images: np.ndarray):
+    graph = tf.function(lambda batch: network(batch), autograph=False)
+    batch = tf.constant(images)
+    return lambda: graph(batch)[0].numpy()
+
+
+class _Drawn:
+    """Stands in for a network with Inception's outputs, so that what is measured is all the rest."""
+
+    name, digest, num_logits = "drawn", "0", NUM_LOGITS
+
+    def __init__(self, num_features: int) -> None:
+        self.num_features = num_features
+
+    def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        number = tf.shape(images)[0]
+        seed = tf.cast(tf.reshape(images[0, 0, 0, :2], [2]), tf.int32)
+        both = tf.random.stateless_normal([number, self.num_features + NUM_LOGITS], seed=seed, alg="philox")
+        return tf.nn.relu(both[:, : self.num_features]), both[:, self.num_features :]
+
+
+def _memory(arguments: argparse.Namespace, report: Report) -> None:
+    """What an evaluation needs above the process before it, with real images of as many features beside it."""
+    number, width, rng = arguments.memory_images, arguments.num_features, np.random.default_rng(0)
+
+    def batches():
+        for first in range(0, number, 100):
+            yield rng.integers(0, 256, (min(100, number - first), 4, 4, 3), np.uint8)
+
+    network = _Drawn(width)
+    evaluate_images([next(batches())] * 30, network, None, engine="fast")  # TensorFlow's own memory
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "real.npy"
+        real = np.lib.format.open_memmap(path, "w+", np.float32, (number, width))
+        statistics = FrechetStatistics(width, network="drawn/0", source="drawn")
+        for first in range(0, number, 1000):
+            block = real[first : first + 1000]
+            block[:] = np.maximum(rng.standard_normal(block.shape), 0)
+            statistics.update(block)
+        del block, real
+        reference = Reference(statistics, np.load(path, mmap_mode="r"))
+        before = psutil.Process().memory_info()
+        with _Peak() as peak:
+            start = time.monotonic()
+            evaluate_images(batches(), network, reference, metrics=("is", "fid", "kid", "prdc"), engine="fast", seed=0)
+            seconds = time.monotonic() - start
+    rows = [
+        ("private, above the process before, MB", (peak.private - (before.rss - before.shared)) / 1e6),
+        ("with mapped files, which the system may drop, MB", (peak.resident - before.rss) / 1e6),
+        ("time, s", seconds),
+    ]
+    report.rows(
+        f"Evaluation (is, fid, kid, prdc) of {number:,} images with {width:,} features and {NUM_LOGITS:,} logits",
+        [{"what it takes": name, "value": value} for name, value in rows],
+    )
+
+
+class _Peak(threading.Thread):
+    """The most memory that this process has had while it was entered, looked at ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.resident = self.private = 0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.1):
+            self._look()
+
+    def _look(self) -> None:
+        now = psutil.Process().memory_info()
+        self.resident = max(self.resident, now.rss)
+        self.private = max(self.private, now.rss - now.shared)
+
+    def __enter__(self) -> _Peak:
+        self._look()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+        self._look()

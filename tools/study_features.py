@@ -1,0 +1,328 @@
+"""Which feature network tells good images from bad ones? A study on real CIFAR-10, written to docs/feature-study.md.
+
+    python tools/study_features.py --data_dir=DIR [--inception_weights=FILE.pth]
+
+Real test images are spoilt in known ways, and each network's Inception score and Fréchet distance say what they notice.
+A network is a good reward when the score falls as images get worse, by much more than the noise of a short scoring.
+It takes about an hour on 2 cores. The numbers go to docs/feature-study.json, from which --from_json writes the page
+anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from autogan_tf.config import environment  # noqa: E402
+
+environment.set_tensorflow_defaults()
+
+import numpy as np  # noqa: E402
+from scipy import ndimage  # noqa: E402
+
+from autogan_tf.config.errors import UserError  # noqa: E402
+from autogan_tf.data import pipeline, seeds, sources  # noqa: E402
+from autogan_tf.data.image_data import take  # noqa: E402
+from autogan_tf.features import choice, efficientnet_lite  # noqa: E402
+from autogan_tf.features.extraction import outputs_of  # noqa: E402
+from autogan_tf.features.protocol import FeatureNetwork  # noqa: E402
+from autogan_tf.metrics.frechet import FrechetStatistics, frechet_distance  # noqa: E402
+from autogan_tf.metrics.inception_score import inception_score  # noqa: E402
+from autogan_tf.runs import machine  # noqa: E402
+from autogan_tf.runs.folder import write_atomically  # noqa: E402
+
+UNTOUCHED = "untouched"
+NUMBERS = (1_000, 2_000, 5_000, 10_000)
+SHORT = 1_000  # images of a short scoring, as a search makes many of
+SIDES = (8, 16, 32)
+MAX_IMAGES = 10_000  # test images that CIFAR-10 has
+SMALL_SIDE_IMAGES = 4_000
+SMALL_SIDE_CONDITIONS = (UNTOUCHED, "blur 1 px", "noise 15 levels", "5 of 10 classes")
+SCORES = {"inception_score": "Inception score", "frechet_distance": "Fréchet distance"}
+NOTICED = 2.0  # spreads of a short scoring
+CLASSIFIER = "classifier"  # the one network that needs labels
+T = TypeVar("T")
+
+
+def blur(images: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur of `sigma` pixels."""
+    blurred = ndimage.gaussian_filter(images.astype(np.float32), (0, sigma, sigma, 0))
+    return np.clip(np.rint(blurred), 0, 255).astype(np.uint8)
+
+
+def noise(images: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian noise of `sigma` levels."""
+    drawn = seeds.numpy_rng(0, "noise", int(10 * sigma)).normal(0, sigma, images.shape)
+    return np.clip(np.rint(images + drawn), 0, 255).astype(np.uint8)
+
+
+def keep_classes(images: np.ndarray, labels: np.ndarray, number: int) -> np.ndarray:
+    """As many images, of the first `number` classes only, each image repeated as often as needed."""
+    chosen = np.flatnonzero(labels < number)
+    return images[np.resize(chosen, len(images))]
+
+
+def conditions(images: np.ndarray, labels: np.ndarray) -> dict[str, Callable[[], np.ndarray]]:
+    """Name -> the test images, spoilt."""
+    made: dict[str, Callable[[], np.ndarray]] = {UNTOUCHED: lambda: images}
+    for sigma in (0.5, 1.0, 2.0):
+        made[f"blur {sigma:g} px"] = functools.partial(blur, images, sigma)
+    for sigma in (5.0, 15.0, 40.0):
+        made[f"noise {sigma:g} levels"] = functools.partial(noise, images, sigma)
+    for number in (8, 5, 1):
+        made[f"{number} of 10 classes"] = functools.partial(keep_classes, images, labels[: len(images)], number)
+    return made
+
+
+class Seen:
+    """Features and logits of one set of images, and the scores of parts of it."""
+
+    def __init__(self, images: np.ndarray, network: FeatureNetwork) -> None:
+        blocks = (images[first : first + 100] for first in range(0, len(images), 100))
+        start = time.monotonic()
+        pairs = list(outputs_of(blocks, network))
+        self.rate = len(images) / (time.monotonic() - start)
+        self.features, self.logits = (np.concatenate(part) for part in zip(*pairs, strict=True))
+
+    def scores(self, rows: np.ndarray | slice, reference: FrechetStatistics) -> tuple[float, float]:
+        """Inception score and Fréchet distance of the images at `rows`."""
+        distance = frechet_distance(FrechetStatistics.from_features(self.features[rows]), reference)
+        return inception_score(self.logits[rows], 1)[0], distance
+
+
+def parts(total: int, size: int) -> Iterator[np.ndarray]:
+    """Disjoint random parts of `size` rows."""
+    order = seeds.numpy_rng(0, "parts", size).permutation(total)
+    for first in range(0, total - size + 1, size):
+        yield order[first : first + size]
+
+
+def study(name: str, network: FeatureNetwork, data: dict, log: Callable[[str], None]) -> dict:
+    """All numbers of one network.
+
+    Returns:
+      "name"; "rate", images of 32 pixels per second; "numbers", Inception score and Fréchet distance by number of
+      images; "sides", by side and condition the two scores, and "short" and "short_spread", their mean and standard
+      deviation over short scorings; "conditions", the entry of the largest side. JSON makes strings of the keys.
+    """
+    result: dict = {"name": name, "conditions": {}, "numbers": {}, "sides": {}}
+    for side in SIDES:
+        number = len(data["test"].images) if side == max(SIDES) else SMALL_SIDE_IMAGES
+        real_images, test, labels = data["real"].images[:number], data["test"].images[:number], data["test"].labels
+        real = Seen(pipeline.reduce(real_images, side), network)
+        reference = FrechetStatistics.from_features(real.features)
+        result["sides"][side] = {}
+        for condition, spoil in conditions(test, labels).items():
+            if side < max(SIDES) and condition not in SMALL_SIDE_CONDITIONS:
+                continue
+            seen = Seen(pipeline.reduce(spoil(), side), network)
+            whole = seen.scores(slice(None), reference)
+            short = np.array([seen.scores(rows, reference) for rows in parts(len(seen.logits), SHORT)])
+            entry = {
+                "inception_score": whole[0],
+                "frechet_distance": whole[1],
+                "short": short.mean(axis=0).tolist(),
+                "short_spread": short.std(axis=0, ddof=1).tolist(),
+            }
+            result["sides"][side][condition] = entry
+            if side == max(SIDES):
+                result["conditions"][condition] = entry
+                if condition == UNTOUCHED:
+                    result["rate"] = seen.rate
+                    for count in (number for number in NUMBERS if number <= len(seen.logits)):
+                        rows = seeds.numpy_rng(0, "numbers", count).permutation(len(seen.logits))[:count]
+                        result["numbers"][count] = seen.scores(rows, reference)
+            log(f"{name}, {side} px, {condition}: IS {whole[0]:.3f}, FID {whole[1]:.4g}, {seen.rate:.0f} images/s")
+    return result
+
+
+def noticed(entry: Mapping[str, Any], clean: Mapping[str, Any], which: int) -> float:
+    """By how many standard deviations of a short scoring a score got worse; `which` is its place in SCORES."""
+    worse = (clean["short"][0] - entry["short"][0], entry["short"][1] - clean["short"][1])[which]
+    spread = np.hypot(clean["short_spread"][which], entry["short_spread"][which]) / np.sqrt(2)
+    return worse / max(spread, 1e-12)
+
+
+def by_number(entries: Mapping[Any, T]) -> list[tuple[int, T]]:
+    """Items in the order of their keys, which are whole numbers, or such numbers as the strings that JSON has."""
+    return sorted(((int(key), value) for key, value in entries.items()), key=lambda item: item[0])
+
+
+def missed(network: Mapping[str, Any], which: int) -> list[str]:
+    """Conditions, with their image size, that a short scoring does not notice."""
+    return [
+        f"{condition} at {side} px"
+        for side, entries in by_number(network["sides"])
+        for condition, entry in entries.items()
+        if condition != UNTOUCHED and noticed(entry, entries[UNTOUCHED], which) < NOTICED
+    ]
+
+
+def best_of(networks: Sequence[dict], which: int) -> dict:
+    """The network that misses the fewest, and of several such the fastest."""
+    return min(networks, key=lambda network: (len(missed(network, which)), -network["rate"]))
+
+
+def verdict(networks: Sequence[dict]) -> str:
+    """The rule as Markdown, and what it gives."""
+    lines = [
+        f"The rule: a score through a network fits as a reward if it notices every spoiling above, that is, gets worse "
+        f"by at least {NOTICED:g} standard deviations of a short scoring. Of the networks that fit, the fastest is "
+        "taken; if none fits, the one that misses the fewest, and of several such the fastest.\n"
+    ]
+    unlabelled = [network for network in networks if network["name"] != CLASSIFIER]
+    for which, score in enumerate(SCORES.values()):
+        for network in networks:
+            found = missed(network, which)
+            lines.append(
+                f"- {score} through {network['name']}: " + ("misses " + ", ".join(found) if found else "notices all")
+            )
+        best = best_of(networks, which)
+        told = f"**{best['name']}**" + ("" if not missed(best, which) else ", which misses the fewest: none fits")
+        lines.append(f"\nBy the rule, the {score} is taken through {told}.")
+        if best["name"] == CLASSIFIER and unlabelled:
+            lines[-1] += f" Where there are no labels: through **{best_of(unlabelled, which)['name']}**."
+        lines[-1] += "\n"
+    lines.append(
+        "The classifier needs labels and is tied to its data set: its scores compare within one data set and one "
+        "classifier only."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = []
+    for first, *others in (header, rule, *rows):
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """The study as Markdown, from what `main` writes as JSON: tables, and what they say by a rule that is stated."""
+    networks, used = results["networks"], results["machine"]
+    header = ["images", *(network["name"] for network in networks)]
+    small = min(SMALL_SIDE_IMAGES, results["num_images"])
+    blocks = [
+        "# Which feature network tells good images from bad ones?\n",
+        "Real CIFAR-10 test images, untouched and spoilt in known ways, as each feature network sees them. A score is "
+        "a good reward when it gets worse as the images do, by more than the noise of the short scorings that a search "
+        "makes. This page and its numbers, [feature-study.json](feature-study.json), are written by\n",
+        "```\npython tools/study_features.py --data_dir=DIR [--inception_weights=FILE.pth]\n```\n",
+        f"{results['num_images']:,} test images are judged against as many training images, at 8 and 16 pixels "
+        f"{small:,} against as many: the spoilt images made smaller. Where classes are dropped, the "
+        "images of the remaining ones are repeated to the same number. Inception is in the tables only where its "
+        f"weights were given. Measured on {used['processor']}, {used['cores']} cores.\n",
+    ]
+    for key, score in SCORES.items():
+        rows = [
+            [condition, *(f"{network['conditions'][condition][key]:.4g}" for network in networks)]
+            for condition in networks[0]["conditions"]
+        ]
+        blocks += [f"## {score} at {max(SIDES)} pixels\n", table(header, rows)]
+    columns = [by_number(network["numbers"]) for network in networks]
+    rows = [
+        [f"{row[0][0]:,}", *(f"{value[0]:.4g} / {value[1]:.4g}" for _, value in row)]
+        for row in zip(*columns, strict=True)
+    ]
+    both = " / ".join(SCORES.values())
+    blocks += [
+        "## With more images\n",
+        f"Untouched images, {both}: both are biased by few images, so only scores of equally many images compare.\n",
+        table(["number of images", *header[1:]], rows),
+        "## What a short scoring notices\n",
+        f"By how many standard deviations of a scoring of {SHORT:,} images the score gets worse, {both}. Below "
+        f"{NOTICED:g} a search would hardly notice; below 0 the score gets better.\n",
+    ]
+    rows = []
+    for side, entries in by_number(networks[0]["sides"]):
+        for condition in entries:
+            if condition != UNTOUCHED:
+                seen = [dict(by_number(network["sides"]))[side] for network in networks]
+                pairs = ([noticed(one[condition], one[UNTOUCHED], which) for which in range(2)] for one in seen)
+                rows.append([f"{side} px, {condition}", *(" / ".join(f"{value:.1f}" for value in p) for p in pairs)])
+    rows.append([f"{max(SIDES)} px, images per second", *(f"{network['rate']:.0f}" for network in networks)])
+    blocks += [table(header, rows), "## Which one to take\n", verdict(networks)]
+    return "\n".join(blocks)
+
+
+def resolutions(text: str) -> list[int]:
+    """An argparse type: sides that efficientnet_lite0 takes, with commas between them."""
+    sides = text.split(",") if text else []
+    least = efficientnet_lite.MIN_RESOLUTION
+    if not all(side.isdecimal() and int(side) >= least for side in sides):
+        raise argparse.ArgumentTypeError(f"must be whole numbers of at least {least} with commas between, got {text!r}")
+    return [int(side) for side in sides]
+
+
+def measure(arguments: argparse.Namespace, log: Callable[[str], None]) -> dict:
+    """What goes to feature-study.json."""
+    where = {"dataset": "cifar10", "data_dir": arguments.data_dir, "download": False}
+    data = {}
+    for key, split in (("real", "train"), ("test", "test")):
+        whole = sources.load(resolution=max(SIDES), split=split, **where)
+        rows = seeds.numpy_rng(0, "study").permutation(len(whole.images))[: arguments.num_images]
+        data[key] = take(whole, rows, split)
+    # All networks before the first is studied, so that missing weights are told at once.
+    loaded: dict[str, FeatureNetwork] = {
+        f"efficientnet_lite0 at {side}": efficientnet_lite.load(resolution=side) for side in arguments.efficientnet
+    }
+    if arguments.inception_weights:
+        loaded["inception"] = choice.load("inception", inception_weights=arguments.inception_weights)
+    classifier = choice.data_classifier(
+        where, resolution=max(SIDES), sizes=list(SIDES), steps=4000, batch_size=128, width=32, seed=0,
+        cache_dir=choice.cache_folder(""), log=None,
+    )  # fmt: skip
+    networks = {CLASSIFIER: classifier, **loaded}
+    return {
+        "machine": machine.describe(),
+        "num_images": arguments.num_images,
+        "networks": [study(name, network, data, log) for name, network in networks.items()],
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command, with the words of `argv` or those of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", default="", help="CIFAR-10 prepared by TensorFlow Datasets")
+    parser.add_argument("--inception_weights", default="", help="see evaluate --help; without it Inception is left out")
+    parser.add_argument("--efficientnet", type=resolutions, default="96,128,224", help="sides of efficientnet_lite0")
+    parser.add_argument("--num_images", type=int, default=MAX_IMAGES, help="test images, and as many training images")
+    parser.add_argument("--from_json", action="store_true", help="write the page anew from feature-study.json")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs", help="folder of the page and its numbers")
+    arguments = parser.parse_args(argv)
+    numbers = arguments.output / "feature-study.json"
+    if arguments.from_json:
+        if not numbers.is_file():
+            parser.error(f"--from_json: there is no {numbers}; name its folder as --output, or leave --from_json out")
+        results = json.loads(numbers.read_text(encoding="utf-8"))
+    else:
+        if not arguments.data_dir:
+            parser.error("--data_dir is required, except with --from_json: the folder of TensorFlow Datasets' CIFAR-10")
+        if not 2 * SHORT <= arguments.num_images <= MAX_IMAGES:
+            parser.error(
+                f"--num_images must lie in {2 * SHORT}..{MAX_IMAGES}, from two short scorings of {SHORT} to all test "
+                f"images, got {arguments.num_images}"
+            )
+        try:
+            results = measure(arguments, lambda text: print(text, flush=True))
+        except UserError as error:
+            parser.error(str(error))
+        write_atomically(numbers, json.dumps(results, indent=1) + "\n")
+    write_atomically(arguments.output / "feature-study.md", page(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What the benchmarks share: timing in alternation, tables of the numbers, whole numbers on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from autogan_tf.runs import machine
+
+FILE_WIDTH = 120  # columns where the output is no terminal, whose width would be taken for 80
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers of at least `least`."""
+
+    def whole_number(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, got {text!r}")
+        return number
+
+    return whole_number
+
+
+def alternate(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each function, called in turn `rounds` times after one call that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for count in range(rounds + 1):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            if count:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+class Report:
+    """Tables on the terminal and the same numbers for a file.
+
+    Attributes:
+      machine: what `machine.describe` says.
+      tables: {"title", "rows": dictionaries with the same keys} each, as they were printed.
+    """
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+        self.machine = machine.describe()
+        self.tables: list[dict] = []
+        self.console.print(f"{self.machine['processor']}, {self.machine['cores']} cores, {self.machine['system']}")
+
+    def times(self, title: str, seconds: Mapping[str, list[float]], *, baseline: str, work: float = 0) -> None:
+        """A row for each name: median, fastest, how many times as fast as `baseline`, and `work` per second."""
+        base = statistics.median(seconds[baseline])
+        rows = []
+        for name, values in seconds.items():
+            median = statistics.median(values)
+            row = {"name": name, "median_s": median, "fastest_s": min(values), "times_as_fast": base / median}
+            rows.append(row | ({"per_second": work / median} if work else {}))
+        self.rows(title, rows)
+
+    def rows(self, title: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """A table of dictionaries with the same keys; the first is the row's name."""
+        # The title is a line of its own: as the table's it would be wrapped at the table's width.
+        self.console.print(f"\n{title}", style="bold", soft_wrap=True)
+        table = Table(box=SIMPLE, pad_edge=False)
+        for number, key in enumerate(rows[0]):
+            table.add_column(key, justify="right" if number else "left", no_wrap=not number)
+        for row in rows:
+            table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+        self.console.print(table)
+        self.tables.append({"title": title, "rows": [dict(row) for row in rows]})
