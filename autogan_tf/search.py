@@ -150,8 +150,8 @@ def _network(config: SearchConfig, where: Mapping[str, Any], terminal: Terminal)
 
 
 def _shared_gan(config: SearchConfig, channels: int) -> SharedGan:
-    from autogan_tf.nas.dynamic_reset import CollapseDetector
     from autogan_tf.nas.shared_gan import SharedGan
+    from autogan_tf.training.collapse import CollapseDetector
 
     threshold = config.reset_threshold
     if config.reference_semantics:  # given as a variance there

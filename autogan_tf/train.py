@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, fields, listing
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.train import TrainConfig
+from autogan_tf.config.train import MAX_RESTARTS, TrainConfig
 from autogan_tf.search_space import published
 from autogan_tf.search_space.genotype import Genotype
 
@@ -47,6 +47,7 @@ def _train(config: TrainConfig) -> int:
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.search_space.cost import generator_cost
     from autogan_tf.training.loop import TrainingDiverged
+    from autogan_tf.training.trainer import TrainingCollapsed
     from autogan_tf.training.training_run import run_training
 
     if config.threads:
@@ -98,8 +99,9 @@ def _train(config: TrainConfig) -> int:
                 evaluate_every=every,
                 num_eval_imgs=config.num_eval_imgs,
                 score_each=True,
+                restarts=MAX_RESTARTS if config.on_collapse == "restart" else 0,
             )
-        except TrainingDiverged as error:
+        except (TrainingDiverged, TrainingCollapsed) as error:
             terminal.line(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
             return 1
         terminal.line(
@@ -177,8 +179,10 @@ def _network(config: TrainConfig, where: Mapping[str, Any], num_cells: int, term
 
 def _trainer(config: TrainConfig, genotype: Genotype, data: ImageData) -> Trainer:
     from autogan_tf.data.pipeline import ImageStream
+    from autogan_tf.training.collapse import CollapseDetector
     from autogan_tf.training.trainer import Trainer
 
+    detector = CollapseDetector(window=config.dynamic_reset_window, threshold=config.dynamic_reset_threshold)
     return Trainer(
         genotype=genotype,
         stream=ImageStream(images=data.images, batch_size=config.dis_batch_size, seed=config.seed),
@@ -205,6 +209,7 @@ def _trainer(config: TrainConfig, genotype: Genotype, data: ImageData) -> Traine
         augment=config.augment,
         spectral_norm=config.spectral_norm == "discriminator",
         jit_compile=config.jit_compile,
+        detector=detector if config.dynamic_reset_threshold else None,
     )
 
 

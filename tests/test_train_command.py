@@ -143,6 +143,19 @@ def test_other_recipes_train(place, monkeypatch, options, request):
         assert max(np.abs(variable).max() for variable in discriminator.trainable_variables) < 0.1001
 
 
+@pytest.mark.parametrize(("on_collapse", "times"), [("stop", 1), ("restart", 6)])
+def test_a_collapse_is_told_with_its_step(place, monkeypatch, capsys, on_collapse, times):
+    monkeypatch.chdir(place)
+    changes = {"dynamic_reset_threshold": 1e9, "dynamic_reset_window": 3, "on_collapse": on_collapse}
+    assert train.main(arguments(run_dir=f"runs/{on_collapse}", **changes)) == 1
+    said = capsys.readouterr().out
+    assert said.count("stand still at generator step 3") == times and "stopped: " in said
+    noted = [entry for entry in lines(place / "runs" / on_collapse / "metrics.jsonl") if entry["phase"] == "collapse"]
+    assert [(entry["step"], entry["attempt"]) for entry in noted] == [(3, attempt) for attempt in range(times)]
+    # what was scored before stays
+    assert (place / "runs" / on_collapse / "checkpoints" / "best" / "checkpoint").exists()
+
+
 def test_a_genotype_file_and_passes_over_the_data(run, place, monkeypatch, capsys):
     monkeypatch.chdir(place)
     changes = {"arch": None, "genotype": "runs/a/genotype.json", "eval_steps": 0, "val_freq": 3}

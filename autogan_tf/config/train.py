@@ -11,6 +11,7 @@ from autogan_tf.config.fields import check_fields, setting
 
 LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
 PENALTIES = ("none", "wgan_gp", "r1")
+MAX_RESTARTS = 5
 AUGMENTATIONS = ("flip", "color", "translation", "cutout")
 
 _WHAT = "architecture"
@@ -97,6 +98,21 @@ class TrainConfig:
     clip_weights: float = setting(
         0.0, "Bound that the discriminator's weights are clipped to after each step; 0 for none.", group=_TRAINING,
         minimum=0,
+    )
+    dynamic_reset_threshold: float = setting(
+        0.0316,
+        "Standard deviation of either network's losses under which the GAN counts as collapsed; 0 to train on.",
+        group=_TRAINING,
+        minimum=0,
+    )
+    dynamic_reset_window: int = setting(
+        500, "Newest losses of each network over which that is taken.", group=_TRAINING, minimum=2
+    )
+    on_collapse: str = setting(
+        "stop",
+        f"What then happens: stop, or restart with other weights, at most {MAX_RESTARTS} times.",
+        group=_TRAINING,
+        choices=("stop", "restart"),
     )
     jit_compile: bool = setting(
         False, "Compile the steps with XLA; for accelerators, on CPUs it is slower.", group=_TRAINING

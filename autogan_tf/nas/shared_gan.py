@@ -9,9 +9,9 @@ from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import SupernetGenerator
-from autogan_tf.nas.dynamic_reset import CollapseDetector
 from autogan_tf.search_space import choices
 from autogan_tf.training.adam import Adam
+from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.gan_step import GanStep
 from autogan_tf.training.loop import GanLoop
 

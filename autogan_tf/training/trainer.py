@@ -17,10 +17,19 @@ from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import sampling
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.averaging import WeightAverage
+from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.gan_step import CompiledStep, GanStep
 from autogan_tf.training.loop import GanLoop
 
 SECONDS_BETWEEN_REPORTS = 2.0
+
+
+class TrainingCollapsed(RuntimeError):
+    """The losses stand still."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"the losses stand still at generator step {step}: the GAN has collapsed")
+        self.step = step
 
 
 class Trainer(tf.Module):
@@ -37,6 +46,7 @@ class Trainer(tf.Module):
       loss, penalty, penalty_weight, clip_weights, augment: see `GanStep`.
       spectral_norm: of the discriminator's layers.
       jit_compile: compiles the two updates with XLA.
+      detector: of collapse; None to train on whatever the losses do.
       seed: of the run.
       reference_semantics: initial weights and weight average as published.
     """
@@ -69,6 +79,7 @@ class Trainer(tf.Module):
         augment: Sequence[str] = (),
         spectral_norm: bool = True,
         jit_compile: bool = False,
+        detector: CollapseDetector | None = None,
         reference_semantics: bool = False,
     ) -> None:
         super().__init__(name="trainer")
@@ -88,14 +99,7 @@ class Trainer(tf.Module):
         self.discriminator = Discriminator(
             num_cells=len(genotype.cells), df_dim=df_dim, channels=channels, spectral_norm=spectral_norm
         )
-        for network, purpose in ((self.generator, "train/generator"), (self.discriminator, "train/discriminator")):
-            initializers.initialize(
-                network.named_layers(),
-                seed=seeds.stateless_seed(seed, purpose),
-                init_type=init_type,
-                spectral_default=reference_semantics,
-            )
-        average = WeightAverage(
+        average = self._average = WeightAverage(
             source=self.generator, average=self.ema_generator, decay=ema_decay, reference_semantics=reference_semantics
         )
         self.g_optimizer = Adam(
@@ -107,11 +111,19 @@ class Trainer(tf.Module):
         self.steps = steps
         self.n_critic = n_critic
         self.seed = seed
+        self._init_type, self._reference = init_type, reference_semantics
+        self._detector = detector
+        self.draw_weights(attempt=0)
 
         def decay_rates(step: tf.Tensor) -> None:
             left = 1.0 - tf.cast(step // n_critic, tf.float32) / steps
             self.g_optimizer.learning_rate.assign(g_lr * left)
             self.d_optimizer.learning_rate.assign(d_lr * left)
+
+        def after_generator(step: tf.Tensor, loss: tf.Tensor) -> None:
+            average.update(step // n_critic)
+            if detector:
+                detector.push_generator(loss)
 
         step = GanStep(
             generator=self.generator,
@@ -131,11 +143,29 @@ class Trainer(tf.Module):
             n_critic=n_critic,
             seed=seed,
             before_step=decay_rates if lr_decay else None,
-            after_generator=lambda step, loss: average.update(step // n_critic),
+            after_discriminator=(lambda step, loss: detector.push_discriminator(loss)) if detector else None,
+            after_generator=after_generator,
+            stop=detector.collapsed if detector else None,
         )
         self._images = sampling.quantized(
             lambda z: self.ema_generator(z, training=False), latent_dim=latent_dim
         )
+
+    def draw_weights(self, *, attempt: int) -> None:
+        """Fresh weights, optimizers and average; `attempt` counts the collapses before, and is in the seed."""
+        again = [attempt] if attempt else []
+        for network, purpose in ((self.generator, "train/generator"), (self.discriminator, "train/discriminator")):
+            initializers.initialize(
+                network.named_layers(),
+                seed=seeds.stateless_seed(self.seed, purpose, *again),
+                init_type=self._init_type,
+                spectral_default=self._reference,
+            )
+        self._average.start()
+        self.g_optimizer.reset()
+        self.d_optimizer.reset()
+        if self._detector:
+            self._detector.clear()
 
     def run(
         self,
@@ -151,7 +181,8 @@ class Trainer(tf.Module):
           evaluate: called with the generator steps done, every `evaluate_every` of them (0: never) and at the end.
 
         Raises:
-          TrainingDiverged: a loss is NaN or infinite.
+          TrainingDiverged: a loss or the norm of a gradient is NaN or infinite.
+          TrainingCollapsed: the losses stand still, by the detector.
         """
         done, chunk = 0, 1
         while done < self.steps:
@@ -160,6 +191,8 @@ class Trainer(tf.Module):
                 end = min(end, (done // evaluate_every + 1) * evaluate_every)
             start = time.monotonic()
             progress = self.loop.run(begin=done * self.n_critic, end=end * self.n_critic)
+            if progress.stopped:
+                raise TrainingCollapsed(-(-progress.steps // self.n_critic))
             seconds = time.monotonic() - start
             report(end, {"d_loss": progress.d_loss, "g_loss": progress.g_loss})
             if done:  # the first stretch traces the graph

@@ -15,7 +15,7 @@ from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.image_grid import write_grid
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
-from autogan_tf.training.trainer import Trainer
+from autogan_tf.training.trainer import Trainer, TrainingCollapsed
 
 GRID_IMAGES = 100
 
@@ -30,6 +30,7 @@ def run_training(
     evaluate_every: int,
     num_eval_imgs: int,
     score_each: bool = False,
+    restarts: int = 0,
 ) -> dict[str, Any]:
     """Trains to the end, scores the moving-average generator, and keeps the checkpoint with the best score.
 
@@ -43,12 +44,14 @@ def run_training(
       num_eval_imgs: images that a score is taken from.
       score_each: scores at each of these, not at the end only. checkpoints/best and samples/final.png are those of the
         lowest Fréchet distance.
+      restarts: how often a collapsed GAN begins again with other weights; its best checkpoint so far stays.
 
     Returns:
       The best scores, as appended to evaluations.jsonl, with their "step".
 
     Raises:
       TrainingDiverged: a loss or a gradient became NaN or infinite; the newest checkpoint is the last good state.
+      TrainingCollapsed: the losses stand still, after the last restart.
     """
     checkpoints = Checkpoints(folder.checkpoints, {"trainer": trainer})
     best_checkpoint = Checkpoints(folder.best_checkpoint, {"trainer": trainer}, keep=1)
@@ -92,9 +95,18 @@ def run_training(
                 )
             training(step)
 
-        training(0)
-        trainer.run(report=report, evaluate=evaluate, evaluate_every=evaluate_every)
-    return best
+        for attempt in range(restarts + 1):
+            training(0)
+            try:
+                trainer.run(report=report, evaluate=evaluate, evaluate_every=evaluate_every)
+                return best
+            except TrainingCollapsed as error:
+                log.write(step=error.step, phase="collapse", numbers={"attempt": attempt})
+                if attempt == restarts:
+                    raise
+                terminal.line(f"{error}; beginning again with other weights ({attempt + 1} of {restarts})")
+                trainer.draw_weights(attempt=attempt + 1)
+    raise AssertionError("not reached: the last attempt returns or raises")
 
 
 def _gather(batches: Iterable[np.ndarray]) -> np.ndarray:

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.data.pipeline import ImageStream
-from autogan_tf.nas.dynamic_reset import CollapseDetector
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.searcher import Plan, Searcher
 from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space import choices
+from autogan_tf.training.collapse import CollapseDetector
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 1)).astype(np.uint8)
 

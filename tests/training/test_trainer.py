@@ -7,7 +7,8 @@ import pytest
 
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.search_space.genotype import Genotype
-from autogan_tf.training.trainer import Trainer
+from autogan_tf.training.collapse import CollapseDetector
+from autogan_tf.training.trainer import Trainer, TrainingCollapsed
 
 STEPS, CRITIC = 5, 2
 
@@ -134,3 +135,27 @@ def test_without_decay_the_rates_stay():
     trainer = made(lr_decay=False, steps=1, n_critic=1)
     trainer.run(report=lambda step, losses: None)
     np.testing.assert_allclose(trainer.g_optimizer.learning_rate, 0.01, rtol=1e-6)
+
+
+def test_losses_that_stand_still_end_the_training_with_the_step():
+    # any two losses are nearer to each other than 1e9; the generator's window is full at its second step
+    trainer = made(detector=CollapseDetector(window=2, threshold=1e9))
+    with pytest.raises(TrainingCollapsed, match="generator step 2"):
+        trainer.run(report=lambda step, losses: None)
+    made(detector=CollapseDetector(window=2, threshold=1e-9)).run(report=lambda step, losses: None)
+
+
+def test_another_attempt_begins_with_other_weights_and_nothing_left_of_the_first():
+    trainer = made(detector=CollapseDetector(window=2, threshold=1e9))
+    first = [variable.numpy() for variable in trainer.generator.variables]
+    with pytest.raises(TrainingCollapsed):
+        trainer.run(report=lambda step, losses: None)
+    trainer.draw_weights(attempt=1)
+    assert np.any(trainer.generator.l1.kernel.numpy() != first[0])
+    assert int(np.max(trainer.g_optimizer.steps)) == 0 and int(np.max(trainer.d_optimizer.steps)) == 0
+    pairs = zip(trainer.generator.variables, trainer.ema_generator.variables, strict=True)
+    assert all(np.array_equal(one, two) for one, two in pairs)
+    with pytest.raises(TrainingCollapsed, match="generator step 2"):  # its windows were emptied, too
+        trainer.run(report=lambda step, losses: None)
+    trainer.draw_weights(attempt=0)
+    assert all(np.array_equal(one, two) for one, two in zip(trainer.generator.variables, first, strict=True))

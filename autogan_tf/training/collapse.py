@@ -1,4 +1,4 @@
-"""Dynamic resetting (paper section 3.4): notices that the shared GAN has collapsed, because its losses stand still."""
+"""Notices that a GAN has collapsed, because its losses stand still: the criterion of dynamic resetting (paper 3.4)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from autogan_tf.nas.dynamic_reset import CollapseDetector
+from autogan_tf.training.collapse import CollapseDetector
 
 
 def push(detector: CollapseDetector, *, d=(), g=()) -> None:
