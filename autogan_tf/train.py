@@ -134,6 +134,7 @@ def _describe(
         df_dim=config.df_dim,
         channels=data.channels,
         spectral_norm=config.spectral_norm == "discriminator",
+        minibatch_std=config.minibatch_std,
     )
     weights = sum(math.prod(variable.shape) for variable in discriminator.trainable_variables)
     return "\n".join(
@@ -208,6 +209,7 @@ def _trainer(config: TrainConfig, genotype: Genotype, data: ImageData) -> Traine
         clip_weights=config.clip_weights,
         augment=config.augment,
         spectral_norm=config.spectral_norm == "discriminator",
+        minibatch_std=config.minibatch_std,
         jit_compile=config.jit_compile,
         detector=detector if config.dynamic_reset_threshold else None,
     )

@@ -127,6 +127,7 @@ def test_the_same_seed_gives_the_same_run(run, place, monkeypatch):
         {"loss": "wasserstein", "penalty": "wgan_gp", "spectral_norm": "none", "augment": "flip,color"},
         {"loss": "non_saturating", "penalty": "r1", "lr_decay": True, "jit_compile": True},
         {"loss": "wasserstein", "clip_weights": 0.1, "spectral_norm": "none"},
+        {"loss": "least_squares", "minibatch_std": True},
     ],
     ids=lambda options: options["loss"],
 )
@@ -139,6 +140,7 @@ def test_other_recipes_train(place, monkeypatch, options, request):
     assert all(np.isfinite(entry["frechet_distance"]) for entry in scores)
     discriminator = trained.load_discriminator(trained.training_run(place / run), checkpoint="newest")
     assert bool(discriminator.non_trainable_variables) == (options.get("spectral_norm") != "none")
+    assert discriminator.minibatch_std == options.get("minibatch_std", False)
     if "clip_weights" in options:
         assert max(np.abs(variable).max() for variable in discriminator.trainable_variables) < 0.1001
 
@@ -183,6 +185,7 @@ def test_a_genotype_file_and_passes_over_the_data(run, place, monkeypatch, capsy
         ({"clip_weights": 0.01, "loss": "wasserstein", "penalty": "r1", "spectral_norm": "none"}, "give one of them"),
         ({"loss": "wasserstein", "spectral_norm": "none"}, "bounds the discriminator's slope"),
         ({"loss": "minimax"}, "non_saturating"),
+        ({"minibatch_std": True, "penalty": "r1"}, "across the batch"),
         ({"augment": "flip,flip"}, "twice"),
         ({"augment": "rotate"}, "rotate"),
         ({"run_dir": "photos"}, "already holds files"),

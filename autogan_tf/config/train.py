@@ -87,6 +87,11 @@ class TrainConfig:
     spectral_norm: str = setting(
         "discriminator", "Whose layers are spectrally normalised.", group=_TRAINING, choices=("discriminator", "none")
     )
+    minibatch_std: bool = setting(
+        False,
+        "Shows the discriminator how much the images of a batch differ; it then looks across the batch.",
+        group=_TRAINING,
+    )
     loss: str = setting("hinge", "The adversarial loss.", group=_TRAINING, choices=LOSSES)
     penalty: str = setting(
         "none",
@@ -168,6 +173,11 @@ class TrainConfig:
         if self.clip_weights and self.penalty != "none":
             raise UserError(
                 f"--clip_weights and --penalty={self.penalty} are two ways to the same end; give one of them"
+            )
+        if self.minibatch_std and self.penalty != "none":
+            raise UserError(
+                f"--penalty={self.penalty} needs a discriminator that looks at each image by itself, and "
+                "--minibatch_std looks across the batch; give one of them"
             )
         if self.loss == "wasserstein" and self.spectral_norm == self.penalty == "none" and not self.clip_weights:
             raise UserError(

@@ -12,6 +12,17 @@ def downsample(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.avg_pool2d(x, 2, 2, "VALID")
 
 
+def minibatch_deviation(x: tf.Tensor) -> tf.Tensor:
+    """How much the images of a batch differ: [N, H, W, C] -> scalar, the mean over H, W, C of the deviation over N.
+
+    Low when a generator repeats itself. It looks across the batch: half a batch has another value.
+
+    Source: Karras et al. 2018, arXiv 1710.10196, section 3 (with the whole batch as one group).
+    """
+    variance = tf.math.reduce_variance(x, axis=0)
+    return tf.reduce_mean(tf.sqrt(variance + 1e-8))
+
+
 class FirstBlock(tf.keras.layers.Layer):
     """Residual block on images, halving: convolution, ReLU, convolution, pool; shortcut pool, 1x1 convolution."""
 
@@ -62,6 +73,7 @@ class Discriminator(tf.keras.Model):
       channels: of the images.
       stage: the stage that `call` takes when it is not told; None means the last one.
       spectral_norm: whether all layers are spectrally normalised, as published.
+      minibatch_std: the last layer also sees how much the images of a batch differ (`minibatch_deviation`).
     """
 
     def __init__(
@@ -72,6 +84,7 @@ class Discriminator(tf.keras.Model):
         channels: int = 3,
         stage: int | None = None,
         spectral_norm: bool = True,
+        minibatch_std: bool = False,
         name: str = "discriminator",
     ) -> None:
         super().__init__(name=name)
@@ -79,6 +92,7 @@ class Discriminator(tf.keras.Model):
             raise ValueError(f"a discriminator needs at least one cell, got num_cells={num_cells}")
         self.stage = num_cells - 1 if stage is None else stage
         self.df_dim = df_dim
+        self.minibatch_std = minibatch_std
         self.channels = channels
         first = FirstBlock(channels, df_dim, normalize=spectral_norm, name="block1")
         self.blocks: list[tf.keras.layers.Layer] = [first]
@@ -87,7 +101,8 @@ class Discriminator(tf.keras.Model):
             for number in range(2, num_cells + 1)
         ]
         self.last_block = Block(df_dim, halve=False, normalize=spectral_norm, name=f"block{num_cells + 1}")
-        self.last_dense = SpectralDense(df_dim, 1, name=f"l{num_cells + 2}", normalize=spectral_norm)
+        seen = df_dim + 1 if minibatch_std else df_dim
+        self.last_dense = SpectralDense(seen, 1, name=f"l{num_cells + 2}", normalize=spectral_norm)
         self.built = True
 
     def named_layers(self) -> dict[str, tf.keras.layers.Layer]:
@@ -112,4 +127,9 @@ class Discriminator(tf.keras.Model):
         h = images
         for block in [*self.blocks[: stage + 1], self.last_block]:
             h = block(h, training=training)
-        return self.last_dense(tf.reduce_sum(tf.nn.relu(h), axis=[1, 2]), training=training)
+        h = tf.nn.relu(h)
+        seen = tf.reduce_sum(h, axis=[1, 2])
+        if self.minibatch_std:
+            deviation = tf.repeat(minibatch_deviation(h)[None, None], tf.shape(h)[0], axis=0)
+            seen = tf.concat([seen, deviation], axis=1)
+        return self.last_dense(seen, training=training)

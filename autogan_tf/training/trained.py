@@ -62,8 +62,13 @@ def load_discriminator(folder: RunFolder, *, checkpoint: str = "best") -> Discri
     shapes = _shapes(prefix, "trainer/discriminator")
     blocks = {match[1] for name in shapes if (match := re.match(r"blocks/(\d+)/", name))}
     *_, channels, df_dim = _shape(shapes, "blocks/0/c1/kernel", prefix)
+    seen, _ = _shape(shapes, "last_dense/kernel", prefix)
     network = Discriminator(
-        num_cells=len(blocks), df_dim=df_dim, channels=channels, spectral_norm="blocks/0/c1/u" in shapes
+        num_cells=len(blocks),
+        df_dim=df_dim,
+        channels=channels,
+        spectral_norm="blocks/0/c1/u" in shapes,
+        minibatch_std=seen == df_dim + 1,
     )
     _restore(prefix, "discriminator", network)
     return network

@@ -44,7 +44,7 @@ class Trainer(tf.Module):
       lr_decay: both learning rates fall linearly and would reach 0 at the step after the last.
       ema_decay: of the weight average.
       loss, penalty, penalty_weight, clip_weights, augment: see `GanStep`.
-      spectral_norm: of the discriminator's layers.
+      spectral_norm, minibatch_std: see `Discriminator`.
       jit_compile: compiles the two updates with XLA.
       detector: of collapse; None to train on whatever the losses do.
       seed: of the run.
@@ -78,6 +78,7 @@ class Trainer(tf.Module):
         clip_weights: float = 0.0,
         augment: Sequence[str] = (),
         spectral_norm: bool = True,
+        minibatch_std: bool = False,
         jit_compile: bool = False,
         detector: CollapseDetector | None = None,
         reference_semantics: bool = False,
@@ -97,7 +98,11 @@ class Trainer(tf.Module):
         self.generator = new_generator("generator")
         self.ema_generator = new_generator("ema_generator")
         self.discriminator = Discriminator(
-            num_cells=len(genotype.cells), df_dim=df_dim, channels=channels, spectral_norm=spectral_norm
+            num_cells=len(genotype.cells),
+            df_dim=df_dim,
+            channels=channels,
+            spectral_norm=spectral_norm,
+            minibatch_std=minibatch_std,
         )
         average = self._average = WeightAverage(
             source=self.generator, average=self.ema_generator, decay=ema_decay, reference_semantics=reference_semantics

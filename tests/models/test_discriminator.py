@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from autogan_tf.data import seeds
 from autogan_tf.models import initializers
-from autogan_tf.models.discriminator import Discriminator, downsample
+from autogan_tf.models.discriminator import Discriminator, downsample, minibatch_deviation
 
 
 def drawn(**sizes) -> Discriminator:
@@ -90,3 +90,21 @@ def test_what_does_not_fit_is_refused_with_the_value():
         Discriminator(num_cells=0)
     with pytest.raises(ValueError, match="stage must be from 0 to 1, got 2"):
         Discriminator(num_cells=2, df_dim=2)(np.zeros((1, 8, 8, 3), np.float32), stage=2)
+
+
+def test_minibatch_deviation_by_hand():
+    # two pixels of two images: deviations of (0, 2) and (1, 7) are 1 and 3, their mean 2
+    x = np.array([[0, 1], [2, 7]], np.float32).reshape(2, 1, 2, 1)
+    np.testing.assert_allclose(minibatch_deviation(x), 2.0, rtol=1e-6)
+    assert float(minibatch_deviation(np.ones((3, 2, 2, 4), np.float32))) < 2e-4
+
+
+def test_with_minibatch_deviation_the_logit_of_an_image_depends_on_its_neighbours():
+    images = np.random.default_rng(0).standard_normal((4, 8, 8, 1)).astype(np.float32)
+    plain, looking = (drawn(num_cells=1, df_dim=3, channels=1, minibatch_std=flag) for flag in (False, True))
+    np.testing.assert_allclose(plain(images)[:2], plain(images[:2]), atol=1e-6)
+    assert np.abs(looking(images)[:2] - looking(images[:2])).max() > 1e-4
+    with tf.GradientTape() as tape:  # images that are all alike have a gradient, too
+        alike = tf.Variable(np.repeat(images[:1], 4, axis=0))
+        logits = tf.reduce_sum(looking(alike))
+    assert np.isfinite(tape.gradient(logits, alike)).all()
