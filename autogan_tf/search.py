@@ -6,7 +6,6 @@ Ends with the ranked architectures (genotypes/01.json ...) and, in best/, a comp
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
 import sys
 import time
@@ -32,13 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _search(config: SearchConfig) -> int:
-    run_dir = config.run_dir or f"runs/search-{_slug(config.dataset)}-{datetime.datetime.utcnow():%Y%m%d-%H%M%S}"
     environment.set_tensorflow_defaults()
     # imported late: --help and errors in the flags must not wait for TensorFlow
     import tensorflow as tf
 
     from autogan_tf.data import sources
-    from autogan_tf.runs.folder import RunFolder
+    from autogan_tf.runs.folder import RunFolder, default_run_dir
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.loop import TrainingDiverged
 
@@ -48,7 +46,7 @@ def _search(config: SearchConfig) -> int:
     if not tf.config.list_physical_devices("GPU"):
         # rewriting the supernet's graphs takes longer than all that it gains on CPUs
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    folder = RunFolder.check_free(run_dir)
+    folder = RunFolder.check_free(config.run_dir or default_run_dir("search", config.dataset))
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
     data = sources.load(resolution=config.resolution, **where)
@@ -74,10 +72,6 @@ def _search(config: SearchConfig) -> int:
             terminal.line(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
             return 1
     return 0
-
-
-def _slug(dataset: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in dataset.removeprefix("folder:").rstrip("/").split("/")[-1])
 
 
 def _minutes(seconds: float) -> str:

@@ -7,7 +7,6 @@ The architecture is a genotype file that a search has written, a published name 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
 import sys
 import time
@@ -35,7 +34,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _train(config: TrainConfig) -> int:
     genotype = published.choose(arch=config.arch, genotype=config.genotype)
     resolution = config.bottom_width * 2 ** len(genotype.cells)
-    run_dir = config.run_dir or f"runs/train-{_slug(config.dataset)}-{datetime.datetime.utcnow():%Y%m%d-%H%M%S}"
     environment.set_tensorflow_defaults()
     # imported late: --help and errors in the flags must not wait for TensorFlow
     import tensorflow as tf
@@ -43,7 +41,7 @@ def _train(config: TrainConfig) -> int:
     from autogan_tf.data import sources
     from autogan_tf.features import choice
     from autogan_tf.metrics import reference
-    from autogan_tf.runs.folder import RunFolder, write_atomically
+    from autogan_tf.runs.folder import RunFolder, default_run_dir, write_atomically
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.search_space.cost import generator_cost
     from autogan_tf.training.loop import TrainingDiverged
@@ -53,7 +51,7 @@ def _train(config: TrainConfig) -> int:
     if config.threads:
         tf.config.threading.set_intra_op_parallelism_threads(config.threads)
         tf.config.threading.set_inter_op_parallelism_threads(config.threads)
-    folder = RunFolder.check_free(run_dir)
+    folder = RunFolder.check_free(config.run_dir or default_run_dir("train", config.dataset))
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
     data = sources.load(resolution=resolution, **where)
@@ -110,10 +108,6 @@ def _train(config: TrainConfig) -> int:
             f"{best['num_images']:,} images ({best['feature_network']}); samples in {folder.samples}"
         )
     return 0
-
-
-def _slug(dataset: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in dataset.removeprefix("folder:").rstrip("/").split("/")[-1])
 
 
 def _evaluation_steps(config: TrainConfig, num_images: int) -> int:

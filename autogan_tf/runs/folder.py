@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import pathlib
@@ -23,6 +24,13 @@ def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
     """Writes a file under a temporary name in the same folder and renames it: readers see the old or the new whole."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def default_run_dir(command: str, dataset: str) -> str:
+    """Where a run goes when it is not told: runs/<command>-<data set>-<UTC time>."""
+    source = dataset.removeprefix("folder:").rstrip("/").split("/")[-1]
+    name = "".join(c if c.isalnum() else "-" for c in source)
+    return f"runs/{command}-{name}-{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}"
 
 
 def check_new_file(path: str, *, flag: str) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import stat
 
 import pytest
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.runs.folder import RunFolder, write_atomically
+from autogan_tf.runs.folder import RunFolder, default_run_dir, write_atomically
 
 
 def names(path: pathlib.Path) -> list[str]:
@@ -135,3 +136,11 @@ def test_evaluations_are_appended_one_a_line(tmp_path):
     folder.append_evaluation({"inception_score": 8.6, "seed": 1})
     lines = folder.evaluations_file.read_text().splitlines()
     assert [json.loads(line) for line in lines] == [{"inception_score": 8.55}, {"inception_score": 8.6, "seed": 1}]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [("cifar10", "cifar10"), ("folder:/data/my photos/", "my-photos"), ("folder:cats", "cats"), ("a/b:1.0", "b-1-0")],
+)
+def test_a_runs_folder_has_a_name_of_its_own(dataset, name):
+    assert re.fullmatch(rf"runs/train-{name}-\d{{8}}-\d{{6}}", default_run_dir("train", dataset))
