@@ -192,6 +192,7 @@ def test_a_second_search_in_the_same_folder_is_refused(place, first_run, monkeyp
     assert contents(place) == before
 
 
+@pytest.mark.slow
 def test_two_cells_without_final_training(place):
     settings = TWO_CELLS | {"train_steps": 0, "bottom_width": 2}
     settings |= {"dynamic_reset_window": 2, "dynamic_reset_threshold": 99}

@@ -117,6 +117,7 @@ def test_the_best_checkpoint_is_that_of_the_lowest_distance(run, place, monkeypa
     assert np.any(averages.numpy() != last.numpy())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(run, place):
     process(place, run_dir="runs/again")  # in this process other tests may have changed how TensorFlow rewrites graphs
     process(place, run_dir="runs/other", seed=4)
@@ -126,6 +127,7 @@ def test_the_same_seed_gives_the_same_run(run, place):
     assert first[-1]["frechet_distance"] != other[-1]["frechet_distance"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
