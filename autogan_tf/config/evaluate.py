@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autogan_tf.config import data_settings, feature_settings
+from autogan_tf.config import data_settings, feature_settings, generator_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, setting
 
@@ -20,25 +20,13 @@ _RUN = "run"
 class EvaluateConfig:
     """One of `run_dir`, `saved_model` and `images`, against `reference`; `validate()` raises UserError otherwise."""
 
-    run_dir: str = setting("", "A run's folder, of a search or a training: its generator is judged.", group=_WHAT)
-    saved_model: str = setting(
-        "", "A generator as a SavedModel whose default signature takes z and gives images.", group=_WHAT
-    )
+    run_dir: str = generator_settings.run_dir("is judged", group=_WHAT)
+    saved_model: str = generator_settings.saved_model(group=_WHAT)
     images: str = setting(
         "", "A folder of PNG or JPEG files, all of one size, that something has generated.", group=_WHAT
     )
-    weights: str = setting(
-        "average",
-        "Which weights of a run: average is their moving average, last those of the last step.",
-        group=_WHAT,
-        choices=("average", "last"),
-    )
-    checkpoint: str = setting(
-        "best",
-        "Which checkpoint of a run: the one with the lowest Fréchet distance when it was scored, or the newest.",
-        group=_WHAT,
-        choices=("best", "newest"),
-    )
+    weights: str = generator_settings.weights(group=_WHAT)
+    checkpoint: str = generator_settings.checkpoint(group=_WHAT)
     num_eval_imgs: int = setting(
         50000, "Images that are judged; of a folder with more, so many at random.", group=_WHAT, minimum=2
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from autogan_tf.config import generator_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, setting
 
@@ -14,22 +15,10 @@ _OUTPUT = "output"
 class SampleConfig:
     """One of `run_dir` and `saved_model`, and where to write; `validate()` raises UserError otherwise."""
 
-    run_dir: str = setting("", "A run's folder, of a search or a training: its generator draws.", group=_WHAT)
-    saved_model: str = setting(
-        "", "A generator as a SavedModel whose default signature takes z and gives images.", group=_WHAT
-    )
-    weights: str = setting(
-        "average",
-        "Which weights of a run: average is their moving average, last those of the last step.",
-        group=_WHAT,
-        choices=("average", "last"),
-    )
-    checkpoint: str = setting(
-        "best",
-        "Which checkpoint of a run: the one with the lowest Fréchet distance when it was scored, or the newest.",
-        group=_WHAT,
-        choices=("best", "newest"),
-    )
+    run_dir: str = generator_settings.run_dir("draws", group=_WHAT)
+    saved_model: str = generator_settings.saved_model(group=_WHAT)
+    weights: str = generator_settings.weights(group=_WHAT)
+    checkpoint: str = generator_settings.checkpoint(group=_WHAT)
 
     num_images: int = setting(100, "Images to draw.", group=_IMAGES, minimum=1, maximum=1_000_000)
     seed: int = setting(

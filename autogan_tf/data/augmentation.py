@@ -30,11 +30,6 @@ def flip(images: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
     return tf.where(flips[:, None, None, None], tf.reverse(images, axis=[2]), images)
 
 
-def random_flip(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Each of [N, H, W, C] images (any dtype) mirrored left to right with probability 1/2; seed int32 [2]."""
-    return flip(images, draw_flips(seed, tf.shape(images)[0]))
-
-
 class Parameters(NamedTuple):
     """What differentiable augmentation does to each of N images; every field has shape [N].
 
@@ -143,7 +138,7 @@ def check_policy(policy: Sequence[str]) -> None:
 
 
 def augment(images: tf.Tensor, parameters: Parameters, policy: Sequence[str]) -> tf.Tensor:
-    """Applies drawn parameters.
+    """Applies drawn parameters. Real and generated images with the same ones are treated alike, image by image.
 
     Args:
       images: [N, H, W, C] of a floating dtype in [-1, 1], static H, W and C; computed in float32.
@@ -165,13 +160,3 @@ def augment(images: tf.Tensor, parameters: Parameters, policy: Sequence[str]) ->
     for name in policy:
         images = AUGMENTATIONS[name](images, parameters)
     return images
-
-
-def diff_augment(images: tf.Tensor, seed: tf.Tensor, policy: Sequence[str]) -> tf.Tensor:
-    """`augment` with the parameters that `seed` (int32 [2], of `seeds.stateless_seed`) draws.
-
-    Real and generated images with one seed are treated alike, image by image. Use another seed for `random_flip`.
-    """
-    images = tf.convert_to_tensor(images)
-    drawn = draw_parameters(seed, tf.shape(images)[0], images.shape[1], images.shape[2])
-    return augment(images, drawn, policy)

@@ -144,7 +144,7 @@ class ConvBlock(tf.keras.layers.Layer):
 
         def batch() -> tf.Tensor:
             bn = self.parts["bn"]
-            return bn(x, mode) if moments is None else bn.call_with_moments(x, moments, mode)
+            return bn(x, mode) if moments is None else bn.train_with_moments(x, moments, mode)
 
         return select(norm, [lambda: x, batch, lambda: self.instance_norm(x)])
 

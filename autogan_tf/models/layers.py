@@ -50,27 +50,31 @@ class BatchNorm(tf.keras.layers.Layer):
     def call(self, x: tf.Tensor, mode: Pass = Pass()) -> tf.Tensor:  # noqa: B008 (immutable)
         """Normalises by the batch's moments when training, and moves the running statistics; else by these."""
         if not mode.training:
-            return self._with_moments(x, self.moving_mean, self.moving_variance, mode.labels)
+            return self._by_running_statistics(x, mode.labels)
         if replicas.count() > 1:
-            return self.call_with_moments(x, batch_norm.over_replicas(batch_norm.moments(x)), mode)
+            return self.train_with_moments(x, batch_norm.over_replicas(batch_norm.moments(x)), mode)
         y, mean, variance = batch_norm.normalize(x, *self._plain_affine(), epsilon=NORM_EPSILON)
         self._record(mean, variance, tf.size(x) // self.channels, mode.momentum)
         return self._of_class(y, mode.labels)
 
-    def call_with_moments(self, x: tf.Tensor, moments: tuple[tf.Tensor, tf.Tensor], mode: Pass) -> tf.Tensor:
-        """Training on several replicas, with the `batch_norm.moments` of all of them."""
+    def train_with_moments(self, x: tf.Tensor, moments: tuple[tf.Tensor, tf.Tensor], mode: Pass) -> tf.Tensor:
+        """The call in training on several replicas, given the `batch_norm.moments` of all of them."""
         gamma, beta = self._plain_affine()
         y = batch_norm.normalize_by(x, moments, gamma, beta, epsilon=NORM_EPSILON)
         mean, variance = (tf.cast(tf.stop_gradient(moment), tf.float32) for moment in moments)
         self._record(mean, variance, tf.size(x) // self.channels * replicas.count(), mode.momentum)
         return self._of_class(y, mode.labels)
 
-    def _with_moments(
-        self, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor, labels: tf.Tensor | None
-    ) -> tf.Tensor:
+    def _by_running_statistics(self, x: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         gamma, beta = self._plain_affine()
         y = tf.raw_ops.FusedBatchNormV3(
-            x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=NORM_EPSILON, is_training=False
+            x=x,
+            scale=gamma,
+            offset=beta,
+            mean=self.moving_mean,
+            variance=self.moving_variance,
+            epsilon=NORM_EPSILON,
+            is_training=False,
         ).y
         return self._of_class(y, labels)
 

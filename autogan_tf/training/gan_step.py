@@ -39,7 +39,7 @@ class GanStep:
       jit_gradients: lets XLA compile what leads to the gradients, for derived networks; for several replicas, which
         cannot take a `CompiledStep`.
       loss_scales: of the generator and the discriminator, where these compute in float16; with `Adam` only.
-      augment: "flip" mirrors half of the real images; the policies of `augmentation.diff_augment` change what the
+      augment: "flip" mirrors half of the real images; the policies of `augmentation.augment` change what the
         discriminator sees, real and generated.
     """
 
@@ -227,7 +227,7 @@ def _apply(optimizer, scale: LossScale | None, gradients, variables, used=None) 
         present = scale.unscaled(present)
         norm = tf.linalg.global_norm(present)
         finite = tf.math.is_finite(norm)
-        active = [finite] * len(places)
+        active = [finite] * len(places) if active is None else [finite & flag for flag in active]
         present = [tf.where(finite, gradient, 0.0) for gradient in present]
         norm = tf.where(finite | scale.update(finite), norm, 0.0)
     pairs = zip(present, [variables[place] for place in places], strict=True)

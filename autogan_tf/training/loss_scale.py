@@ -36,15 +36,15 @@ class LossScale(tf.Module):
         """After a step, of which `finite` (boolean scalar) says whether no gradient overflowed.
 
         Returns:
-          Whether an overflow was no news: with the smallest scale, it is the training that diverges.
+          Whether the gradients overflowed though the scale was the smallest: then it is the training that diverges.
         """
-        hopeless = ~finite & (self.scale <= SMALLEST)
+        diverges = ~finite & (self.scale <= SMALLEST)
         good = tf.where(finite, self.good_steps + 1, 0)
         grows = good >= GROWTH_STEPS
         scale = tf.where(finite, tf.where(grows, self.scale * 2.0, self.scale), tf.maximum(self.scale / 2.0, SMALLEST))
         self.scale.assign(tf.where(tf.math.is_finite(scale), scale, self.scale))
         self.good_steps.assign(tf.where(grows, 0, good))
-        return hopeless
+        return diverges
 
     def reset(self) -> None:
         """As at the start."""

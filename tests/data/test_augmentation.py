@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.data import augmentation, seeds
-from autogan_tf.data.augmentation import AUGMENTATIONS, augment, diff_augment, draw_parameters, random_flip
+from autogan_tf.data.augmentation import AUGMENTATIONS, augment, draw_flips, draw_parameters, flip
 
 ALL = ("color", "translation", "cutout")
 
@@ -18,6 +18,16 @@ def seed(step: int = 0) -> tf.Tensor:
 
 def images(n: int = 16, height: int = 16, width: int = 16, channels: int = 3, number: int = 0) -> np.ndarray:
     return np.random.default_rng(number).uniform(-1, 1, (n, height, width, channels)).astype(np.float32)
+
+
+def diff_augment(batch, draw: tf.Tensor, policy) -> tf.Tensor:
+    """Drawn and applied, as a training step does it."""
+    batch = tf.convert_to_tensor(batch)
+    return augment(batch, draw_parameters(draw, tf.shape(batch)[0], batch.shape[1], batch.shape[2]), policy)
+
+
+def random_flip(batch: tf.Tensor, draw: tf.Tensor) -> tf.Tensor:
+    return flip(batch, draw_flips(draw, tf.shape(batch)[0]))
 
 
 def in_numpy(batch: np.ndarray, drawn: dict[str, np.ndarray], policy: tuple[str, ...]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """tools/study_features.py: how images are spoilt, what counts as noticed, and the page from made-up numbers."""
 
+import importlib
 import importlib.util
 import json
 from pathlib import Path
@@ -22,6 +23,13 @@ def study(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What makes the page of the numbers."""
+    monkeypatch.syspath_prepend(PATH.parent)
+    return importlib.import_module("feature_study_page")
 
 
 def test_a_blur_spreads_a_point_within_its_image_and_channel(study):
@@ -81,41 +89,41 @@ GOOD = entry(4.0, 20.0)  # worse by 10 spreads
 FAINT = entry(4.9, 20.0)  # the Inception score only by 1
 
 
-def test_a_score_is_noticed_in_spreads_of_both_sides(study):
+def test_a_score_is_noticed_in_spreads_of_both_sides(written):
     clean = entry(5.0, 10.0, (0.3, 1.0))
     # sqrt((0.3^2 + 0.4^2) / 2) = 0.25 / sqrt(0.5) = 0.35355; (5 - 4.5) / 0.35355 = 1.4142
-    assert study.noticed(entry(4.5, 10.0, (0.4, 1.0)), clean, 0) == pytest.approx(2**0.5)
+    assert written.noticed(entry(4.5, 10.0, (0.4, 1.0)), clean, 0) == pytest.approx(2**0.5)
     # A distance gets worse when it grows.
-    assert study.noticed(entry(4.5, 13.0, (0.4, 1.0)), clean, 1) == pytest.approx(3)
-    assert study.noticed(entry(5.5, 7.0, (0.3, 1.0)), clean, 0) < 0 > study.noticed(entry(5.5, 7.0), clean, 1)
+    assert written.noticed(entry(4.5, 13.0, (0.4, 1.0)), clean, 1) == pytest.approx(3)
+    assert written.noticed(entry(5.5, 7.0, (0.3, 1.0)), clean, 0) < 0 > written.noticed(entry(5.5, 7.0), clean, 1)
 
 
-def test_the_fastest_of_the_networks_that_notice_all_is_taken(study):
+def test_the_fastest_of_the_networks_that_notice_all_is_taken(written):
     networks = [
         made_up("slow", 10, {8: GOOD, 32: GOOD}),
         made_up("fast", 20, {8: GOOD, 32: GOOD}),
         made_up("faster", 30, {8: GOOD, 32: FAINT}),
     ]
-    text = study.verdict(networks)
+    text = written.verdict(networks)
     assert "- Inception score through faster: misses blur 1 px at 32 px\n" in text
     assert "- Inception score through slow: notices all\n" in text
     assert "the Inception score is taken through **fast**.\n" in text
     assert "the Fréchet distance is taken through **faster**.\n" in text  # which is faint in the other score only
 
 
-def test_where_no_network_notices_all_the_one_that_misses_the_fewest_is_taken(study):
+def test_where_no_network_notices_all_the_one_that_misses_the_fewest_is_taken(written):
     networks = [
         made_up("fast", 30, {8: FAINT, 16: FAINT, 32: GOOD}),
         made_up("slow", 10, {8: FAINT, 16: GOOD, 32: GOOD}),
         made_up("middle", 20, {8: GOOD, 16: FAINT, 32: GOOD}),
     ]
-    assert "taken through **middle**, which misses the fewest: none fits." in study.verdict(networks)
+    assert "taken through **middle**, which misses the fewest: none fits." in written.verdict(networks)
 
 
-def test_the_classifier_needs_labels_so_another_network_is_named_too(study):
+def test_the_classifier_needs_labels_so_another_network_is_named_too(written):
     networks = [made_up("classifier", 30, {32: GOOD}), made_up("slow", 10, {32: GOOD}), made_up("fast", 20, {32: GOOD})]
-    assert "**classifier**. Where there are no labels: through **fast**." in study.verdict(networks)
-    assert "no labels:" not in study.verdict(networks[:1])
+    assert "**classifier**. Where there are no labels: through **fast**." in written.verdict(networks)
+    assert "no labels:" not in written.verdict(networks[:1])
 
 
 def results(*networks: dict, num_images: int = 10000) -> dict:
@@ -181,9 +189,11 @@ class Colours:
         return means, means / 10
 
 
-def test_fewer_images_leave_out_the_larger_numbers_and_the_page_still_stands(study, monkeypatch):
-    for name, value in (("SHORT", 20), ("NUMBERS", (20, 40, 80)), ("SMALL_SIDE_IMAGES", 40)):
-        monkeypatch.setattr(study, name, value)
+def test_fewer_images_leave_out_the_larger_numbers_and_the_page_still_stands(study, written, monkeypatch):
+    monkeypatch.setattr(study, "NUMBERS", (20, 40, 80))
+    for module in (study, written):
+        monkeypatch.setattr(module, "SHORT", 20)
+        monkeypatch.setattr(module, "SMALL_SIDE_IMAGES", 40)
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 256, (2, 60, 1, 1, 3))
     images = np.clip(colours + rng.integers(-30, 30, (2, 60, 32, 32, 3)), 0, 255).astype(np.uint8)
