@@ -222,7 +222,7 @@ def _trainer(
     from autogan_tf.training.collapse import CollapseDetector
     from autogan_tf.training.trainer import Trainer
 
-    detector = CollapseDetector(window=config.dynamic_reset_window, threshold=config.dynamic_reset_threshold)
+    detector = CollapseDetector(window=config.dynamic_reset_window, threshold=config.reset_threshold)
     return Trainer(
         genotype=genotype,
         stream=ImageStream(
@@ -260,7 +260,7 @@ def _trainer(
         precision=config.precision,
         distribution=where_steps_run,
         jit_compile=config.jit_compile,
-        detector=detector if config.dynamic_reset_threshold else None,
+        detector=detector if config.reset_threshold else None,
     )
 
 

@@ -8,6 +8,7 @@ import dataclasses
 from autogan_tf.config import data_settings, distribution_settings, feature_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.search import RESET_STANDARD_DEVIATION
 
 LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
 PENALTIES = ("none", "wgan_gp", "r1")
@@ -108,9 +109,11 @@ class TrainConfig:
         0.0, "Bound that the discriminator's weights are clipped to after each step; 0 for none.", group=_TRAINING,
         minimum=0,
     )
-    dynamic_reset_threshold: float = setting(
-        0.0316,
-        "Standard deviation of either network's losses under which the GAN counts as collapsed; 0 to train on.",
+    dynamic_reset_threshold: float | None = setting(
+        None,
+        "Standard deviation of either network's losses under which the GAN counts as collapsed; 0 to train on. None "
+        f"means {RESET_STANDARD_DEVIATION:g} with the hinge loss, for which it was found, and 0 with others, which may "
+        "vary less in a training that goes well.",
         group=_TRAINING,
         minimum=0,
     )
@@ -158,6 +161,13 @@ class TrainConfig:
     dry_run: bool = setting(
         False, "Print the settings, the networks' sizes and the planned work, and stop without writing.", group=_RUN
     )
+
+    @property
+    def reset_threshold(self) -> float:
+        """dynamic_reset_threshold with None resolved."""
+        if self.dynamic_reset_threshold is not None:
+            return self.dynamic_reset_threshold
+        return RESET_STANDARD_DEVIATION if self.loss == "hinge" else 0.0
 
     @property
     def normalizes_generator(self) -> bool:
