@@ -63,11 +63,11 @@ def project_and_upsample(
     """
 
     def deconv() -> tf.Tensor:
-        y = x
-        for layer in deconvs:
+        y, (*earlier, last) = x, deconvs
+        for layer in earlier:
             assert layer is not None
             y = layer(y, training=training)
-        return conv(y, training=training)
+        return conv(y, training=training, deconv=last)
 
     factor = 2 ** len(deconvs)
     return select(
@@ -85,16 +85,12 @@ def upsample_and_convolve(
 ) -> tf.Tensor:
     """A 3x3 convolution of x enlarged by 2 in the way that token `up` names; `deconv` as in `project_and_upsample`."""
 
-    def deconvolved() -> tf.Tensor:
-        assert deconv is not None
-        return conv(deconv(x, training=training), training=training)
-
     return select(
         up,
         [
             lambda: conv(layers.bilinear_upsample(x, 2), training=training),
             lambda: conv(x, training=training, nearest=True),
-            deconvolved,
+            lambda: conv(x, training=training, deconv=deconv),
         ],
     )
 

@@ -76,8 +76,21 @@ class SpectralConv2D(SpectralLayer):
             (kernel, kernel, inputs, outputs), outputs=outputs, use_bias=True, normalize=normalize, name=name
         )
 
-    def call(self, x: tf.Tensor, training: bool = False, pool: bool = False, nearest: bool = False) -> tf.Tensor:
-        """Convolves; with `pool`, 2 x 2 means of the result; with `nearest`, of x with every pixel repeated 2 x 2."""
+    def call(
+        self,
+        x: tf.Tensor,
+        training: bool = False,
+        pool: bool = False,
+        nearest: bool = False,
+        deconv: SpectralDeconv2D | None = None,
+    ) -> tf.Tensor:
+        """Convolves; with `pool`, 2 x 2 means of the result; with `nearest`, of x with every pixel repeated 2 x 2; with
+        `deconv`, of what that layer makes of x."""
+        if deconv is not None and layers.is_worth_joining(x, self.kernel):
+            kernels = deconv.normalized_kernel(training), deconv.bias, self.normalized_kernel(training)
+            return self._with_bias(layers.deconvolved_conv2d(x, *kernels))
+        if deconv is not None:
+            x = deconv(x, training=training)
         kernel = tf.cast(self.normalized_kernel(training), x.dtype)
         if pool:
             return self._with_bias(layers.pooled_conv2d(x, kernel))

@@ -199,3 +199,63 @@ def test_the_cheap_forms_compute_the_plain_ones_and_their_gradients(fused, plain
     of_x, of_kernel = tape.gradient(loss, inputs)
     np.testing.assert_allclose(of_x, numerical_gradient(lambda v: np.sum(plain(v, kernel) ** 2), x), atol=2e-4)
     np.testing.assert_allclose(of_kernel, numerical_gradient(lambda v: np.sum(plain(x, v) ** 2), kernel), atol=1e-3)
+
+
+@pytest.mark.parametrize("side", [1, 3])
+def test_a_convolution_of_a_deconvolution_is_one_and_so_are_its_gradients(side):
+    x, deconv, between = images(3, 4, 5, 2), images(2, 2, 6, 2, number=1), images(6, number=2)
+    kernel, upstream = images(side, side, 6, 3, number=3), images(3, 8, 10, 3, number=4)
+    inputs = [tf.constant(array) for array in (x, deconv, between, kernel)]
+
+    def in_turn(x, deconv, between, kernel):
+        y = tf.nn.conv2d_transpose(x, deconv, [3, 8, 10, 6], 2, "SAME") + between
+        return tf.nn.conv2d(y, kernel, 1, "SAME")
+
+    found = []
+    for function in (in_turn, layers.deconvolved_conv2d):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = function(*inputs)
+        found.append([y, *tape.gradient(y, inputs, upstream)])
+    for expected, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, atol=2e-6 * np.abs(expected).max())
+
+
+def test_a_joint_kernel_by_hand():
+    # one channel, in one direction of space: a pixel becomes (1, 10); a 3-tap kernel (2, 3, 5) then gives, from the
+    # pixel before to the one after, 1 x 5, 1 x 3 + 10 x 5, 1 x 2 + 10 x 3, 10 x 2
+    deconv = tf.constant([[1.0, 10.0], [0.0, 0.0]])[:, :, None, None]
+    kernel = tf.constant([[0.0, 0.0, 0.0], [2.0, 3.0, 5.0], [0.0, 0.0, 0.0]])[:, :, None, None]
+    joint = layers.joint_kernel(deconv, kernel)[:, :, 0, 0]  # row 1: both kernels' rows with numbers in them
+    np.testing.assert_array_equal(joint[1], [5, 53, 32, 20])
+    np.testing.assert_array_equal(np.delete(joint, 1, axis=0), 0)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_both_ways_to_a_deconvolution_and_a_convolution_are_the_same_layer(kernel, normalize, monkeypatch):
+    deconv, conv = (
+        SpectralDeconv2D(3, "deconv", normalize=normalize),
+        SpectralConv2D(3, 4, kernel, "conv", normalize=normalize),
+    )
+    for number, layer in enumerate((deconv, conv)):
+        for variable in layer.variables:
+            variable.assign(images(*variable.shape, number=number))
+    before = [variable.numpy() for variable in (*deconv.variables, *conv.variables)]
+    results = []
+    for joined in (True, False):
+        monkeypatch.setattr(layers, "is_worth_joining", lambda x, kernel, joined=joined: joined)
+        for variable, value in zip((*deconv.variables, *conv.variables), before, strict=True):
+            variable.assign(value)
+        y = conv(tf.constant(images(2, 3, 3, 3)), training=True, deconv=deconv)
+        results.append([y, *(variable.numpy() for variable in (*deconv.variables, *conv.variables))])
+    for joined, in_turn in zip(*results, strict=True):
+        np.testing.assert_allclose(joined, in_turn, atol=1e-5)
+
+
+def test_joining_pays_where_there_are_many_pixels():
+    # 4 x N x H x W pixels save 6 products each, against 36 for each of 256 channels, and twice that
+    kernel = tf.zeros([3, 3, 256, 1])
+    assert layers.is_worth_joining(tf.zeros([769, 1, 1, 1]), kernel)
+    assert not layers.is_worth_joining(tf.zeros([768, 1, 1, 1]), kernel)
+    assert not layers.is_worth_joining(tf.keras.Input([16, 16, 1]), kernel)
