@@ -61,21 +61,47 @@ class Scorer:
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         """Inception score (1 to the number of classes) of `num_images` images of the architecture `tokens`."""
-        key = tuple(int(token) for token in tokens)
-        if not self._reference and key in self._cache:
-            return self._cache[key]
-        name, number = self._phase
-        draw = self.scored if self._reference else 0
-        logits = self.logits(key, seed=seeds.stateless_seed(self._seed, f"reward/{name}", number, draw), num=num_images)
-        self._cache[key], _ = inception_score(logits, splits=10 if self._reference else 1)
-        self.scored += 1
-        return self._cache[key]
+        return float(self.scores([tokens], num_images=num_images)[0])
 
-    def logits(self, tokens: Sequence[int], *, seed: tf.Tensor, num: int) -> np.ndarray:
-        """The feature network's logits float32 [num, classes] for images of the architecture `tokens`."""
-        graph = self._graphs.setdefault(len(tokens), tf.function(self._logits, autograph=False))
+    def scores(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> np.ndarray:
+        """float64 [B]: the `score` of each of B architectures (of the same stage), in one call of the graph."""
+        keys = [tuple(int(token) for token in tokens) for tokens in architectures]
+        fresh = keys if self._reference else [key for key in dict.fromkeys(keys) if key not in self._cache]
+        if not fresh:
+            return np.array([self._cache[key] for key in keys])
+        name, number = self._phase
+        draws = [self.scored + place if self._reference else 0 for place in range(len(fresh))]
+        drawn = [seeds.stateless_seed(self._seed, f"reward/{name}", number, draw) for draw in draws]
+        splits = 10 if self._reference else 1
+        logits = self.logits(fresh, drawn=drawn, num=num_images)
+        found = [inception_score(rows, splits=splits)[0] for rows in logits]
+        self.scored += len(fresh)
+        self._cache |= dict(zip(fresh, found, strict=True))
+        return np.array(found if self._reference else [self._cache[key] for key in keys])
+
+    def logits(self, architectures: Sequence[Sequence[int]], *, drawn: Sequence[tf.Tensor], num: int) -> np.ndarray:
+        """The feature network's logits float32 [B, num, classes] for images of B architectures.
+
+        drawn: of each architecture's latents, int32 [2].
+        """
+        size = len(architectures[0])
+        if size not in self._graphs:
+            signature = [tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None, 2], tf.int32)]
+            signature.append(tf.TensorSpec([], tf.int32))
+            self._graphs[size] = tf.function(self._all_logits, input_signature=signature, autograph=False)
         batches = -(-num // self._batch_size)
-        return graph(tf.constant(tokens, tf.int32), seed, tf.constant(batches)).numpy()[:num]
+        tokens = tf.constant([list(row) for row in architectures], tf.int32)
+        return self._graphs[size](tokens, tf.stack(drawn), tf.constant(batches)).numpy()[:, :num]
+
+    def _all_logits(self, tokens: tf.Tensor, drawn: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
+        number = tf.shape(tokens)[0]
+
+        def one(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            return i + 1, found.write(i, self._logits(tokens[i], drawn[i], batches))
+
+        # one after the other: batch norm's statistics are those of the architecture at hand
+        array = tf.TensorArray(tf.float32, size=number)
+        return tf.while_loop(lambda i, _: i < number, one, (tf.constant(0), array), parallel_iterations=1)[1].stack()
 
     def _logits(self, tokens: tf.Tensor, seed: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
         shape = [self._batch_size, self._generator.latent_dim]

@@ -212,7 +212,7 @@ class Searcher:
         )
         tokens = self._agreed(tokens.numpy())
         decisions = decisions._replace(tokens=tf.constant(tokens[:, -decisions.tokens.shape[1] :]))
-        rewards = np.array([self.scorer.score(row, num_images=self.plan.rl_num_eval_img) for row in tokens.tolist()])
+        rewards = self.scorer.scores(tokens.tolist(), num_images=self.plan.rl_num_eval_img)
         return tokens.tolist(), (decisions, state), self._agreed(rewards)
 
     def _rank(self, description: str) -> beam.Beam:

@@ -84,6 +84,9 @@ class FakeScorer:
     def start_phase(self, name: str, number: int) -> None:
         self.log.append(("scoring", name, number))
 
+    def scores(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> np.ndarray:
+        return np.array([self.score(tokens, num_images=num_images) for tokens in architectures])
+
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         self.log.append(("score", tuple(tokens), num_images))
         return float(sum(tokens)) * (1.1 if num_images == 50 else 1.0)
