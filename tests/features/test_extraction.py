@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -72,3 +73,49 @@ def test_what_a_network_says_of_its_images_arrives_as_it_is() -> None:
         list(outputs_of([np.zeros([2, 4, 4, 1], np.uint8)], Sums()))
     with pytest.raises(ValueError, match="uint8"):
         list(outputs_of([np.zeros([2, 4, 4, 3])], Sums()))
+
+
+def test_the_next_batch_is_made_while_one_is_looked_at() -> None:
+    made: list[int] = []
+    second = threading.Event()
+
+    def batches():
+        for number in range(1, 4):
+            if number == 2:
+                second.set()
+            made.append(number)
+            yield batch(number)
+
+    outputs = outputs_of(batches(), Sums())
+    first = next(outputs)
+    assert second.wait(10)  # nobody asked for it yet
+    rest = list(outputs)
+    assert made == [1, 2, 3]
+    for number, (features, _) in enumerate([first, *rest], 1):
+        np.testing.assert_array_equal(features, batch(number).sum(axis=(1, 2)))
+
+
+def test_an_error_while_batches_are_made_comes_after_those_before_it() -> None:
+    def batches():
+        yield batch(1)
+        raise UserError("the file is broken")
+
+    outputs = outputs_of(batches(), Sums())
+    next(outputs)
+    with pytest.raises(UserError, match="the file is broken"):
+        next(outputs)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("images")]
+
+
+def test_nothing_is_made_any_more_when_nobody_looks() -> None:
+    made: list[int] = []
+
+    def batches():
+        for number in range(1, 100):
+            made.append(number)
+            yield batch(1)
+
+    outputs = outputs_of(batches(), Sums())
+    next(outputs)
+    outputs.close()
+    assert len(made) <= 2 and not [t for t in threading.enumerate() if t.name.startswith("images")]
