@@ -1,4 +1,4 @@
-"""Times parts of the program against their alternatives: python tools/benchmark.py metrics
+"""Times parts of the program against their alternatives: python tools/benchmark.py train
 
 What is compared runs in alternation in one process, so that the ratios hold on a noisy machine; medians are printed.
 `--json=FILE` keeps the numbers. `--torch_python=PYTHON` names an interpreter with PyTorch (and torch-fidelity), which
@@ -21,7 +21,11 @@ from autogan_tf.config import environment  # noqa: E402
 
 environment.set_tensorflow_defaults()
 
-import benchmark_metrics  # noqa: E402 (beside this file)
+import benchmark_data  # noqa: E402 (beside this file)
+import benchmark_metrics  # noqa: E402
+import benchmark_sample  # noqa: E402
+import benchmark_search  # noqa: E402
+import benchmark_train  # noqa: E402
 from timing import Report, at_least  # noqa: E402 (beside this file)
 
 from autogan_tf.config.errors import UserError  # noqa: E402
@@ -40,7 +44,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The command, with the words of `argv` or those of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    benchmark_metrics.add_arguments(commands.add_parser("metrics", help="scores and feature networks"))
+    modules = {
+        "train": benchmark_train,
+        "search": benchmark_search,
+        "sample": benchmark_sample,
+        "data": benchmark_data,
+        "metrics": benchmark_metrics,
+    }
+    for name, module in modules.items():
+        assert module.__doc__
+        module.add_arguments(commands.add_parser(name, help=module.__doc__.partition(": ")[2].rstrip(".")))
     for command in commands.choices.values():
         command.add_argument("--json", type=pathlib.Path, help="file for the numbers")
         command.add_argument(
@@ -50,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     report = Report()
     try:
-        {"metrics": benchmark_metrics.run}[arguments.command](arguments, report)
+        modules[arguments.command].run(arguments, report)
     except UserError as error:
         parser.error(str(error))
     if arguments.json:

@@ -6,18 +6,18 @@ import argparse
 import contextlib
 import json
 import pathlib
-import subprocess
 import tempfile
 import threading
 import time
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import psutil
 import tensorflow as tf
-from timing import Report, alternate, at_least  # beside this file
+from other_python import OtherPython  # beside this file
+from timing import Report, alternate, at_least, some_of
 
-from autogan_tf.config.errors import UserError
 from autogan_tf.features import efficientnet_lite, inception
 from autogan_tf.metrics import tfgan_scores
 from autogan_tf.metrics.evaluator import evaluate_images
@@ -30,19 +30,10 @@ BATCH = 50
 PARTS = ("frechet", "networks", "memory")
 
 
-def some_parts(text: str) -> list[str]:
-    """An argparse type: names of PARTS with commas between them."""
-    found = text.split(",")
-    for part in found:
-        if part not in PARTS:
-            raise argparse.ArgumentTypeError(f"must be some of {', '.join(PARTS)} with commas between, got {part!r}")
-    return found
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which parts to run, and their sizes."""
     parser.add_argument(
-        "--parts", type=some_parts, default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
+        "--parts", type=some_of(PARTS), default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
     )
     for name, least, default, meaning in (
         ("num_images", 2, 10_000, "rows of features for frechet"),
@@ -137,46 +128,15 @@ for line in sys.stdin:
 """
 
 
-class TorchFidelity:
-    """torch-fidelity's Inception in a process of its own, which sees one batch each time that it is called."""
-
-    def __init__(self, python: str, weights: dict[str, np.ndarray], images: np.ndarray, folder: pathlib.Path) -> None:
-        np.savez(folder / "weights.npz", **weights)
-        np.save(folder / "images.npy", images)
-        command = [python, "-c", _TORCH, str(folder / "weights.npz"), str(folder / "images.npy")]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            self.mean_feature = float(self._answer())
-        except BaseException:
-            self._close()
-            raise
-
-    def __enter__(self) -> TorchFidelity:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise UserError("the interpreter given as --torch_python failed, see above; it needs torch, torch-fidelity")
-        return answer
-
-    def __call__(self) -> float:
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has ended, and the missing answer says so
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-        return float(self._answer())
-
-    def _close(self) -> None:
-        try:
-            self._process.communicate(timeout=10)  # closes its input, upon which it ends
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+@contextlib.contextmanager
+def torch_fidelity(python: str, weights: dict[str, np.ndarray], images: np.ndarray) -> Iterator[OtherPython]:
+    """torch-fidelity's Inception, which sees the images each time that it is asked; first it says its mean feature."""
+    with tempfile.TemporaryDirectory() as name:
+        paths = [str(pathlib.Path(name) / file) for file in ("weights.npz", "images.npy")]
+        np.savez(paths[0], **weights)
+        np.save(paths[1], images)
+        with OtherPython(python, ["-c", _TORCH, *paths], needs="torch and torch-fidelity") as torch:
+            yield torch
 
 
 def _networks(arguments: argparse.Namespace, report: Report) -> None:
@@ -188,13 +148,12 @@ def _networks(arguments: argparse.Namespace, report: Report) -> None:
         ways[f"efficientnet_lite0 at {side}"] = _looking(efficientnet_lite.load(resolution=side), images)
     with contextlib.ExitStack() as stack:
         if arguments.torch_python:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            torch = stack.enter_context(TorchFidelity(arguments.torch_python, weights, images, pathlib.Path(folder)))
+            torch = stack.enter_context(torch_fidelity(arguments.torch_python, weights, images))
             mean = float(np.abs(network(tf.constant(images))[0].numpy().astype(np.float64)).mean())
             rows = [{"network": "inception", "mean feature": mean}]
-            rows.append({"network": "inception by torch-fidelity", "mean feature": torch.mean_feature})
+            rows.append({"network": "inception by torch-fidelity", "mean feature": float(torch.first)})
             report.rows("Inception and torch-fidelity's: the same function", rows)
-            ways["inception by torch-fidelity"] = torch
+            ways["inception by torch-fidelity"] = torch.ask
         seconds = alternate(ways, arguments.rounds)
     report.times(f"Feature networks, {BATCH} images of 32 pixels at once", seconds, baseline="inception", work=BATCH)
 

@@ -32,6 +32,21 @@ def at_least(least: int) -> Callable[[str], int]:
     return whole_number
 
 
+def some_of(names: Sequence[str]) -> Callable[[str], list[str]]:
+    """An argparse type: some of `names` with commas between them."""
+
+    def chosen(text: str) -> list[str]:
+        found = text.split(",")
+        for name in found:
+            if name not in names:
+                raise argparse.ArgumentTypeError(
+                    f"must be some of {', '.join(names)} with commas between, got {name!r}"
+                )
+        return found
+
+    return chosen
+
+
 def alternate(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each function, called in turn `rounds` times after one call that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}

@@ -96,17 +96,17 @@ def stand_in(path: Path, body: str) -> str:
 
 
 def test_the_other_interpreter_ends_with_an_error_in_this_one(load, tmp_path):
-    torch_fidelity = load("benchmark_metrics").TorchFidelity
-    python = stand_in(tmp_path / "python", "echo 1.5; while read line; do echo 0.25; done")
-    with pytest.raises(ZeroDivisionError), torch_fidelity(python, {}, np.zeros(1), tmp_path) as torch:
-        assert torch.mean_feature == 1.5 and [torch(), torch()] == [0.25, 0.25]
+    other = load("other_python").OtherPython
+    python = stand_in(tmp_path / "python", "echo $1; while read line; do echo got $line; done")
+    with pytest.raises(ZeroDivisionError), other(python, ["a word"], needs="nothing") as child:
+        assert child.first == "a word\n" and [child.ask("x"), child.ask("y z")] == ["got x\n", "got y z\n"]
         raise ZeroDivisionError
-    assert torch._process.returncode == 0
+    assert child._process.returncode == 0
 
 
 @pytest.mark.parametrize("body", ["exit 1", "echo 1.5; exit 1"])
 def test_an_interpreter_that_fails_is_named(load, tmp_path, body):
-    torch_fidelity = load("benchmark_metrics").TorchFidelity
+    torch_fidelity = load("benchmark_metrics").torch_fidelity
     with pytest.raises(UserError, match="--torch_python.*torch-fidelity"):
-        with torch_fidelity(stand_in(tmp_path / "python", body), {}, np.zeros(1), tmp_path) as torch:
-            torch()
+        with torch_fidelity(stand_in(tmp_path / "python", body), {}, np.zeros(1)) as torch:
+            torch.ask()

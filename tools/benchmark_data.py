@@ -1,0 +1,156 @@
+"""`benchmark.py data`: images per second of the input pipeline beside a small training step; start-up times."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+from timing import Report, alternate, at_least, some_of  # beside this file
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.data.image_store import ImageStore
+from autogan_tf.data.pipeline import ImageStream, reduce
+from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.search_space.choices import token_counts
+from autogan_tf.training.collapse import CollapseDetector
+
+PARTS = ("pipeline", "help", "start")
+COMMANDS = ("search", "train", "evaluate", "sample", "convert")
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SMALL_SIDE, SIDE = 8, 32
+BATCHES = 50
+PATIENCE = 300  # seconds for a first step
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which parts to run, and the sizes of the first; the defaults are those of quickstart.flags."""
+    parser.add_argument(
+        "--parts", type=some_of(PARTS), default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
+    )
+    for name, default, meaning in (
+        ("num_images", 50_000, "images of 32 pixels in the pipeline"),
+        ("batch_size", 32, "images of a batch and of a step"),
+        ("dim", 32, "channels of both networks"),
+    ):
+        parser.add_argument(f"--{name}", type=at_least(1), default=default, help=f"{meaning} (default {default:,})")
+
+
+def run(arguments: argparse.Namespace, report: Report) -> None:
+    """Runs the parts that were asked for."""
+    measures = {"pipeline": _pipeline, "help": _help, "start": _start}
+    for part in PARTS:
+        if part in arguments.parts:
+            measures[part](arguments, report)
+
+
+def _pipeline(arguments: argparse.Namespace, report: Report) -> None:
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        on_disk = ImageStore(folder=folder, memory_gb=1e-9).allocate([arguments.num_images, SIDE, SIDE, 3])
+        in_memory = rng.integers(0, 256, on_disk.shape, np.uint8)
+        on_disk[:] = in_memory
+        small = reduce(in_memory, SMALL_SIDE)
+        ways = {
+            f"smallest step of a search ({SMALL_SIDE} pixels)": _step(small, arguments),
+            f"pipeline, {SMALL_SIDE} pixels": _batches(small, arguments),
+            f"pipeline, {SIDE} pixels": _batches(in_memory, arguments),
+            f"pipeline, {SIDE} pixels, from a file": _batches(on_disk, arguments),
+        }
+        seconds = alternate(ways, arguments.rounds)
+    work = arguments.batch_size * BATCHES
+    report.times(f"{BATCHES} batches of {arguments.batch_size}", seconds, baseline=next(iter(ways)), work=work)
+
+
+def _batches(images: np.ndarray, arguments: argparse.Namespace) -> Callable[[], object]:
+    """Reads BATCHES batches as a training loop does, one after the other inside of a graph."""
+    stream = ImageStream(images=images, batch_size=arguments.batch_size, seed=0)
+
+    @tf.function(autograph=False)
+    def read(first: tf.Tensor) -> tf.Tensor:
+        def one(step: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return step + 1, total + stream.batch(step)[0, 0, 0, 0]
+
+        state = (first, tf.constant(0.0))
+        return tf.while_loop(lambda step, _: step < first + BATCHES, one, state, parallel_iterations=1)[1]
+
+    calls = itertools.count()
+    return lambda: read(tf.constant(next(calls) * BATCHES, tf.int64)).numpy()
+
+
+def _step(images: np.ndarray, arguments: argparse.Namespace) -> Callable[[], object]:
+    """BATCHES discriminator steps of a search's first stage, every second one with a generator step."""
+    size = arguments.batch_size
+    gan = SharedGan(
+        num_cells=3, bottom_width=4, latent_dim=128, gf_dim=arguments.dim, df_dim=arguments.dim, channels=3,
+        g_lr=2e-4, d_lr=2e-4, beta1=0.0, beta2=0.9, gen_batch_size=size, n_critic=2, init_type="xavier_uniform",
+        detector=CollapseDetector(window=500, threshold=0.0), seed=0,
+    )  # fmt: skip
+    loop = gan.stage_loop(stage=0, stream=ImageStream(images=images, batch_size=size, seed=0))
+    tokens = tf.zeros([BATCHES, len(token_counts(1))], tf.int32)
+    calls = itertools.count()
+    return lambda: loop.run(begin=0, end=BATCHES, first_step=next(calls) * BATCHES, tokens=tokens)
+
+
+def _help(arguments: argparse.Namespace, report: Report) -> None:
+    def shown(command: str) -> Callable[[], object]:
+        words = [sys.executable, "-m", f"autogan_tf.{command}", "--help"]
+        return lambda: subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+    seconds = alternate({f"{command} --help": shown(command) for command in COMMANDS}, arguments.rounds)
+    report.times("Seconds until the help is shown", seconds, baseline=f"{COMMANDS[0]} --help")
+
+
+def _start(arguments: argparse.Namespace, report: Report) -> None:
+    """From the command to the first numbers of its training, at the sizes of quickstart.flags."""
+    train = ["train", "--flagfile=mnist_train.flags", "--genotype=autogan_cifar10_a"]
+    # the first number that a search writes comes from the controller's first step, after a training step and scorings
+    search = ["search", "--flagfile=quickstart.flags", "--shared_steps=1", "--ctrl_step=1"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        numbers = itertools.count()
+
+        def first(words: Sequence[str], phase: str) -> Callable[[], object]:
+            common = ["--classifier_steps=1", f"--cache_dir={folder / 'cache'}"]
+            return lambda: _until([*words, *common, f"--run_dir={folder / str(next(numbers))}"], phase, folder)
+
+        ways = {
+            "first step of train": first(train, "train"),
+            "first controller step of search": first(search, "controller"),
+        }
+        seconds = alternate(ways, arguments.rounds)  # the first time, which is not counted, trains the classifier
+    report.times("Seconds from the command to", seconds, baseline="first step of train")
+
+
+def _until(words: Sequence[str], phase: str, folder: pathlib.Path) -> None:
+    """Starts a command and stops it when its run has numbers of a phase."""
+    run_dir = pathlib.Path(words[-1].partition("=")[2])
+    with open(folder / "output.txt", "w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"autogan_tf.{words[0]}", *words[1:]], cwd=ROOT, stdout=output, stderr=output
+        )
+    try:
+        began = time.monotonic()
+        while not any(line.get("phase") == phase for line in _lines(run_dir / "metrics.jsonl")):
+            if process.poll() is not None or time.monotonic() - began > PATIENCE:
+                shown = (folder / "output.txt").read_text()
+                raise UserError(f"{' '.join(words)} gave no first number:\n{shown}")
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _lines(path: pathlib.Path) -> Iterator[dict]:
+    if path.is_file():
+        for line in path.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):  # else it is being written
+                yield json.loads(line)

@@ -1,0 +1,162 @@
+"""`benchmark.py search`: what an iteration of a search on two cores is made of, and beside another checkout's."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+from timing import Report, alternate, at_least, some_of  # beside this file
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.data import seeds
+from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.features import classifier_network
+from autogan_tf.features.classifier import Classifier
+from autogan_tf.models.controller import Controller
+from autogan_tf.nas.reinforce import Reinforce
+from autogan_tf.nas.reward import Scorer
+from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.search_space.choices import token_counts
+from autogan_tf.training.collapse import CollapseDetector
+from autogan_tf.training.loop import GanLoop
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PARTS = ("costs", "iteration")
+ARCHITECTURES = 10  # drawn at random
+
+
+def checkout(text: str) -> pathlib.Path:
+    """An argparse type: a folder with another version of the program."""
+    folder = pathlib.Path(text)
+    if not (folder / "autogan_tf" / "search.py").is_file():
+        raise argparse.ArgumentTypeError(f"must be a checkout of this program, got {text!r}")
+    return folder.resolve()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which parts to run, and their sizes; the defaults are those of cifar10_cpu.flags."""
+    parser.add_argument(
+        "--parts", type=some_of(PARTS), default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
+    )
+    for name, default, meaning in (
+        ("dim", 32, "channels of both networks"),
+        ("batch_size", 32, "images of both steps"),
+        ("rl_num_eval_img", 1000, "images that an architecture is scored with"),
+        ("calibration_batches", 2, "batches of 100 images that measure batch norm's statistics before"),
+    ):
+        parser.add_argument(f"--{name}", type=at_least(1), default=default, help=f"{meaning} (default {default:,})")
+    parser.add_argument("--against", type=checkout, help="another checkout, whose iterations are timed, too")
+
+
+def run(arguments: argparse.Namespace, report: Report) -> None:
+    """Runs the parts that were asked for."""
+    measures = {"costs": _costs, "iteration": _iteration}
+    for part in PARTS:
+        if part in arguments.parts:
+            measures[part](arguments, report)
+
+
+def _costs(arguments: argparse.Namespace, report: Report) -> None:
+    """Training steps and scorings of architectures drawn at random, in each stage; the controller's work."""
+    dim, size = arguments.dim, arguments.batch_size
+    gan = SharedGan(
+        num_cells=3, bottom_width=4, latent_dim=128, gf_dim=dim, df_dim=dim, channels=3, g_lr=2e-4, d_lr=2e-4,
+        beta1=0.0, beta2=0.9, gen_batch_size=size, n_critic=1, init_type="xavier_uniform",
+        detector=CollapseDetector(window=500, threshold=0.0), seed=0,
+    )  # fmt: skip
+    network = classifier_network.build_network(resolution=32, channels=3, num_classes=10, width=32)
+    classifier_network.initialise(network, seed=0)
+    scorer = Scorer(
+        generator=gan.generator,
+        network=Classifier(network, accuracy={}, from_cache=False),
+        batch_size=100,
+        calibration_batches=arguments.calibration_batches,
+        seed=0,
+    )
+    rng = np.random.default_rng(0)
+    ways: dict[str, Callable[[], object]] = {}
+    for stage in range(3):
+        side = 8 * 2**stage
+        images = rng.integers(0, 256, (1000, side, side, 3), np.uint8)
+        loop = gan.stage_loop(stage=stage, stream=ImageStream(images=images, batch_size=size, seed=0))
+        tokens = rng.integers(0, token_counts(stage + 1), (ARCHITECTURES, len(token_counts(stage + 1))))
+        ways[f"{side} pixels: {ARCHITECTURES} training steps of both"] = functools.partial(
+            _train, loop, tf.constant(tokens, tf.int32), itertools.count()
+        )
+        ways[f"{side} pixels: {ARCHITECTURES} scorings"] = functools.partial(
+            _score, scorer, tokens.tolist(), arguments.rl_num_eval_img, itertools.count()
+        )
+    policy = _policy()
+    ways[f"{ARCHITECTURES} steps of the controller"] = functools.partial(_learn, policy, itertools.count())
+    report.times("Parts of an iteration", alternate(ways, arguments.rounds), baseline=next(iter(ways)))
+
+
+def _train(loop: GanLoop, tokens: tf.Tensor, calls: Iterator[int]) -> None:
+    loop.run(begin=0, end=ARCHITECTURES, first_step=next(calls) * ARCHITECTURES, tokens=tokens)
+
+
+def _score(scorer: Scorer, tokens: list[list[int]], number: int, calls: Iterator[int]) -> None:
+    scorer.start_phase("benchmark", next(calls))  # which forgets the scores
+    for row in tokens:
+        scorer.score(row, num_images=number)
+
+
+def _policy() -> Reinforce:
+    controller = Controller(stage=2)
+    controller.initialize(seeds.stateless_seed(0, "benchmark"))
+    zeros = np.zeros((1, controller.hid_size), np.float32)
+    return Reinforce(
+        controller=controller,
+        prefixes=np.zeros((1, 9), np.int32),
+        prefix_states=(zeros, zeros),
+        learning_rate=3.5e-4,
+        beta_1=0.9,
+        beta_2=0.999,
+        baseline_decay=0.9,
+        entropy_coeff=1e-3,
+    )
+
+
+def _learn(policy: Reinforce, calls: Iterator[int]) -> None:
+    policy.start_phase(np.zeros(1))
+    for _ in range(ARCHITECTURES):
+        _, decisions, state = policy.sample(1, seeds.stateless_seed(0, "benchmark", next(calls)))
+        policy.learn(decisions, state, np.ones(1))
+
+
+def _iteration(arguments: argparse.Namespace, report: Report) -> None:
+    """Whole commands, in alternation: the seconds that a search itself reports for its iterations."""
+    checkouts = {"this checkout": ROOT} | ({"the other one": arguments.against} if arguments.against else {})
+    seconds: dict[str, list[list[float]]] = {name: [] for name in checkouts}
+    for _ in range(arguments.rounds):
+        for name, root in checkouts.items():
+            seconds[name].append(_searched(root))
+    for stage in range(3):
+        report.times(
+            f"One iteration of quickstart.flags at {8 * 2**stage} pixels, seconds",
+            {name: [values[stage] for values in rounds] for name, rounds in seconds.items()},
+            baseline=list(checkouts)[-1],
+        )
+
+
+def _searched(root: pathlib.Path) -> list[float]:
+    """Seconds of the second iteration of each cell; the first one also traces the graphs."""
+    with tempfile.TemporaryDirectory() as folder:
+        flags = ["--flagfile=quickstart.flags", f"--run_dir={folder}/run", "--max_search_iter=6", "--grow_steps=2,4"]
+        flags += ["--train_steps=0", "--num_candidate=5", "--topk=1", "--num_eval_imgs=100"]
+        words = [sys.executable, "-m", "autogan_tf.search", *flags]
+        done = subprocess.run(words, cwd=root, capture_output=True, text=True)
+        if done.returncode:
+            raise UserError(f"{' '.join(words)} failed in {root}:\n{done.stderr}")
+        lines = (pathlib.Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
+    numbers = [line for line in map(json.loads, lines) if line["phase"] == "search"]
+    return [line["seconds"] for line in numbers[1::2]]
