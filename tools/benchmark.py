@@ -1,8 +1,8 @@
 """Times parts of the program against their alternatives: python tools/benchmark.py train
 
 What is compared runs in alternation in one process, so that the ratios hold on a noisy machine; medians are printed.
-`--json=FILE` keeps the numbers. `--torch_python=PYTHON` names an interpreter with PyTorch (and torch-fidelity), which
-is then measured too; nothing is installed.
+`--json=FILE` keeps the numbers. Where a part takes `--torch_python=PYTHON`, an interpreter with PyTorch, that is
+measured too; nothing is installed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -32,14 +31,6 @@ from autogan_tf.config.errors import UserError  # noqa: E402
 from autogan_tf.runs.folder import write_atomically  # noqa: E402
 
 
-def interpreter(text: str) -> str:
-    """An argparse type: a command that can be run."""
-    found = shutil.which(text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"must be a Python interpreter that can be run, got {text!r}")
-    return found
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """The command, with the words of `argv` or those of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,7 +50,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         command.add_argument(
             "--rounds", type=at_least(1), default=5, help="how often each is timed, after a first time (default 5)"
         )
-        command.add_argument("--torch_python", type=interpreter, help="an interpreter with PyTorch, to compare with")
     arguments = parser.parse_args(argv)
     report = Report()
     try:

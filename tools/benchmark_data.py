@@ -12,16 +12,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import benchmark_networks as networks  # beside this file
 import numpy as np
 import tensorflow as tf
-from timing import Report, alternate, at_least, some_of  # beside this file
+from timing import Report, add_counts, add_some_of, alternate, run_parts
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.data.pipeline import ImageStream, reduce
-from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space.choices import token_counts
-from autogan_tf.training.collapse import CollapseDetector
 
 PARTS = ("pipeline", "help", "start")
 COMMANDS = ("search", "train", "evaluate", "sample", "convert")
@@ -33,23 +32,13 @@ PATIENCE = 300  # seconds for a first step
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which parts to run, and the sizes of the first; the defaults are those of quickstart.flags."""
-    parser.add_argument(
-        "--parts", type=some_of(PARTS), default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
-    )
-    for name, default, meaning in (
-        ("num_images", 50_000, "images of 32 pixels in the pipeline"),
-        ("batch_size", 32, "images of a batch and of a step"),
-        ("dim", 32, "channels of both networks"),
-    ):
-        parser.add_argument(f"--{name}", type=at_least(1), default=default, help=f"{meaning} (default {default:,})")
+    add_some_of(parser, "parts", PARTS)
+    add_counts(parser, [("num_images", 50_000, "images of 32 pixels in the pipeline"), *networks.SMALL_SIZES])
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:
     """Runs the parts that were asked for."""
-    measures = {"pipeline": _pipeline, "help": _help, "start": _start}
-    for part in PARTS:
-        if part in arguments.parts:
-            measures[part](arguments, report)
+    run_parts({"pipeline": _pipeline, "help": _help, "start": _start}, arguments, report)
 
 
 def _pipeline(arguments: argparse.Namespace, report: Report) -> None:
@@ -88,13 +77,8 @@ def _batches(images: np.ndarray, arguments: argparse.Namespace) -> Callable[[], 
 
 def _step(images: np.ndarray, arguments: argparse.Namespace) -> Callable[[], object]:
     """BATCHES discriminator steps of a search's first stage, every second one with a generator step."""
-    size = arguments.batch_size
-    gan = SharedGan(
-        num_cells=3, bottom_width=4, latent_dim=128, gf_dim=arguments.dim, df_dim=arguments.dim, channels=3,
-        g_lr=2e-4, d_lr=2e-4, beta1=0.0, beta2=0.9, gen_batch_size=size, n_critic=2, init_type="xavier_uniform",
-        detector=CollapseDetector(window=500, threshold=0.0), seed=0,
-    )  # fmt: skip
-    loop = gan.stage_loop(stage=0, stream=ImageStream(images=images, batch_size=size, seed=0))
+    gan = networks.small_gan(arguments, n_critic=2)
+    loop = gan.stage_loop(stage=0, stream=ImageStream(images=images, batch_size=arguments.batch_size, seed=0))
     tokens = tf.zeros([BATCHES, len(token_counts(1))], tf.int32)
     calls = itertools.count()
     return lambda: loop.run(begin=0, end=BATCHES, first_step=next(calls) * BATCHES, tokens=tokens)
@@ -106,7 +90,7 @@ def _help(arguments: argparse.Namespace, report: Report) -> None:
         return lambda: subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
     seconds = alternate({f"{command} --help": shown(command) for command in COMMANDS}, arguments.rounds)
-    report.times("Seconds until the help is shown", seconds, baseline=f"{COMMANDS[0]} --help")
+    report.times("Seconds until the help is shown", seconds)
 
 
 def _start(arguments: argparse.Namespace, report: Report) -> None:
@@ -127,7 +111,7 @@ def _start(arguments: argparse.Namespace, report: Report) -> None:
             "first controller step of search": first(search, "controller"),
         }
         seconds = alternate(ways, arguments.rounds)  # the first time, which is not counted, trains the classifier
-    report.times("Seconds from the command to", seconds, baseline="first step of train")
+    report.times("Seconds from the command to", seconds)
 
 
 def _until(words: Sequence[str], phase: str, folder: pathlib.Path) -> None:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 import psutil
 import tensorflow as tf
-from other_python import OtherPython  # beside this file
-from timing import Report, alternate, at_least, some_of
+from other_python import OtherPython, add_torch_python  # beside this file
+from timing import Report, add_counts, add_some_of, alternate, run_parts
 
 from autogan_tf.features import efficientnet_lite, inception
 from autogan_tf.metrics import tfgan_scores
@@ -32,23 +32,16 @@ PARTS = ("frechet", "networks", "memory")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which parts to run, and their sizes."""
-    parser.add_argument(
-        "--parts", type=some_of(PARTS), default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
-    )
-    for name, least, default, meaning in (
-        ("num_images", 2, 10_000, "rows of features for frechet"),
-        ("memory_images", 2, 50_000, "images for memory"),
-        ("num_features", 1, NUM_FEATURES, "columns of features for frechet and memory"),
-    ):
-        parser.add_argument(f"--{name}", type=at_least(least), default=default, help=f"{meaning} (default {default:,})")
+    add_some_of(parser, "parts", PARTS)
+    images = [("num_images", 10_000, "rows of features for frechet"), ("memory_images", 50_000, "images for memory")]
+    add_counts(parser, images, least=2)
+    add_counts(parser, [("num_features", NUM_FEATURES, "columns of features for frechet and memory")])
+    add_torch_python(parser, needs="PyTorch and torch-fidelity")
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:
     """Runs the parts that were asked for."""
-    measures = {"frechet": _frechet, "networks": _networks, "memory": _memory}
-    for part in PARTS:
-        if part in arguments.parts:
-            measures[part](arguments, report)
+    run_parts({"frechet": _frechet, "networks": _networks, "memory": _memory}, arguments, report)
 
 
 def features(number: int, width: int, seed: int) -> np.ndarray:
@@ -109,7 +102,7 @@ def _fixture() -> pathlib.Path:
 
 
 _TORCH = """
-import sys, tempfile, time, warnings
+import sys, tempfile, warnings
 warnings.simplefilter("ignore")
 import numpy, torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -122,9 +115,8 @@ images = torch.from_numpy(numpy.load(sys.argv[2])).permute(0, 3, 1, 2).contiguou
 features = network(images)[0]
 print(float(features.double().abs().mean()), flush=True)
 for line in sys.stdin:
-    start = time.perf_counter()
     network(images)
-    print(time.perf_counter() - start, flush=True)
+    print(flush=True)
 """
 
 

@@ -13,8 +13,8 @@ from unittest import mock
 
 import numpy as np
 import tensorflow as tf
-from other_python import OtherPython  # beside this file
-from timing import at_least
+from other_python import OtherPython, add_torch_python  # beside this file
+from timing import add_counts, add_some_of
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import pipeline, seeds
@@ -22,15 +22,18 @@ from autogan_tf.interop import official_names
 from autogan_tf.models import initializers, layers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator, SupernetGenerator
+from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space import published
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.adam import Adam
+from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.gan_step import GanStep
 from autogan_tf.training.precision import COMPUTE_DTYPES
 from autogan_tf.training.precision import check as check_precision
 
 LEARNING_RATE, BETA_1, BETA_2 = 2e-4, 0.0, 0.9  # the published ones
 LATENT_DIM, BOTTOM_WIDTH, CHANNELS = 128, 4, 3
+SMALL_SIZES = [("batch_size", 32, "images of both steps"), ("dim", 32, "channels of both networks")]
 TORCH_SCRIPT = pathlib.Path(__file__).with_name("torch_gan.py")
 STEPS = ("discriminator", "generator")
 TORCH = ("default", "channels_last", "channels_last_bfloat16")  # variants of torch_gan.py
@@ -45,21 +48,24 @@ def genotype(text: str) -> Genotype:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which networks; the defaults are the published ones."""
+def add_arguments(parser: argparse.ArgumentParser, ways: Sequence[str]) -> None:
+    """Which networks, in which ways; the sizes' defaults are the published ones."""
     parser.add_argument(
         "--genotype",
         type=genotype,
         default="autogan_cifar10_a",
         help="a published name, a genotype file or integers (default %(default)s)",
     )
-    for name, default, meaning in (
+    counts = [
         ("gf_dim", 256, "channels of the generator"),
         ("df_dim", 128, "channels of the discriminator"),
         ("gen_batch_size", 128, "latents of a generator step, and of a sampling"),
         ("dis_batch_size", 64, "images of a discriminator step"),
-    ):
-        parser.add_argument(f"--{name}", type=at_least(1), default=default, help=f"{meaning} (default {default})")
+    ]
+    add_counts(parser, counts)
+    add_some_of(parser, "ways", ways)
+    add_some_of(parser, "torch_ways", TORCH)
+    add_torch_python(parser, needs="PyTorch")
 
 
 def drawn_inputs(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
@@ -91,6 +97,27 @@ def as_published() -> Iterator[None]:
         is_worth_joining=lambda x, kernel: False,
     ):
         yield
+
+
+def small_gan(arguments: argparse.Namespace, *, n_critic: int) -> SharedGan:
+    """Three cells as a search trains them, of the flags of SMALL_SIZES."""
+    return SharedGan(
+        num_cells=3,
+        bottom_width=BOTTOM_WIDTH,
+        latent_dim=LATENT_DIM,
+        gf_dim=arguments.dim,
+        df_dim=arguments.dim,
+        channels=CHANNELS,
+        g_lr=LEARNING_RATE,
+        d_lr=LEARNING_RATE,
+        beta1=BETA_1,
+        beta2=BETA_2,
+        gen_batch_size=arguments.batch_size,
+        n_critic=n_critic,
+        init_type="xavier_uniform",
+        detector=CollapseDetector(window=500, threshold=0.0),
+        seed=0,
+    )
 
 
 class Ours:
@@ -190,8 +217,7 @@ def baseline(names: Collection[str]) -> str:
 
 
 def _torch_name(path: str) -> str:
-    """ "cell3.pre_conv1.bn" -> "cells.2.blocks.0.norm", "cell3.skip0_deconv1" -> "cells.2.skips.0.deconvs.1", and so
-    on: a layer's path here -> its name in torch_gan.py."""
+    """A layer's name in torch_gan.py: cell3.pre_conv1.bn here is cells.2.blocks.0.norm there, for example."""
     path = re.sub(r"(cell|block)(\d+)\.", lambda found: f"{found[1]}s.{int(found[2]) - 1}.", path)
     path = re.sub(r"\.(?:post|pre)_conv(\d)\.", lambda found: f".blocks.{int(found[1]) - 1}.", path)
     path = re.sub(r"\.bn$", ".norm", path)

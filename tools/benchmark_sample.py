@@ -8,22 +8,15 @@ from collections.abc import Callable
 
 import benchmark_networks as networks  # beside this file
 import numpy as np
-from benchmark_networks import TORCH
 from multiply_adds import multiply_adds
-from timing import Report, alternate, some_of
+from timing import Report, alternate
 
 WAYS = ("float32", "mixed_bfloat16", "plain", "plain_bfloat16")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which generator, and which ways to draw from it."""
-    networks.add_arguments(parser)
-    parser.add_argument(
-        "--ways", type=some_of(WAYS), default=list(WAYS), help=f"some of {','.join(WAYS)} (default all)"
-    )
-    parser.add_argument(
-        "--torch_ways", type=some_of(TORCH), default=list(TORCH), help=f"some of {','.join(TORCH)} (default all)"
-    )
+    networks.add_arguments(parser, WAYS)
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:

@@ -12,9 +12,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
+import benchmark_networks as networks  # beside this file
 import numpy as np
 import tensorflow as tf
-from timing import Report, alternate, at_least, some_of  # beside this file
+from timing import Report, add_counts, add_some_of, alternate, run_parts
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import seeds
@@ -24,9 +25,7 @@ from autogan_tf.features.classifier import Classifier
 from autogan_tf.models.controller import Controller
 from autogan_tf.nas.reinforce import Reinforce
 from autogan_tf.nas.reward import Scorer
-from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space.choices import token_counts
-from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.loop import GanLoop
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -44,35 +43,23 @@ def checkout(text: str) -> pathlib.Path:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which parts to run, and their sizes; the defaults are those of cifar10_cpu.flags."""
-    parser.add_argument(
-        "--parts", type=some_of(PARTS), default=list(PARTS), help=f"some of {','.join(PARTS)} (default all)"
-    )
-    for name, default, meaning in (
-        ("dim", 32, "channels of both networks"),
-        ("batch_size", 32, "images of both steps"),
+    add_some_of(parser, "parts", PARTS)
+    counts = [
         ("rl_num_eval_img", 1000, "images that an architecture is scored with"),
         ("calibration_batches", 2, "batches of 100 images that measure batch norm's statistics before"),
-    ):
-        parser.add_argument(f"--{name}", type=at_least(1), default=default, help=f"{meaning} (default {default:,})")
+    ]
+    add_counts(parser, [*networks.SMALL_SIZES, *counts])
     parser.add_argument("--against", type=checkout, help="another checkout, whose iterations are timed, too")
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:
     """Runs the parts that were asked for."""
-    measures = {"costs": _costs, "iteration": _iteration}
-    for part in PARTS:
-        if part in arguments.parts:
-            measures[part](arguments, report)
+    run_parts({"costs": _costs, "iteration": _iteration}, arguments, report)
 
 
 def _costs(arguments: argparse.Namespace, report: Report) -> None:
     """Training steps and scorings of architectures drawn at random, in each stage; the controller's work."""
-    dim, size = arguments.dim, arguments.batch_size
-    gan = SharedGan(
-        num_cells=3, bottom_width=4, latent_dim=128, gf_dim=dim, df_dim=dim, channels=3, g_lr=2e-4, d_lr=2e-4,
-        beta1=0.0, beta2=0.9, gen_batch_size=size, n_critic=1, init_type="xavier_uniform",
-        detector=CollapseDetector(window=500, threshold=0.0), seed=0,
-    )  # fmt: skip
+    gan = networks.small_gan(arguments, n_critic=1)
     network = classifier_network.build_network(resolution=32, channels=3, num_classes=10, width=32)
     classifier_network.initialise(network, seed=0)
     scorer = Scorer(
@@ -87,7 +74,7 @@ def _costs(arguments: argparse.Namespace, report: Report) -> None:
     for stage in range(3):
         side = 8 * 2**stage
         images = rng.integers(0, 256, (1000, side, side, 3), np.uint8)
-        loop = gan.stage_loop(stage=stage, stream=ImageStream(images=images, batch_size=size, seed=0))
+        loop = gan.stage_loop(stage=stage, stream=ImageStream(images=images, batch_size=arguments.batch_size, seed=0))
         tokens = rng.integers(0, token_counts(stage + 1), (ARCHITECTURES, len(token_counts(stage + 1))))
         ways[f"{side} pixels: {ARCHITECTURES} training steps of both"] = functools.partial(
             _train, loop, tf.constant(tokens, tf.int32), itertools.count()
@@ -97,7 +84,8 @@ def _costs(arguments: argparse.Namespace, report: Report) -> None:
         )
     policy = _policy()
     ways[f"{ARCHITECTURES} steps of the controller"] = functools.partial(_learn, policy, itertools.count())
-    report.times("Parts of an iteration", alternate(ways, arguments.rounds), baseline=next(iter(ways)))
+    seconds = alternate(ways, arguments.rounds)
+    report.times(f"Parts of an iteration, {ARCHITECTURES} architectures at once", seconds, work=ARCHITECTURES)
 
 
 def _train(loop: GanLoop, tokens: tf.Tensor, calls: Iterator[int]) -> None:
@@ -106,8 +94,7 @@ def _train(loop: GanLoop, tokens: tf.Tensor, calls: Iterator[int]) -> None:
 
 def _score(scorer: Scorer, tokens: list[list[int]], number: int, calls: Iterator[int]) -> None:
     scorer.start_phase("benchmark", next(calls))  # which forgets the scores
-    for row in tokens:
-        scorer.score(row, num_images=number)
+    scorer.scores(tokens, num_images=number)
 
 
 def _policy() -> Reinforce:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 
 import benchmark_networks as networks  # beside this file
 import tensorflow as tf
-from benchmark_networks import STEPS, TORCH, Ours
+from benchmark_networks import STEPS, Ours
 from multiply_adds import multiply_adds
 from other_python import OtherPython
-from timing import Report, alternate, at_least, some_of
+from timing import Report, add_counts, alternate
 
 from autogan_tf.training.precision import COMPUTE_DTYPES
 
@@ -24,16 +24,8 @@ Lists = dict[str, list[float]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which networks, and which ways to train them."""
-    networks.add_arguments(parser)
-    parser.add_argument(
-        "--n_critic", type=at_least(1), default=5, help="discriminator steps for a generator step (default 5)"
-    )
-    parser.add_argument(
-        "--ways", type=some_of(WAYS), default=list(WAYS), help=f"some of {','.join(WAYS)} (default all)"
-    )
-    parser.add_argument(
-        "--torch_ways", type=some_of(TORCH), default=list(TORCH), help=f"some of {','.join(TORCH)} (default all)"
-    )
+    networks.add_arguments(parser, WAYS)
+    add_counts(parser, [("n_critic", 5, "discriminator steps for a generator step")])
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:
@@ -42,7 +34,10 @@ def run(arguments: argparse.Namespace, report: Report) -> None:
     built = {name: networks.build(name, arguments, inputs, STEPS) for name in arguments.ways}
     base = next(iter(built))
     runs: dict[str, Callable[[str], float]] = {name: way.step for name, way in built.items()}
-    _count(built, arguments.n_critic, report)
+    counts = _counts(built, arguments.n_critic)
+    if counts:
+        rows = [{"way": name, **count} for name, count in counts.items()]
+        report.rows("Multiply-adds of convolutions and matrix products, G", rows)
     with contextlib.ExitStack() as stack:
         if arguments.torch_python:
             start = built[base] if base != "supernet" else Ours(arguments, inputs)
@@ -60,16 +55,16 @@ def run(arguments: argparse.Namespace, report: Report) -> None:
     baseline = networks.baseline(runs)
     for step in STEPS:
         report.times(f"A {step}'s step", seconds[step], baseline=baseline)
+    together = _together(seconds, arguments.n_critic)
     report.times(
-        f"{arguments.n_critic} discriminator steps and one generator step",
-        _together(seconds, arguments.n_critic),
-        baseline=baseline,
+        f"{arguments.n_critic} discriminator steps and one generator step", together, baseline=baseline
     )
-    _share_of_peak(built, seconds, arguments, report)
+    if counts:
+        _share_of_peak(counts, together, arguments.rounds, report)
 
 
 def _torch_step(torch: OtherPython, variant: str, step: str) -> float:
-    return float(torch.ask(f"{variant} {step}").split()[1])
+    return float(torch.ask(f"{variant} {step}"))
 
 
 def _together(seconds: Mapping[str, Lists], n_critic: int) -> Lists:
@@ -90,29 +85,19 @@ def _counts(built: Mapping[str, Ours], n_critic: int) -> dict[str, dict[str, flo
     return counts
 
 
-def _count(built: Mapping[str, Ours], n_critic: int, report: Report) -> None:
-    counts = _counts(built, n_critic)
-    if counts:
-        rows = [{"way": name, **count} for name, count in counts.items()]
-        report.rows("Multiply-adds of convolutions and matrix products, G", rows)
-
-
 def _share_of_peak(
-    built: Mapping[str, Ours], seconds: Mapping[str, Lists], arguments: argparse.Namespace, report: Report
+    counts: Mapping[str, Mapping[str, float]], together: Lists, rounds: int, report: Report
 ) -> None:
-    """Multiply-adds a second of the steps, beside those of a large matrix product in the same type."""
-    counts = _counts(built, arguments.n_critic)
+    """Multiply-adds a second of a round of the loop, beside those of a large matrix product in the same type."""
     types = {name: COMPUTE_DTYPES["mixed_bfloat16" if name.endswith("bfloat16") else "float32"] for name in counts}
-    times = alternate({dtype: _product(dtype) for dtype in dict.fromkeys(types.values())}, arguments.rounds)
+    times = alternate({dtype: _product(dtype) for dtype in dict.fromkeys(types.values())}, rounds)
     peaks = {dtype: PEAK_SIDE**3 / 1e9 / min(values) for dtype, values in times.items()}
-    together = _together(seconds, arguments.n_critic)
     rows = []
     for name, count in counts.items():
         rate = count["together"] / statistics.median(together[name])
         peak = peaks[types[name]]
         rows.append({"way": name, "G a second": rate, "of a matrix product": peak, "share": rate / peak})
-    if rows:
-        report.rows(f"Multiply-adds a second, and of a product of two {PEAK_SIDE} x {PEAK_SIDE} matrices", rows)
+    report.rows(f"Multiply-adds a second, and of a product of two {PEAK_SIDE} x {PEAK_SIDE} matrices", rows)
 
 
 def _product(dtype: str) -> Callable[[], object]:

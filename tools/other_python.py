@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Sequence
 
 from autogan_tf.config.errors import UserError
+
+
+def add_torch_python(parser: argparse.ArgumentParser, *, needs: str) -> None:
+    """The flag that names the interpreter; `needs` says what it must have."""
+    parser.add_argument("--torch_python", type=_interpreter, help=f"an interpreter with {needs}, to compare with")
+
+
+def _interpreter(text: str) -> str:
+    found = shutil.which(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"must be a Python interpreter that can be run, got {text!r}")
+    return found
 
 
 class OtherPython:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing in alternation, tables of the numbers, whole numbers on the command line."""
+"""What the benchmarks share: their arguments, timing in alternation, tables of the numbers."""
 
 from __future__ import annotations
 
@@ -47,6 +47,28 @@ def some_of(names: Sequence[str]) -> Callable[[str], list[str]]:
     return chosen
 
 
+def add_some_of(parser: argparse.ArgumentParser, flag: str, names: Sequence[str]) -> None:
+    """A flag for some of `names`; all of them without it."""
+    parser.add_argument(
+        f"--{flag}", type=some_of(names), default=list(names), help=f"some of {','.join(names)} (default all)"
+    )
+
+
+def add_counts(parser: argparse.ArgumentParser, counts: Sequence[tuple[str, int, str]], *, least: int = 1) -> None:
+    """A flag for a whole number of at least `least` for each (name, default, meaning)."""
+    for name, default, meaning in counts:
+        parser.add_argument(f"--{name}", type=at_least(least), default=default, help=f"{meaning} (default {default:,})")
+
+
+def run_parts(
+    measures: Mapping[str, Callable[[argparse.Namespace, Report], None]], arguments: argparse.Namespace, report: Report
+) -> None:
+    """Runs those of `measures` that `--parts` names, in their order."""
+    for part, measure in measures.items():
+        if part in arguments.parts:
+            measure(arguments, report)
+
+
 def alternate(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each function, called in turn `rounds` times after one call that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
@@ -73,14 +95,18 @@ class Report:
         self.tables: list[dict] = []
         self.console.print(f"{self.machine['processor']}, {self.machine['cores']} cores, {self.machine['system']}")
 
-    def times(self, title: str, seconds: Mapping[str, list[float]], *, baseline: str, work: float = 0) -> None:
-        """A row for each name: median, fastest, how many times as fast as `baseline`, and `work` per second."""
-        base = statistics.median(seconds[baseline])
+    def times(self, title: str, seconds: Mapping[str, list[float]], *, baseline: str = "", work: float = 0) -> None:
+        """A row for each name: median, fastest, and, if given, how many times as fast as `baseline`, `work` per second.
+        """
         rows = []
         for name, values in seconds.items():
             median = statistics.median(values)
-            row = {"name": name, "median_s": median, "fastest_s": min(values), "times_as_fast": base / median}
-            rows.append(row | ({"per_second": work / median} if work else {}))
+            row = {"name": name, "median_s": median, "fastest_s": min(values)}
+            if baseline:
+                row["times_as_fast"] = statistics.median(seconds[baseline]) / median
+            if work:
+                row["per_second"] = work / median
+            rows.append(row)
         self.rows(title, rows)
 
     def rows(self, title: str, rows: Sequence[Mapping[str, object]]) -> None:

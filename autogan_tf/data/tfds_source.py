@@ -153,15 +153,15 @@ def _batches(
     import tensorflow_datasets as tfds
 
     def crop_and_resize(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        image = example["image"]
-        height, width = tf.shape(image)[0], tf.shape(image)[1]
-        side = tf.minimum(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        square = image[top : top + side, left : left + side]
-        if image.shape[0] != resolution or image.shape[1] != resolution:
+        image, side = example["image"], tf.constant(resolution)
+        if image.shape[:2] != [resolution, resolution]:  # else there is nothing to do, which takes time for each image
+            height, width = tf.shape(image)[0], tf.shape(image)[1]
+            side = tf.minimum(height, width)
+            top, left = (height - side) // 2, (width - side) // 2
+            square = image[top : top + side, left : left + side]
             resized = tf.image.resize(square, [resolution, resolution], method="bilinear", antialias=True)
-            square = tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)
-        result = {"image": square, "side": side}
+            image = tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)
+        result = {"image": image, "side": side}
         return {**result, "label": example["label"]} if has_classes else result
 
     # One file after the other: the order must not depend on how many processors read.

@@ -63,11 +63,11 @@ def project_and_upsample(
     """
 
     def deconv() -> tf.Tensor:
-        y, (*earlier, last) = x, deconvs
-        for layer in earlier:
+        y = x
+        for layer in deconvs[:-1]:
             assert layer is not None
             y = layer(y, training=training)
-        return conv(y, training=training, deconv=last)
+        return conv(y, training=training, deconv=deconvs[-1])
 
     factor = 2 ** len(deconvs)
     return select(

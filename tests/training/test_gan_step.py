@@ -7,12 +7,14 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.data import seeds
+from autogan_tf.losses import adversarial
 from autogan_tf.models import initializers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator, SupernetGenerator
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.gan_step import GanStep
+from autogan_tf.training.loss_scale import LossScale
 
 SMALL = {"gf_dim": 2, "latent_dim": 2, "channels": 1}
 # post-activation, batch norm, deconvolution, shortcut; and pre-activation, no norm, nearest, no shortcut
@@ -158,6 +160,23 @@ def test_branches_that_a_step_did_not_use(decay_unused):
             np.testing.assert_allclose(optimizer.second_moments[index], factor * moments[index], rtol=1e-6)
         count = 0 if never[index] else 1 + used[0][index] * (used[1][index] or decay_unused)
         assert optimizer.steps.numpy()[index] == count
+
+
+@pytest.mark.parametrize("overflows", [False, True])
+def test_with_a_loss_scale_only_used_branches_move_and_only_if_nothing_overflowed(overflows):
+    generator = SupernetGenerator(num_cells=1, **SMALL)
+    scales = (LossScale(), LossScale())
+    step = made(generator, stage=0, loss_scales=scales)
+    if overflows:
+        scales[0].scale.assign(3e38)
+        step._loss = adversarial.by_name("least_squares")  # whose slope is above 1, so that the product is infinite
+    before = values(generator.trainable_variables)
+    numbers = tf.function(step.generator_step)(LATENTS if not overflows else 1e3 * LATENTS, FIRST)
+    used = [bool(flag) for flag in generator.used_variables(FIRST)]
+    assert step.g_optimizer.steps.numpy().tolist() == [int(flag and not overflows) for flag in used]
+    kept = same(before, generator.trainable_variables)
+    assert all(stays for stays, flag in zip(kept, used, strict=True) if not flag)
+    assert all(kept) == overflows and (numbers["gradient_norm"] == 0) == overflows
 
 
 def test_tokens_belong_to_supernets():
