@@ -74,10 +74,12 @@ def supernet(stream: ImageStream, where: distribution.Distribution) -> dict:
     from autogan_tf.training.collapse import CollapseDetector
 
     detector = CollapseDetector(window=5, threshold=0.0)
-    gan = SharedGan(num_cells=2, detector=detector, distribution=where, **SETTINGS)
+    # With some seeds a ReLU sits so near its corner that rounding decides, and losses part by 1e-4; with this one, weights
+    # that were disturbed by 3e-7 in 16 ways gave the same losses within 1e-6.
+    gan = SharedGan(num_cells=2, detector=detector, distribution=where, **(SETTINGS | {"seed": 7}))
     # a bias before a norm has no gradient but rounding, of which Adam makes whole steps; the next architecture, without
     # that norm, would see them
-    gan.g_optimizer.epsilon = 1e-3
+    gan.g_optimizer.epsilon = gan.d_optimizer.epsilon = 1e-3
     rng = np.random.default_rng(1)
     tokens = np.stack([rng.integers(0, choices, STEPS) for choices in (2, 3, 3, 2) * 2 + (2,)], axis=1)
     loop = gan.stage_loop(stage=1, stream=stream)
