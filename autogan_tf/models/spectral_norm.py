@@ -112,8 +112,7 @@ class SpectralDeconv2D(SpectralLayer):
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Each pixel becomes 2 x 2."""
         kernel = tf.cast(self.normalized_kernel(training), x.dtype)
-        shape = [tf.shape(x)[0], 2 * x.shape[1], 2 * x.shape[2], kernel.shape[2]]
-        return self._with_bias(tf.nn.conv2d_transpose(x, kernel, shape, 2, "SAME"))
+        return self._with_bias(layers.doubling_conv2d(x, tf.transpose(kernel, [0, 1, 3, 2])))
 
 
 class SpectralDense(SpectralLayer):
@@ -125,5 +124,9 @@ class SpectralDense(SpectralLayer):
         super().__init__((inputs, outputs), outputs=outputs, use_bias=use_bias, normalize=normalize, name=name)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Multiplies by the kernel."""
-        return self._with_bias(tf.matmul(x, tf.cast(self.normalized_kernel(training), x.dtype)))
+        """Multiplies by the kernel; in inference each row by itself, so that it does not depend on the batch's size.
+
+        A product of matrices adds in another order for some sizes, and an image would then change in a last digit.
+        """
+        kernel = tf.cast(self.normalized_kernel(training), x.dtype)
+        return self._with_bias(tf.matmul(x, kernel) if training else tf.matmul(x[:, None, :], kernel)[:, 0])
