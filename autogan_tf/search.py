@@ -71,7 +71,11 @@ def _search_here(config: SearchConfig) -> int:
     folder = RunFolder.check_free(run_dir) if where_steps_run.is_chief else RunFolder(run_dir)
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
-    store = ImageStore(folder=choice.cache_folder(config.cache_dir), memory_gb=config.data_memory_gb)
+    store = ImageStore(
+        folder=choice.cache_folder(config.cache_dir),
+        memory_gb=config.data_memory_gb,
+        keeps_decoded=not config.dry_run,
+    )
     data = sources.load(resolution=config.resolution, store=store, **where)
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")

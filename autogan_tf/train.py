@@ -67,7 +67,11 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     folder = RunFolder.check_free(run_dir) if where_steps_run.is_chief else RunFolder(run_dir)
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
-    store = ImageStore(folder=choice.cache_folder(config.cache_dir), memory_gb=config.data_memory_gb)
+    store = ImageStore(
+        folder=choice.cache_folder(config.cache_dir),
+        memory_gb=config.data_memory_gb,
+        keeps_decoded=not config.dry_run,
+    )
     data = sources.load(resolution=resolution, store=store, **where)
     if (data.smallest_side or resolution) < resolution:
         raise UserError(

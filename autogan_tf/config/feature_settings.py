@@ -57,8 +57,8 @@ def cache_dir(*, group: str) -> str:
     """--cache_dir."""
     return setting(
         "",
-        "Folder where trained classifiers and statistics of real images are kept for later runs; empty for "
-        "~/.cache/autogan_tf.",
+        "Folder where decoded images, trained classifiers and statistics of real images are kept for later runs; "
+        "empty for ~/.cache/autogan_tf.",
         group=group,
     )
 

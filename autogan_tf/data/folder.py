@@ -6,18 +6,31 @@ import concurrent.futures
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.data import image_data, image_files, image_store
+from autogan_tf.data import decoded_cache, image_data, image_files, image_store
 
 PREFIX = "folder:"
 _TEST_SHARE = 0.1
 _FILES_AT_ONCE = 10_000
 
 _Result = TypeVar("_Result")
+
+
+class _Listing(NamedTuple):
+    """What the names tell: `labels` is int32 [N] or None, and `num_classes` 0 without labels."""
+
+    root: Path
+    relative_paths: list[str]
+    labels: np.ndarray | None
+    num_classes: int
+
+    @property
+    def paths(self) -> list[Path]:
+        return [self.root / path for path in self.relative_paths]
 
 
 def check_available(dataset: str) -> None:
@@ -42,7 +55,7 @@ def load(
       dataset: 'folder:PATH'; a leading ~ is the home directory.
       resolution: side of the result.
       split: 'train' is everything; 'test' a fixed tenth of it (at least one image) and 'labelled' the rest.
-      store: keeps the images.
+      store: keeps the images, and decoded ones for the next time, see `decoded_cache`.
 
     Returns:
       ImageData with uint8 [N, resolution, resolution, C].
@@ -52,8 +65,25 @@ def load(
         subfolders, has unreadable or truncated images (up to 10 are named, with their number), or is too small to be
         split.
     """
-    root, relative_paths, labels, num_classes = _list_files(dataset)
-    paths = [root / path for path in relative_paths]
+    listing = _list_files(dataset)
+    data = decoded_cache.load_or_read(
+        lambda: _read(dataset, listing, resolution, store),
+        files=listing.paths,
+        part=f"folder {listing.root}",
+        resolution=resolution,
+        store=store,
+    )
+    image_data.warn_if_enlarged(data)
+    if split == "train":
+        return data
+    if len(data.images) < 2:
+        raise UserError(f"--dataset={dataset}: 1 image cannot be split into a labelled and a test part.")
+    return image_data.hold_out(data, max(1, int(len(data.images) * _TEST_SHARE)), split=split, store=store)
+
+
+def _read(dataset: str, listing: _Listing, resolution: int, store: image_store.ImageStore) -> image_data.ImageData:
+    root, relative_paths, labels, num_classes = listing
+    paths = listing.paths
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         # The headers first: whether the result has one channel or three must be known before it can be allocated.
         headers = list(_mapped(pool, image_files.read_header, paths))
@@ -66,24 +96,14 @@ def load(
             f"--dataset={dataset}: {len(bad)} of {len(paths)} images cannot be read: {image_files.named(bad)}. "
             "Replace or remove these files."
         )
-    sides = [side for side, _ in results if side is not None]
-    image_data.warn_if_enlarged(
-        name=PREFIX + root.name, num_enlarged=sum(side < resolution for side in sides), num_images=len(sides),
-        smallest=min(sides), resolution=resolution,
-    )  # fmt: skip
-    data = image_data.ImageData(
+    return image_data.ImageData(
         name=PREFIX + root.name,
         images=images,
         labels=labels,
         num_classes=num_classes,
         split="train",
-        smallest_side=min(sides),
+        smallest_side=min(side for side, _ in results if side is not None),
     )
-    if split == "train":
-        return data
-    if len(images) < 2:
-        raise UserError(f"--dataset={dataset}: 1 image cannot be split into a labelled and a test part.")
-    return image_data.hold_out(data, max(1, int(len(images) * _TEST_SHARE)), split=split, store=store)
 
 
 def _mapped(
@@ -94,8 +114,7 @@ def _mapped(
         yield from pool.map(function, *(column[start : start + _FILES_AT_ONCE] for column in columns))
 
 
-def _list_files(dataset: str) -> tuple[Path, list[str], np.ndarray | None, int]:
-    """Root, sorted relative paths, labels int32 [N] or None, number of classes (0 without labels)."""
+def _list_files(dataset: str) -> _Listing:
     text = dataset.removeprefix(PREFIX)
     if not text:
         raise UserError("--dataset=folder: names no folder; write --dataset=folder:PATH, e.g. --dataset=folder:photos")
@@ -120,10 +139,10 @@ def _list_files(dataset: str) -> tuple[Path, list[str], np.ndarray | None, int]:
             "be classes. Use one of the two layouts."
         )
     if direct:
-        return root, relative_paths, None, 0
+        return _Listing(root, relative_paths, None, 0)
     classes = [path.split("/", 1)[0] for path in relative_paths]
     names = sorted(set(classes))
     if len(names) == 1:
-        return root, relative_paths, None, 0
+        return _Listing(root, relative_paths, None, 0)
     labels = np.array([names.index(name) for name in classes], np.int32)
-    return root, relative_paths, labels, len(names)
+    return _Listing(root, relative_paths, labels, len(names))

@@ -109,10 +109,10 @@ def require_at_least(data: ImageData, batch_size: int, flag_name: str) -> None:
         )
 
 
-def warn_if_enlarged(*, name: str, num_enlarged: int, num_images: int, smallest: int, resolution: int) -> None:
+def warn_if_enlarged(data: ImageData) -> None:
     """Logs one warning if images had to be enlarged: legitimate, but the result holds no detail of that size."""
-    if num_enlarged:
+    if data.smallest_side is not None and data.smallest_side < data.resolution:
         logging.warning(
-            "data set %s: %d of %d images are smaller than %d pixels (the smallest has %d) and were enlarged",
-            name, num_enlarged, num_images, resolution, smallest,
+            "data set %s: images of fewer than %d pixels (the smallest has %d) were enlarged",
+            data.name, data.resolution, data.smallest_side,
         )  # fmt: skip

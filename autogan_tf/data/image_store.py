@@ -26,19 +26,28 @@ _CANNOT_RESERVE = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 class ImageStore:
     """Gives out arrays for images, and knows how many bytes those that are still in use take in memory."""
 
-    def __init__(self, *, folder: str | os.PathLike[str] | None, memory_gb: float = 0.0) -> None:
+    def __init__(
+        self, *, folder: str | os.PathLike[str] | None, memory_gb: float = 0.0, keeps_decoded: bool = True
+    ) -> None:
         """
         Args:
           folder: where temporary files go, made when it is needed. None keeps everything in memory, whatever the limit.
           memory_gb: gigabytes (10^9 bytes) that the arrays in memory may take together; 0 gives each at most half of
             what is free when it is asked for, since training copies it once more, to TensorFlow.
+          keeps_decoded: whether `decoded_cache` may keep images in the folder, for later commands.
         """
         if memory_gb < 0:
             raise ValueError(f"memory_gb must be at least 0, got {memory_gb}")
         self._folder = None if folder is None else pathlib.Path(folder)
+        self._keeps_decoded = keeps_decoded
         self._limit = int(memory_gb * _GIGABYTE) if memory_gb else None
         self._held: list[weakref.ref[np.ndarray]] = []
         self._told = False
+
+    @property
+    def decoded_folder(self) -> pathlib.Path | None:
+        """Where decoded images are kept for later commands, if anywhere."""
+        return self._folder if self._keeps_decoded else None
 
     def allocate(self, shape: Sequence[int]) -> np.ndarray:
         """A uint8 array to be filled, with undefined content.

@@ -56,12 +56,15 @@ def load(
     digits, labels = _read()
     border = (_PADDED_SIDE - digits.shape[1]) // 2
     padded = np.pad(digits, [(0, 0), (border, border), (border, border)])[..., np.newaxis]
-    image_data.warn_if_enlarged(
-        name=NAME, num_enlarged=len(digits) * (resolution > _PADDED_SIDE), num_images=len(digits),
-        smallest=_PADDED_SIDE, resolution=resolution,
-    )  # fmt: skip
-    images = pipeline.resize(padded, resolution, store=store)
-    data = image_data.ImageData(name=NAME, images=images, labels=labels.copy(), num_classes=10, split="train")
+    data = image_data.ImageData(
+        name=NAME,
+        images=pipeline.resize(padded, resolution, store=store),
+        labels=labels.copy(),
+        num_classes=10,
+        split="train",
+        smallest_side=_PADDED_SIDE,
+    )
+    image_data.warn_if_enlarged(data)
     if split == "train":
         return data
     return image_data.hold_out(data, _NUM_TEST, split=split, store=store)

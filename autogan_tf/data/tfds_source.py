@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.data import image_data, image_store, tfds_prepared
+from autogan_tf.data import decoded_cache, image_data, image_store, tfds_prepared
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -57,7 +58,7 @@ def load(
         'labelled' is what a classifier learns from, and 'test' what it is tested on: the data set's own train and test
         (or validation) splits; where it has none of these with labels, a fixed tenth of train is held out as 'test'.
       download: whether a data set that is not prepared may be downloaded and prepared.
-      store: keeps the images.
+      store: keeps the images, and decoded ones for the next time, see `decoded_cache`.
 
     Returns:
       ImageData with uint8 [N, resolution, resolution, C]. It has labels if there is a `label` feature of classes and
@@ -104,6 +105,26 @@ def _read(
     split: str,
     store: image_store.ImageStore,
 ) -> image_data.ImageData:
+    data = decoded_cache.load_or_read(
+        lambda: _decode(request, builder, tfds_split, resolution, store),
+        files=sorted(path for path in builder.data_path.iterdir() if path.is_file()),
+        part=f"{builder.info.full_name} {tfds_split}",
+        resolution=resolution,
+        store=store,
+    )
+    data = dataclasses.replace(data, name=request.dataset, split=split)  # it may be kept under others
+    image_data.warn_if_enlarged(data)
+    return data
+
+
+def _decode(
+    request: tfds_prepared.Request,
+    builder: tfds.core.DatasetBuilder,
+    tfds_split: str,
+    resolution: int,
+    store: image_store.ImageStore,
+) -> image_data.ImageData:
+    """The images as a split of TensorFlow Datasets' name."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -132,17 +153,13 @@ def _read(
             f"--dataset={request.dataset}: split {tfds_split} in {builder.data_path} holds {start} images where its "
             f"description says {num_images}. Prepare it anew."
         )
-    image_data.warn_if_enlarged(
-        name=request.dataset, num_enlarged=int((sides < resolution).sum()), num_images=num_images,
-        smallest=int(sides.min()), resolution=resolution,
-    )  # fmt: skip
     labelled = has_classes and bool((labels >= 0).all())
     return image_data.ImageData(
         name=request.dataset,
         images=images,
         labels=labels if labelled else None,
         num_classes=num_classes if labelled else 0,
-        split=split,
+        split=tfds_split,
         smallest_side=int(sides.min()),
     )
 
@@ -154,7 +171,7 @@ def _batches(
 
     def crop_and_resize(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         image, side = example["image"], tf.constant(resolution)
-        if image.shape[:2] != [resolution, resolution]:  # else there is nothing to do, which takes time for each image
+        if image.shape[:2] != [resolution, resolution]:  # else each image would pay for operations that change nothing
             height, width = tf.shape(image)[0], tf.shape(image)[1]
             side = tf.minimum(height, width)
             top, left = (height - side) // 2, (width - side) // 2

@@ -105,7 +105,7 @@ def test_enlarging_is_allowed_and_said_once(tmp_path: Path, caplog: pytest.LogCa
         _save(tmp_path / f"{index}.png", (9, 9, 9), size=(4 + 4 * index, 20))
     assert (_load(tmp_path, resolution=8).images == 9).all()
     messages = [record.getMessage() for record in caplog.records if "enlarged" in record.getMessage()]
-    assert len(messages) == 1 and "1 of 3" in messages[0] and "has 4" in messages[0]
+    assert len(messages) == 1 and "fewer than 8" in messages[0] and "has 4" in messages[0]
 
 
 def test_exif_orientation_is_respected(tmp_path: Path) -> None:
