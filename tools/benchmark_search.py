@@ -31,6 +31,7 @@ from autogan_tf.training.loop import GanLoop
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("costs", "iteration")
 ARCHITECTURES = 10  # drawn at random
+EACH = 5  # iterations of each cell, of which the first is not counted
 
 
 def checkout(text: str) -> pathlib.Path:
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("calibration_batches", 2, "batches of 100 images that measure batch norm's statistics before"),
     ]
     add_counts(parser, [*networks.SMALL_SIZES, *counts])
+    parser.add_argument("--flagfile", default="quickstart.flags", help="the search whose iterations are timed")
     parser.add_argument("--against", type=checkout, help="another checkout, whose iterations are timed, too")
 
 
@@ -123,27 +125,30 @@ def _learn(policy: Reinforce, calls: Iterator[int]) -> None:
 def _iteration(arguments: argparse.Namespace, report: Report) -> None:
     """Whole commands, in alternation: the seconds that a search itself reports for its iterations."""
     checkouts = {"this checkout": ROOT} | ({"the other one": arguments.against} if arguments.against else {})
-    seconds: dict[str, list[list[float]]] = {name: [] for name in checkouts}
+    seconds: dict[str, list[list[list[float]]]] = {name: [] for name in checkouts}
     for _ in range(arguments.rounds):
         for name, root in checkouts.items():
-            seconds[name].append(_searched(root))
+            seconds[name].append(_searched(root, arguments.flagfile))
     for stage in range(3):
         report.times(
-            f"One iteration of quickstart.flags at {8 * 2**stage} pixels, seconds",
-            {name: [values[stage] for values in rounds] for name, rounds in seconds.items()},
+            f"One iteration of {arguments.flagfile} at {8 * 2**stage} pixels, seconds",
+            {name: [second for values in rounds for second in values[stage]] for name, rounds in seconds.items()},
             baseline=list(checkouts)[-1],
         )
 
 
-def _searched(root: pathlib.Path) -> list[float]:
-    """Seconds of the second iteration of each cell; the first one also traces the graphs."""
+def _searched(root: pathlib.Path, flagfile: str) -> list[list[float]]:
+    """Seconds of the iterations of each cell but the first one, which also traces the graphs.
+
+    Several, as an architecture that comes again is not scored again, and versions may draw other ones.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        flags = ["--flagfile=quickstart.flags", f"--run_dir={folder}/run", "--max_search_iter=6", "--grow_steps=2,4"]
-        flags += ["--train_steps=0", "--num_candidate=5", "--topk=1", "--num_eval_imgs=100"]
-        words = [sys.executable, "-m", "autogan_tf.search", *flags]
+        flags = [f"--flagfile={flagfile}", f"--run_dir={folder}/run", f"--max_search_iter={3 * EACH}"]
+        flags += [f"--grow_steps={EACH},{2 * EACH}", "--train_steps=0", "--num_candidate=5", "--topk=1"]
+        words = [sys.executable, "-m", "autogan_tf.search", *flags, "--num_eval_imgs=100"]
         done = subprocess.run(words, cwd=root, capture_output=True, text=True)
         if done.returncode:
             raise UserError(f"{' '.join(words)} failed in {root}:\n{done.stderr}")
         lines = (pathlib.Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
-    numbers = [line for line in map(json.loads, lines) if line["phase"] == "search"]
-    return [line["seconds"] for line in numbers[1::2]]
+    seconds = [line["seconds"] for line in map(json.loads, lines) if line["phase"] == "search"]
+    return [seconds[stage * EACH + 1 : (stage + 1) * EACH] for stage in range(3)]

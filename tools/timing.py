@@ -96,8 +96,7 @@ class Report:
         self.console.print(f"{self.machine['processor']}, {self.machine['cores']} cores, {self.machine['system']}")
 
     def times(self, title: str, seconds: Mapping[str, list[float]], *, baseline: str = "", work: float = 0) -> None:
-        """A row for each name: median, fastest, and, if given, how many times as fast as `baseline`, `work` per second.
-        """
+        """A row for each name: median, fastest; if given, times as fast as `baseline`, how much of `work` a second."""
         rows = []
         for name, values in seconds.items():
             median = statistics.median(values)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.search_space.genotype import Genotype
@@ -135,6 +136,13 @@ def test_the_pipeline_is_timed_beside_a_training_step(tables):
     assert all(row["per_second"] == pytest.approx(4 * 50 / row["median_s"]) for row in rows)
 
 
+def test_reading_is_timed_with_and_without_what_was_kept(tables, tmp_path):
+    for name in ("1.png", "2.png"):
+        Image.new("RGB", (32, 32)).save(tmp_path / name)
+    (rows,) = tables("data", "--parts=read", f"--dataset=folder:{tmp_path}", "--rounds=1").values()
+    assert [row["name"] for row in rows] == ["decoded", "kept from before"] and rows[0]["times_as_fast"] == 1
+
+
 STAND_IN = """
 import json, pathlib, sys, time
 run = pathlib.Path(next(word for word in sys.argv if word.startswith("--run_dir=")).partition("=")[2])
@@ -151,19 +159,22 @@ time.sleep({sleep})
 def stand_in(folder: Path, **values: float) -> Path:
     """A checkout whose commands write numbers at once."""
     (folder / "autogan_tf").mkdir(parents=True)
+    (folder / "autogan_tf" / "__init__.py").write_text("")  # else a package that PYTHONPATH names would win
     for name in ("search", "train"):
-        script = STAND_IN.format(**({"lines": 6, "extra": 0, "sleep": 0} | values))
+        script = STAND_IN.format(**({"lines": 15, "extra": 0, "sleep": 0} | values))
         (folder / "autogan_tf" / f"{name}.py").write_text(script)
     return folder
 
 
-def test_the_second_iteration_of_each_cell_is_compared_with_another_checkout(load, tables, tmp_path, monkeypatch):
+def test_all_but_the_first_iteration_of_each_cell_are_compared_with_another_checkout(
+    load, tables, tmp_path, monkeypatch
+):
     monkeypatch.setattr(load("benchmark_search"), "ROOT", stand_in(tmp_path / "ours"))
     other = stand_in(tmp_path / "theirs", extra=1)
     found = tables("search", "--parts=iteration", f"--against={other}", "--rounds=2")
     medians = [[row["median_s"] for row in rows] for rows in found.values()]
-    assert medians == [[1, 2], [3, 4], [5, 6]]
-    assert [rows[0]["times_as_fast"] for rows in found.values()] == [2, 4 / 3, 6 / 5]
+    assert medians == [[2.5, 3.5], [7.5, 8.5], [12.5, 13.5]]  # of 1 to 4, 6 to 9 and 11 to 14, and one more
+    assert [rows[0]["times_as_fast"] for rows in found.values()] == [3.5 / 2.5, 8.5 / 7.5, 13.5 / 12.5]
 
 
 def test_a_command_is_stopped_at_its_first_number(load, tables, tmp_path, monkeypatch):
@@ -187,7 +198,7 @@ def test_a_command_that_ends_without_a_number_is_shown(load, tmp_path, monkeypat
         ("train", "--ways=fast", "float32, mixed_bfloat16"),
         ("sample", "--torch_ways=supernet", "channels_last"),
         ("search", "--against=no/such/folder", "checkout"),
-        ("data", "--parts=speed", "pipeline, help, start"),
+        ("data", "--parts=speed", "pipeline, read, help, start"),
     ],
 )
 def test_a_bad_argument_is_refused(load, capsys, command, word, needed):
