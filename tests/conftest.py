@@ -1,5 +1,49 @@
-"""The tests run TensorFlow as the commands do."""
+"""The tests run TensorFlow as the commands do; two small trained runs for the commands that take one."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
 
 from autogan_tf.config import environment
 
 environment.set_tensorflow_defaults()
+
+TRAINING = {
+    "arch": "0 1 1 1",
+    "dataset": "folder:photos",
+    "gf_dim": 4,
+    "df_dim": 6,
+    "latent_dim": 5,
+    "gen_batch_size": 6,
+    "dis_batch_size": 5,
+    "n_critic": 1,
+    "max_iter": 3,
+    "num_eval_imgs": 40,
+    "classifier_steps": 10,
+    "classifier_batch_size": 16,
+    "classifier_width": 4,
+    "cache_dir": "cache",
+}
+
+
+@pytest.fixture(scope="session")
+def trained_runs(tmp_path_factory) -> pathlib.Path:
+    """photos/ with 24 dark and 12 bright images; runs/plain, and runs/classes, a conditional run."""
+    root = tmp_path_factory.mktemp("trained")
+    rng = np.random.default_rng(0)
+    for name, low, number in (("bright", 128, 12), ("dark", 0, 24)):
+        (root / "photos" / name).mkdir(parents=True)
+        for index, image in enumerate(rng.integers(low, low + 100, (number, 8, 8), np.uint8)):
+            Image.fromarray(image).save(root / "photos" / name / f"{index:02d}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        from autogan_tf import train
+
+        patch.chdir(root)
+        for name, extra in (("plain", {}), ("classes", {"conditional": True})):
+            flags = TRAINING | {"run_dir": f"runs/{name}"} | extra
+            assert train.main([f"--{flag}={value}" for flag, value in flags.items()]) == 0
+    return root

@@ -62,6 +62,8 @@ def test_an_installation_finds_its_flag_files_from_any_folder(installed, tmp_pat
     place, names, settings = json.loads(done.stdout)
     assert Path(place).is_relative_to(installed)
     assert names == sorted(path.name for path in (REPOSITORY / "configs").glob("*.flags"))
+    page = Path("autogan_tf/serving/gallery.html")
+    assert (installed / page).read_bytes() == (REPOSITORY / page).read_bytes()
     assert (settings["dataset"], settings["bottom_width"]) == ("stl10", 6)
 
 

@@ -9,46 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from autogan_tf import sample, train
-
-TRAINING = {
-    "arch": "0 1 1 1",
-    "dataset": "folder:photos",
-    "gf_dim": 4,
-    "df_dim": 6,
-    "latent_dim": 5,
-    "gen_batch_size": 6,
-    "dis_batch_size": 5,
-    "n_critic": 1,
-    "max_iter": 3,
-    "num_eval_imgs": 40,
-    "classifier_steps": 10,
-    "classifier_batch_size": 16,
-    "classifier_width": 4,
-    "cache_dir": "cache",
-}
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> pathlib.Path:
-    """photos/ with 24 dark and 12 bright images; runs/plain, and runs/classes, a conditional run."""
-    root = tmp_path_factory.mktemp("sample")
-    rng = np.random.default_rng(0)
-    for name, low, number in (("bright", 128, 12), ("dark", 0, 24)):
-        (root / "photos" / name).mkdir(parents=True)
-        for index, image in enumerate(rng.integers(low, low + 100, (number, 8, 8), np.uint8)):
-            Image.fromarray(image).save(root / "photos" / name / f"{index:02d}.png")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        for name, extra in (("plain", {}), ("classes", {"conditional": True})):
-            flags = TRAINING | {"run_dir": f"runs/{name}"} | extra
-            assert train.main([f"--{flag}={value}" for flag, value in flags.items()]) == 0
-    return root
+from autogan_tf import sample
 
 
 @pytest.fixture(autouse=True)
-def there(place, monkeypatch):
-    monkeypatch.chdir(place)
+def there(trained_runs, monkeypatch):
+    monkeypatch.chdir(trained_runs)
 
 
 def drawn(name: str, run: str = "plain", **flags) -> dict[str, np.ndarray]:
@@ -77,8 +43,8 @@ def test_a_grid_holds_the_images_in_order():
     np.testing.assert_array_equal(pixels[10:18, 1:9], six["00000003.png"])
 
 
-def test_classes_are_chosen_or_come_row_by_row(place):
-    settings = json.loads((place / "runs" / "classes" / "config.json").read_text())["settings"]
+def test_classes_are_chosen_or_come_row_by_row(trained_runs):
+    settings = json.loads((trained_runs / "runs" / "classes" / "config.json").read_text())["settings"]
     assert settings["class_counts"] == [12, 24]  # bright comes first
     zero, one = drawn("zero", "classes", label=0), drawn("ones", "classes", label=1)
     assert list(one) == [f"{seed:08d}-1.png" for seed in range(6)]
@@ -92,8 +58,8 @@ def test_classes_are_chosen_or_come_row_by_row(place):
 @pytest.mark.parametrize(
     ("flags", "needed"),
     [
-        ({"run_dir": None}, "as either --run_dir (a run's folder) or --saved_model, got neither"),
-        ({"saved_model": "x"}, "got both"),
+        ({"run_dir": None}, "as one of --run_dir (a run's folder), --saved_model and --server, got none"),
+        ({"saved_model": "x"}, "got --run_dir and --saved_model"),
         ({"images": None}, "nowhere to write"),
         ({"grid": "grid.jpg"}, "--grid=grid.jpg must end in .png"),
         ({"images": "photos"}, "--images=photos exists already"),

@@ -24,6 +24,7 @@ import benchmark_data  # noqa: E402 (beside this file)
 import benchmark_metrics  # noqa: E402
 import benchmark_sample  # noqa: E402
 import benchmark_search  # noqa: E402
+import benchmark_serve  # noqa: E402
 import benchmark_train  # noqa: E402
 from timing import Report, at_least  # noqa: E402 (beside this file)
 
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "search": benchmark_search,
         "sample": benchmark_sample,
         "data": benchmark_data,
+        "serve": benchmark_serve,
         "metrics": benchmark_metrics,
     }
     for name, module in modules.items():

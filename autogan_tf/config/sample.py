@@ -13,10 +13,14 @@ _OUTPUT = "output"
 
 @dataclasses.dataclass(frozen=True)
 class SampleConfig:
-    """One of `run_dir` and `saved_model`, and where to write; `validate()` raises UserError otherwise."""
+    """One of `run_dir`, `saved_model` and `server`, and where to write; `validate()` raises UserError otherwise."""
 
     run_dir: str = generator_settings.run_dir("draws", group=_WHAT)
     saved_model: str = generator_settings.saved_model(group=_WHAT)
+    server: str = setting(
+        "", "A server that draws: http://HOST:PORT for REST, grpc://HOST:PORT for gRPC.", group=_WHAT
+    )
+    model: str = setting("autogan", "Name of the model on the server.", group=_WHAT)
     weights: str = generator_settings.weights(group=_WHAT)
     checkpoint: str = generator_settings.checkpoint(group=_WHAT)
 
@@ -45,10 +49,11 @@ class SampleConfig:
     def validate(self) -> None:
         """Raises UserError for values that do not fit or do not go together."""
         check_fields(self)
-        if bool(self.run_dir) == bool(self.saved_model):
+        given = [name for name in ("run_dir", "saved_model", "server") if getattr(self, name)]
+        if len(given) != 1:
             raise UserError(
-                "give the generator as either --run_dir (a run's folder) or --saved_model, "
-                f"got {'both' if self.run_dir else 'neither'}"
+                "give the generator as one of --run_dir (a run's folder), --saved_model and --server, got "
+                f"{' and '.join(f'--{name}' for name in given) or 'none'}"
             )
         if not self.grid and not self.images:
             raise UserError("nowhere to write; give --grid=FILE.png, --images=FOLDER or both")

@@ -74,7 +74,9 @@ def of_saved_model(path: str, *, number: int, batch_size: int, truncate: bool) -
         name=str(generator.path),
         resolution=generator.resolution,
         channels=generator.channels,
-        batches=_batches(generator, class_counts=[], number=number, batch_size=batch_size, truncate=truncate),
+        batches=_batches(
+            generator, class_counts=generator.class_counts, number=number, batch_size=batch_size, truncate=truncate
+        ),
     )
 
 

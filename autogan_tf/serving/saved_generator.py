@@ -8,12 +8,16 @@ import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.features import saved_model
+from autogan_tf.serving import model_folder
 
 _NEEDED = "a signature serving_default from z, float32 [N, D], to images, float32 [N, S, S, C] in [-1, 1]"
 
 
 class SavedGenerator:
     """Calls as a generator does: latents float32 [N, latent_dim] -> images float32 [N, S, S, C] in [-1, 1].
+
+    One that `export` wrote may have classes (num_classes > 0), and then also takes labels, int32 [N]; class_counts
+    tells how often each came in the images that it learnt from.
 
     Args:
       path: a SavedModel's folder, or a folder of its versions (1/, 2/ ...), of which the newest is taken.
@@ -23,13 +27,14 @@ class SavedGenerator:
     """
 
     def __init__(self, path: str | pathlib.Path) -> None:
-        self.path = _newest_version(pathlib.Path(path))
+        self.path = model_folder.newest(path, flag="saved_model")
         self._model = saved_model.load_module(self.path)  # kept: the signature does not own its variables
         self._signature = self._model.signatures.get("serving_default")
         if self._signature is None:
             raise UserError(f"the SavedModel {self.path} has no signature serving_default; needed is {_NEEDED}")
         inputs, outputs = self._signature.structured_input_signature[1], self._signature.structured_outputs
-        if set(inputs) != {"z"} or "images" not in outputs:
+        conditional = set(inputs) == {"z", "label"}
+        if not (conditional or set(inputs) == {"z"}) or "images" not in outputs:
             raise UserError(
                 f"the SavedModel {self.path} takes {', '.join(sorted(inputs)) or 'nothing'} and gives "
                 f"{', '.join(sorted(outputs)) or 'nothing'}; needed is {_NEEDED}"
@@ -41,12 +46,14 @@ class SavedGenerator:
                 f"{_NEEDED}, with D, S and C known"
             )
         self.latent_dim = z.shape[1]
-        self.num_classes = 0
+        described = model_folder.read_description(self.path) if conditional else {}
+        self.num_classes = int(described.get("num_classes", 0))
+        self.class_counts = described.get("class_counts") or [1] * self.num_classes
         _, self.resolution, _, self.channels = images.shape
 
-    def __call__(self, z: tf.Tensor) -> tf.Tensor:
+    def __call__(self, z: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
         """float32 [N, latent_dim] -> float32 [N, S, S, C]."""
-        return self._signature(z=z)["images"]
+        return self._signature(z=z, **({} if label is None else {"label": label}))["images"]
 
 
 def _fits(spec: tf.TensorSpec, *, rank: int) -> bool:
@@ -56,12 +63,3 @@ def _fits(spec: tf.TensorSpec, *, rank: int) -> bool:
 
 def _described(spec: tf.TensorSpec) -> str:
     return f"{spec.dtype.name} {spec.shape}"
-
-
-def _newest_version(path: pathlib.Path) -> pathlib.Path:
-    if (path / "saved_model.pb").exists():
-        return path
-    versions = [entry for entry in path.glob("*") if entry.name.isdigit() and (entry / "saved_model.pb").exists()]
-    if not versions:
-        raise UserError(f"--saved_model={path} holds no SavedModel (saved_model.pb, in it or in a folder of a version)")
-    return max(versions, key=lambda entry: int(entry.name))

@@ -1,0 +1,48 @@
+"""The settings of `python -m autogan_tf.export`."""
+
+import dataclasses
+
+from autogan_tf.config import generator_settings
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import check_fields, setting
+
+_WHAT = "generator"
+_OUTPUT = "output"
+_SHOW = "instead of writing"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """`run_dir` and `output`, or `describe`; `validate()` raises UserError otherwise."""
+
+    run_dir: str = generator_settings.run_dir("is exported", group=_WHAT)
+    weights: str = generator_settings.weights(group=_WHAT)
+    checkpoint: str = generator_settings.checkpoint(group=_WHAT)
+
+    output: str = setting(
+        "", "The model's folder, which gets a numbered version; its last name is the model's.", group=_OUTPUT
+    )
+    version: int | None = setting(
+        None, "Number of the version. None for one more than the newest there.", group=_OUTPUT, minimum=1
+    )
+    float16: bool = setting(
+        False, "Store the weights in half precision: half the size, computed in float32.", group=_OUTPUT
+    )
+    tflite: str = setting("", "Also write a TensorFlow Lite file, File.tflite, from z to images.", group=_OUTPUT)
+
+    describe: str = setting(
+        "", "A folder that export has written, or one of its versions: prints what is in it.", group=_SHOW
+    )
+
+    def validate(self) -> None:
+        """Raises UserError for values that do not fit or do not go together."""
+        check_fields(self)
+        if self.describe:
+            if self.run_dir or self.output:
+                raise UserError("--describe only prints; leave out --run_dir and --output")
+            return
+        if not self.run_dir or not self.output:
+            missing = "run_dir" if not self.run_dir else "output"
+            raise UserError(f"--{missing} is empty; give both a run's folder (--run_dir) and the model's (--output)")
+        if self.tflite and not self.tflite.endswith(".tflite"):
+            raise UserError(f"--tflite={self.tflite} must end in .tflite")
