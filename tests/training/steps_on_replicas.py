@@ -74,8 +74,8 @@ def supernet(stream: ImageStream, where: distribution.Distribution) -> dict:
     from autogan_tf.training.collapse import CollapseDetector
 
     detector = CollapseDetector(window=5, threshold=0.0)
-    # With some seeds a ReLU sits so near its corner that rounding decides, and losses part by 1e-4; with this one, weights
-    # that were disturbed by 3e-7 in 16 ways gave the same losses within 1e-6.
+    # With some seeds a ReLU sits so near its corner that rounding decides, and losses part by 1e-4; with this one,
+    # weights that were disturbed by 3e-7 in 16 ways gave the same losses within 1e-6.
     gan = SharedGan(num_cells=2, detector=detector, distribution=where, **(SETTINGS | {"seed": 7}))
     # a bias before a norm has no gradient but rounding, of which Adam makes whole steps; the next architecture, without
     # that norm, would see them
