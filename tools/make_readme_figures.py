@@ -51,7 +51,8 @@ def draw_curve(evaluations: Sequence[dict], path: pathlib.Path) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 3.5), constrained_layout=True)
     axes.plot(minutes, distances, marker="o", color="#1f5fa8")
     for x, y in zip(minutes, distances, strict=True):
-        axes.annotate(f"{y:.3g}", (x, y), textcoords="offset points", xytext=(0, 8), ha="center", fontsize=8)
+        text = f"{y:,.0f}" if y >= 100 else f"{y:.3g}"
+        axes.annotate(text, (x, y), textcoords="offset points", xytext=(0, 8), ha="center", fontsize=8)
     axes.set_xlim(0, max(minutes) * 1.04)
     axes.set_ylim(0, max(distances) * 1.15)
     axes.set_xlabel("minutes of training")
