@@ -1,8 +1,10 @@
-"""Makes the README's pictures of a training run: its Fréchet distance over time, and what the best checkpoint draws.
+"""Makes the README's pictures.
 
     python tools/make_readme_figures.py --run_dir=runs/NAME --name=cifar10-train-cpu
+    python tools/make_readme_figures.py --genotype=autogan_cifar10_a --name=autogan-cifar10-a
 
-writes docs/NAME-curve.png and docs/NAME-grid.png, and prints what the curve shows.
+The first writes docs/NAME-curve.png, a training run's Fréchet distance over time, and docs/NAME-grid.png, what its best
+checkpoint draws, and prints what the curve shows. The second writes docs/NAME.svg, an architecture's diagram.
 """
 
 from __future__ import annotations
@@ -11,9 +13,16 @@ import argparse
 import json
 import pathlib
 import shutil
+import sys
 from collections.abc import Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from autogan_tf.config.errors import UserError  # noqa: E402
+from autogan_tf.runs import diagram  # noqa: E402
+from autogan_tf.search_space import published  # noqa: E402
+
 FIRST_MINUTES = 5
 
 
@@ -66,16 +75,25 @@ def draw_curve(evaluations: Sequence[dict], path: pathlib.Path) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run_dir", type=pathlib.Path, required=True, help="a finished run of train")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run_dir", type=pathlib.Path, help="a finished run of train")
+    what.add_argument("--genotype", help="a genotype file or a published name")
     parser.add_argument("--name", required=True, help="what the pictures' names begin with")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs", help="their folder")
     arguments = parser.parse_args(argv)
+    if not arguments.output.is_dir():
+        parser.error(f"--output={arguments.output} is no folder; make it first")
+    if arguments.genotype:
+        try:
+            genotype = published.choose(arch="", genotype=arguments.genotype)
+        except UserError as error:
+            parser.error(str(error))
+        (arguments.output / f"{arguments.name}.svg").write_text(diagram.svg(genotype), encoding="utf-8")
+        return
     grid = arguments.run_dir / "samples" / "final.png"
     for needed in (arguments.run_dir / "metrics.jsonl", grid):
         if not needed.is_file():
             parser.error(f"--run_dir={arguments.run_dir} is no finished training run: there is no {needed}")
-    if not arguments.output.is_dir():
-        parser.error(f"--output={arguments.output} is no folder; make it first")
     evaluations = read(arguments.run_dir)
     draw_curve(evaluations, arguments.output / f"{arguments.name}-curve.png")
     shutil.copyfile(grid, arguments.output / f"{arguments.name}-grid.png")

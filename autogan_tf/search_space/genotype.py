@@ -73,6 +73,19 @@ class CellGenotype:
             return head
         return head + (sum(skip << (len(self.skips) - 1 - j) for j, skip in enumerate(self.skips)),)
 
+    def in_words(self) -> str:
+        """The choices as one reads them out, such as "pre-activation, no norm, nearest upsampling, shortcut"."""
+        sources = [str(cell) for cell, used in enumerate(self.skips, 1) if used]
+        return ", ".join(
+            [
+                f"{self.conv}-activation",
+                "no norm" if self.norm == "none" else f"{self.norm} norm",
+                "transposed convolution" if self.up == "deconv" else f"{self.up} upsampling",
+                "shortcut" if self.shortcut else "no shortcut",
+                *([f"skip{'s' * (len(sources) > 1)} from cell {' and '.join(sources)}"] if sources else []),
+            ]
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Genotype:

@@ -56,3 +56,11 @@ def test_what_is_no_run_is_refused(figures, capsys, words, needed):
     with pytest.raises(SystemExit) as stopped:
         figures.main(words)
     assert stopped.value.code == 2 and needed in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_architectures_diagram(figures, tmp_path, capsys):
+    figures.main(["--genotype=autogan_cifar10_a", "--name=a", f"--output={tmp_path}"])
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8").count('class="cell"') == 3
+    with pytest.raises(SystemExit):
+        figures.main(["--genotype=no_such", "--name=b", f"--output={tmp_path}"])
+    assert "no_such" in capsys.readouterr().err and not (tmp_path / "b.svg").exists()
