@@ -6,6 +6,8 @@ import asyncio
 import json
 import pathlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -13,6 +15,9 @@ from aiohttp import web
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
+from autogan_tf.config.errors import UserError
+from autogan_tf.runs import diagram
+from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.serving import grpc_services, rest_tensors
 from autogan_tf.serving.request_error import RequestError, invalid
 from autogan_tf.serving.served_model import ServedModel
@@ -50,8 +55,19 @@ async def _described(model: ServedModel) -> web.Response:
         "version": version.number,
         "max_rows": model.max_rows,
         "description": {key: told[key] for key in _SHOWN if key in told},  # not where and how the run was made
+        "diagram": _diagram(told),
     }
     return web.json_response(document)
+
+
+def _diagram(told: Mapping[str, Any]) -> str:
+    """The architecture as SVG; empty where a description does not tell it."""
+    try:
+        genotype = Genotype.from_json(json.dumps(told["genotype"]))
+        side, _, channels = told["image_shape"]
+        return diagram.svg(genotype, bottom_width=side // 2 ** len(genotype.cells), channels=channels)
+    except (UserError, KeyError, TypeError, ValueError):
+        return ""
 
 
 async def _api(model: ServedModel, request: web.Request) -> web.Response:

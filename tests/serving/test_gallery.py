@@ -129,9 +129,11 @@ def test_downloads(page, served, tmp_path):
 
 
 def test_architecture_and_scores(page):
+    assert page.locator("#diagram svg .cell").count() == 1 and page.locator("#diagram svg .shortcut").count() == 1
     words = page.text_content("#diagram")
-    for part in ("cell 1: to 8 pixels", "post-activation, batch norm", "deconv upsampling", "shortcut"):
+    for part in ("cell 1, 8 × 8", "conv 3 × 3 · batch norm · ReLU", "transposed conv 2 × 2", "image, 8 × 8 × 1"):
         assert part in words
+    assert page.locator("#diagram svg").bounding_box()["width"] >= 200
     scores = page.inner_text("#scores")
     assert "Inception score\t2.346" in scores and "10,000 images, seen through classifier/<b>0123" in scores
 
