@@ -6,8 +6,8 @@ import asyncio
 import json
 import pathlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from absl import logging
@@ -30,6 +30,8 @@ _PATH = re.compile(
 _PAGE = pathlib.Path(__file__).with_name("gallery.html")
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'"
 _JSON = "application/json"
+_SMALL = 64 * 1024  # bytes of a document
+_Result = TypeVar("_Result")
 _SHOWN = ("genotype", "checkpoint", "image_shape", "num_classes", "scores")
 
 
@@ -103,10 +105,16 @@ async def _predict(model: ServedModel, asked: tuple[str, int | None], body: byte
         version = model.check(*asked)
         return version, signature, *rest_tensors.inputs(document, version.inputs_of(signature))
 
-    # a large document takes a while, which other requests need not wait for
-    version, signature, inputs, rows = await asyncio.to_thread(read)
+    version, signature, inputs, rows = await _beside_others(len(body), read)
     outputs = await model.predict(version, signature, inputs)
-    return web.Response(body=await asyncio.to_thread(rest_tensors.outputs, outputs, rows=rows), content_type=_JSON)
+    size = sum(array.nbytes for array in outputs.values())
+    written = await _beside_others(size, lambda: rest_tensors.outputs(outputs, rows=rows))
+    return web.Response(body=written, content_type=_JSON)
+
+
+async def _beside_others(size: int, work: Callable[[], _Result]) -> _Result:
+    """A large document takes a while, which other requests need not wait for; a small one takes less than a thread."""
+    return work() if size < _SMALL else await asyncio.to_thread(work)
 
 
 def _metadata(model: ServedModel) -> bytes:

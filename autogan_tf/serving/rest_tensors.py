@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -61,19 +62,26 @@ def inputs(document: Mapping[str, Any], infos: Infos) -> tuple[dict[str, np.ndar
 
 
 def outputs(arrays: Mapping[str, np.ndarray], *, rows: bool) -> bytes:
-    """The answer in the format of the request."""
-    columns = {name: _plain(name, array) for name, array in arrays.items()}
+    """The answer in the format of the request.
+
+    Numbers are the shortest decimals that give the same float32. NaN and infinities, which JSON does not know, are
+    written as TF Serving writes them: NaN, Infinity.
+    """
+    if all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f"):
+        columns = {
+            name: _texts(name, a) if a.dtype.kind == "O" else np.ascontiguousarray(a) for name, a in arrays.items()
+        }
+        return orjson.dumps(_answer(columns, rows=rows), option=orjson.OPT_SERIALIZE_NUMPY)
+    columns = {name: _texts(name, a) if a.dtype.kind == "O" else _numbers(a) for name, a in arrays.items()}
+    return json.dumps(_answer(columns, rows=rows), separators=(",", ":")).encode()
+
+
+def _answer(columns: Mapping[str, Any], *, rows: bool) -> dict[str, Any]:
     if not rows:
-        return _dumped({"outputs": next(iter(columns.values())) if len(columns) == 1 else columns})
+        return {"outputs": next(iter(columns.values())) if len(columns) == 1 else dict(columns)}
     if len(columns) == 1:
-        return _dumped({"predictions": next(iter(columns.values()))})
-    names = list(columns)
-    predictions = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return _dumped({"predictions": predictions})
-
-
-def _dumped(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()
+        return {"predictions": next(iter(columns.values()))}
+    return {"predictions": [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]}
 
 
 def _of_rows(instances: Any, infos: Infos) -> dict[str, np.ndarray]:
@@ -187,16 +195,19 @@ def _decoded(value: dict[str, str]) -> bytes:
         raise invalid("Unable to base64 decode") from None
 
 
-def _plain(name: str, array: np.ndarray) -> list:
-    """Nested lists; bytes as {"b64": ...} where the name says so, else as text."""
-    if array.dtype.kind != "O":
-        if array.dtype == np.float32:  # the shortest decimals that give the same float32
-            array = np.array([float(text) for text in array.astype(str).reshape(-1)]).reshape(array.shape)
-        return array.tolist()
+def _texts(name: str, array: np.ndarray) -> list:
+    """Nested lists of bytes: {"b64": ...} where the name says so, else text."""
     written = np.empty(array.size, object)
     for place, value in enumerate(array.reshape(-1)):
         written[place] = {"b64": base64.b64encode(value).decode()} if name.endswith(_BYTES) else value.decode()
     return written.reshape(array.shape).tolist()
+
+
+def _numbers(array: np.ndarray) -> list:
+    """Nested lists."""
+    if array.dtype == np.float32:
+        array = np.array([float(text) for text in array.astype(str).reshape(-1)]).reshape(array.shape)
+    return array.tolist()
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 import requests
 
 from autogan_tf.config.errors import UserError
@@ -61,7 +62,7 @@ class RestWire:
         except requests.RequestException as error:
             raise UserError(f"{self._server} cannot be asked: {error}") from None
         try:
-            document = answer.json()
+            document = _parsed(answer)
         except ValueError:
             document = {"error": answer.text[:200]}
             if answer.status_code == 200:
@@ -76,6 +77,14 @@ class RestWire:
         if answer.status_code == 504:
             raise UserError(f"{self._server} gave the request up: {said}")
         raise UserError(f"{self._server} refused the request ({answer.status_code}): {said}")
+
+
+def _parsed(answer: requests.Response) -> Any:
+    """The document; ValueError where it is none."""
+    try:
+        return orjson.loads(answer.content)
+    except ValueError:  # it may hold NaN, which TF Serving writes though JSON does not know it
+        return answer.json()
 
 
 def _spec(info: Mapping[str, Any]) -> tuple[str, tuple[int, ...]]:
