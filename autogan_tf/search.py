@@ -86,19 +86,19 @@ def _search_here(config: SearchConfig) -> int:
         return 0
     if not where_steps_run.is_chief:
         return _follow(config, plan, data, store, where, where_steps_run)
-    with Terminal() as terminal:
+    with Terminal(verbosity=config.verbosity) as terminal:
         started = time.monotonic()
         network = _network(config, where, store, terminal)
         folder.create(command="search", settings=fields.to_dict(config) | {"replica_count": where_steps_run.count})
         try:
             ranked = _run_search(config, plan, data, store, network, folder, terminal, where_steps_run)
             searched = time.monotonic()
-            terminal.line(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
+            terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
             if config.train_steps:
                 _train_best(config, ranked[0], data, network, folder, terminal, where_steps_run)
                 terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
         except TrainingDiverged as error:
-            terminal.line(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
+            terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
             return 1
     return 0
 
@@ -273,6 +273,7 @@ def _run_search(
             bottom_width=config.bottom_width,
             channels=data.images.shape[-1],
         ),
+        grid_every=config.grid_every,
     )
 
 
@@ -326,11 +327,14 @@ def _train_best(
         folder=folder.best,
         terminal=terminal,
         network=network,
-        reference=reference.of_images(data, network, cache_dir=choice.cache_folder(config.cache_dir)),
+        reference=reference.of_images(
+            data, network, cache_dir=choice.cache_folder(config.cache_dir), with_features=True
+        ),
         evaluate_every=config.train_eval_every,
         num_eval_imgs=config.num_eval_imgs,
+        real_images=data.images,
     )
-    terminal.line(
+    terminal.result(
         f"trained generator: Inception score {scores['inception_score']:.3f}, Fréchet distance "
         f"{scores['frechet_distance']:.3f} on {scores['num_images']:,} images ({scores['feature_network']}); "
         f"samples in {folder.best.samples / 'final.png'}"

@@ -104,11 +104,15 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
         except (TrainingDiverged, TrainingCollapsed):
             return 1
         return 0
-    with Terminal() as terminal:
+    with Terminal(verbosity=config.verbosity) as terminal:
         network = _network(config, where, store, len(genotype.cells), terminal)
         terminal.phase(f"looking at the real images of {data.name}", len(data.images), "images")
         real = reference.of_images(
-            data, network, cache_dir=choice.cache_folder(config.cache_dir), progress=terminal.done
+            data,
+            network,
+            cache_dir=choice.cache_folder(config.cache_dir),
+            with_features=True,
+            progress=terminal.done,
         )
         trainer = _trainer(config, genotype, data, where_steps_run)
         settings: dict[str, Any] = {"num_cells": len(genotype.cells), "replica_count": where_steps_run.count}
@@ -132,11 +136,12 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
                 num_eval_imgs=config.num_eval_imgs,
                 score_each=True,
                 restarts=restarts,
+                real_images=data.images,
             )
         except (TrainingDiverged, TrainingCollapsed) as error:
-            terminal.line(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
+            terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
             return 1
-        terminal.line(
+        terminal.result(
             f"trained in {(time.monotonic() - started) / 60:.1f} minutes; best at step {best['step']:,}: Fréchet "
             f"distance {best['frechet_distance']:.3f}, Inception score {best['inception_score']:.3f} on "
             f"{best['num_images']:,} images ({best['feature_network']}); samples in {folder.samples}"

@@ -48,6 +48,8 @@ SMALL = {
     "train_eval_every": 2,
     "seed": 3,
 }
+OF_THE_MACHINE = ("time", "seconds", "images_per_second", "memory_mb")
+
 ONE_CELL = SMALL | {"num_cells": 1, "grow_steps": "", "max_search_iter": 2}
 TWO_CELLS = SMALL | {"num_cells": 2, "grow_steps": "1", "max_search_iter": 2}
 THREE_CELLS = SMALL | {"num_cells": 3, "grow_steps": "1,2", "max_search_iter": 4}
@@ -90,9 +92,9 @@ def contents(path: pathlib.Path) -> dict[str, str]:
 
 
 def rows(file: pathlib.Path) -> list[dict]:
-    """The lines of a .jsonl file without what a clock says."""
+    """The lines of a .jsonl file without what clocks and memory say."""
     return [
-        {name: value for name, value in json.loads(line).items() if name not in ("time", "seconds")}
+        {name: value for name, value in json.loads(line).items() if name not in OF_THE_MACHINE}
         for line in file.read_text().splitlines()
     ]
 
@@ -101,7 +103,7 @@ def assert_complete_search(run: pathlib.Path, settings: dict, output: str) -> No
     """All files of a search's folder, and that they agree with each other and with the settings."""
     cells, iterations, topk = settings["num_cells"], settings["max_search_iter"], settings["topk"]
     assert {entry.name for entry in run.iterdir()} == {
-        *("config.json", "genotype.json", "genotypes", "best", "metrics.jsonl", "checkpoints", "tensorboard")
+        *("config.json", "genotype.json", "genotypes", "best", "metrics.jsonl", "checkpoints", "samples", "tensorboard")
     }
     config = json.loads((run / "config.json").read_text())
     assert config["command"] == "search" and config["settings"]["gf_dim"] == settings["gf_dim"]
@@ -134,6 +136,11 @@ def assert_complete_search(run: pathlib.Path, settings: dict, output: str) -> No
         assert prefixes <= set(beam)
     assert (run / "checkpoints" / f"ckpt-{iterations}.index").exists()
     assert any((run / "tensorboard").iterdir())
+    shown = {done for done in range(1, iterations + 1) if done % 5 == 0}
+    shown |= {iterations, *(int(step) for step in settings["grow_steps"].split(",") if step)}
+    assert {file.name for file in (run / "samples").iterdir()} == {
+        "real.png", *(f"iteration-{done:04d}.png" for done in shown)
+    }  # fmt: skip
     for row in of_search:
         assert f"[{row['best_architecture']}]" in output
     assert all(str(genotype) in output for genotype in genotypes)
@@ -145,7 +152,7 @@ def assert_complete_search(run: pathlib.Path, settings: dict, output: str) -> No
     assert json.loads((best / "config.json").read_text())["command"] == "train"
     assert Genotype.load(best / "genotype.json") == genotypes[0]
     names = sorted(file.name for file in (best / "samples").iterdir())
-    assert names == ["final.png", "step-000002.png", "step-000004.png"]
+    assert names == ["final.png", "neighbours.png", "real.png", "step-000002.png", "step-000004.png"]
     side = 4 * 2**cells
     with Image.open(best / "samples" / "final.png") as image:
         assert image.size == (2 * (10 * (side + 1) + 1),) * 2 and image.mode == "L"

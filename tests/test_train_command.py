@@ -68,8 +68,8 @@ def process(place, **changes) -> subprocess.CompletedProcess[str]:
 
 
 def without_times(entry: dict) -> dict:
-    """A line of numbers without those that the clock gave."""
-    return {name: value for name, value in entry.items() if name not in ("time", "rate", "seconds")}
+    """A line of numbers without those that clock and memory gave."""
+    return {name: value for name, value in entry.items() if name not in ("time", "images_per_second", "memory_mb")}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_what_a_run_leaves(run):
     assert json.loads((run / "genotype.json").read_text())["cost"]["parameters"] == cost.parameters
     assert {path.name for path in (run / "samples").iterdir()} == {
         *(f"step-{step:06d}.png" for step in (2, 4, 6)),
-        "final.png",
+        *("final.png", "real.png", "neighbours.png"),
     }
 
 
@@ -146,8 +146,8 @@ def test_images_on_the_disk_give_the_same_run(run, place):
     for checkpoint in checkpoints:
         assert checkpoint.read_bytes() == (streamed / checkpoint.relative_to(run)).read_bytes()
     cached = [path.name for path in (place / "cache_streamed").iterdir()]
-    # a classifier and a reference, whose names hold digests of the images
-    assert len(cached) == 2 and all((place / "cache" / name).exists() for name in cached)
+    # a classifier, a reference and its features, whose names hold digests of the images
+    assert len(cached) == 3 and all((place / "cache" / name).exists() for name in cached)
 
 
 @pytest.mark.slow

@@ -116,3 +116,9 @@ def warn_if_enlarged(data: ImageData) -> None:
             "data set %s: images of fewer than %d pixels (the smallest has %d) were enlarged",
             data.name, data.resolution, data.smallest_side,
         )  # fmt: skip
+
+
+def some_of(images: np.ndarray, *, seed: int, number: int = 100) -> np.ndarray:
+    """`number` different images to look at, drawn with `seed`; all of them where there are fewer. uint8 [n, S, S, C]"""
+    picked = seeds.numpy_rng(seed, "images_to_look_at").permutation(len(images))[:number]
+    return np.stack([images[index] for index in picked])

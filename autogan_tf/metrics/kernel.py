@@ -55,12 +55,17 @@ def kernel_distance(
     return float(estimates.mean()), error
 
 
+def enough(num_a: int, num_b: int) -> bool:
+    """Whether so many images on the two sides suffice for `kernel_distance`."""
+    return min(num_a, num_b) >= 2 * _blocks(num_a, num_b, MAX_BLOCK_SIZE)
+
+
 def block_count(num_a: int, num_b: int, max_block_size: int) -> int:
     """The number of blocks that so many images on the two sides are cut into.
 
     Raises UserError, naming both sides, where a block of the smaller one would have fewer than 2 images.
     """
-    blocks = max(1, math.ceil(max(num_a, num_b) / max_block_size))
+    blocks = _blocks(num_a, num_b, max_block_size)
     if min(num_a, num_b) < 2 * blocks:
         raise UserError(
             f"the kernel distance between {num_a:,} and {num_b:,} images: the larger set makes {blocks:,} blocks of at "
@@ -68,6 +73,10 @@ def block_count(num_a: int, num_b: int, max_block_size: int) -> int:
             f"{min(num_a, num_b):,}; give more images on that side, or fewer on the other"
         )
     return blocks
+
+
+def _blocks(num_a: int, num_b: int, max_block_size: int) -> int:
+    return max(1, math.ceil(max(num_a, num_b) / max_block_size))
 
 
 def _block(x: np.ndarray, order: np.ndarray | None, i: int, blocks: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,17 @@ class Update(NamedTuple):
     advantage: float
     entropy: float
     gradient_norm: float
+
+
+class Policy(NamedTuple):
+    """What a controller would draw, decision by decision of its cell, exactly, not from draws.
+
+    probabilities: of each decision's values, float64 [count]; entropies (nats): of each decision, given those before
+    it, float64 [D].
+    """
+
+    probabilities: list[np.ndarray]
+    entropies: np.ndarray
 
 
 class Reinforce:
@@ -61,6 +73,8 @@ class Reinforce:
         self._reference = reference_semantics
         self._baseline: tf.Tensor | None = None  # scalar; in the reference one value per decision, [D]
         self._sample = tf.function(self._sample_graph, autograph=False)
+        self._all_cells = np.array(list(itertools.product(*map(range, controller.token_counts))), np.int32)
+        self._decide_all = tf.function(self._decide_all_graph, autograph=False)
         self._update = tf.function(self._update_graph, autograph=False, reduce_retracing=True)
 
     @property
@@ -88,6 +102,24 @@ class Reinforce:
         tokens, state = draw_prefixes(self.prefixes, self.prefix_states, batch_size, which)
         decisions = self.controller(state, seed=tf.random.experimental.stateless_fold_in(seed, 1))
         return tf.concat([tokens, decisions.tokens], axis=1), decisions, state
+
+    def policy(self) -> Policy:
+        """The present policy: a mean over the prefixes, each as likely as the other, and over all of its cells."""
+        log_probs, entropies = (part.numpy().astype(np.float64) for part in self._decide_all())  # [K, cells, D]
+        weights = np.exp(log_probs.sum(axis=2)).mean(axis=0)  # of each cell
+        weights /= weights.sum()
+        columns = zip(self._all_cells.T, self.controller.token_counts, strict=True)
+        probabilities = [np.bincount(column, weights, minlength=count) for column, count in columns]
+        each = np.exp(log_probs.sum(axis=2, keepdims=True)) * entropies
+        return Policy(probabilities, each.sum(axis=1).mean(axis=0))
+
+    def _decide_all_graph(self):
+        """Log-probabilities and entropies of every cell after every prefix, float32 [K, cells, D] each."""
+        cells, prefixes = len(self._all_cells), self.prefixes.shape[0]
+        state = tuple(tf.repeat(part, cells, axis=0) for part in self.prefix_states)
+        decided = self.controller(state, forced=tf.tile(tf.constant(self._all_cells), [prefixes, 1]))
+        shape = [prefixes, cells, len(self.controller.token_counts)]
+        return tf.reshape(decided.log_probs, shape), tf.reshape(decided.entropies, shape)
 
     def learn(self, decisions: Decisions, state: tuple[tf.Tensor, tf.Tensor], rewards: np.ndarray) -> Update:
         """One step of the controller's optimizer.

@@ -10,6 +10,7 @@ import tensorflow as tf
 from autogan_tf.data import pipeline, seeds
 from autogan_tf.metrics.inception_score import inception_score
 from autogan_tf.models.generator import SupernetGenerator
+from autogan_tf.search_space import choices
 
 FeatureNetwork = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -85,25 +86,40 @@ class Scorer:
         drawn: of each architecture's latents, int32 [2].
         """
         size = len(architectures[0])
+        batches = -(-num // self._batch_size)
+        tokens = tf.constant([list(row) for row in architectures], tf.int32)
+        return self._graph(size)(tokens, tf.stack(drawn), tf.constant(batches))[0].numpy()[:, :num]
+
+    def pictures(self, tokens: Sequence[int]) -> np.ndarray:
+        """uint8 [batch_size, S, S, C]: images of an architecture, always on the same latents."""
+        drawn = seeds.stateless_seed(self._seed, "reward/pictures")
+        _, pictures = self._graph(len(tokens))(tf.constant([list(tokens)], tf.int32), drawn[None], tf.constant(1))
+        return pictures[0].numpy()
+
+    def _graph(self, size: int) -> tf.types.experimental.GenericFunction:
+        """For architectures of `size` tokens; traced once, whatever they are and however many."""
         if size not in self._graphs:
             signature = [tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None, 2], tf.int32)]
             signature.append(tf.TensorSpec([], tf.int32))
-            self._graphs[size] = tf.function(self._all_logits, input_signature=signature, autograph=False)
-        batches = -(-num // self._batch_size)
-        tokens = tf.constant([list(row) for row in architectures], tf.int32)
-        return self._graphs[size](tokens, tf.stack(drawn), tf.constant(batches)).numpy()[:, :num]
+            self._graphs[size] = tf.function(self._all, input_signature=signature, autograph=False)
+        return self._graphs[size]
 
-    def _all_logits(self, tokens: tf.Tensor, drawn: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
+    def _all(self, tokens: tf.Tensor, drawn: tf.Tensor, batches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of each architecture the logits, and the images of the first batch, 8 bits."""
         number = tf.shape(tokens)[0]
 
-        def one(i: tf.Tensor, found: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            return i + 1, found.write(i, self._logits(tokens[i], drawn[i], batches))
+        def one(i: tf.Tensor, logits: tf.TensorArray, pictures: tf.TensorArray):
+            found, first = self._one(tokens[i], drawn[i], batches)
+            return i + 1, logits.write(i, found), pictures.write(i, first)
 
         # one after the other: batch norm's statistics are those of the architecture at hand
-        array = tf.TensorArray(tf.float32, size=number)
-        return tf.while_loop(lambda i, _: i < number, one, (tf.constant(0), array), parallel_iterations=1)[1].stack()
+        arrays = (tf.TensorArray(kind, size=number) for kind in (tf.float32, tf.uint8))
+        _, logits, pictures = tf.while_loop(
+            lambda i, *_: i < number, one, (tf.constant(0), *arrays), parallel_iterations=1
+        )
+        return logits.stack(), pictures.stack()
 
-    def _logits(self, tokens: tf.Tensor, seed: tf.Tensor, batches: tf.Tensor) -> tf.Tensor:
+    def _one(self, tokens: tf.Tensor, seed: tf.Tensor, batches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shape = [self._batch_size, self._generator.latent_dim]
 
         def latents(i: tf.Tensor) -> tf.Tensor:
@@ -117,12 +133,21 @@ class Scorer:
 
             tf.while_loop(lambda i: i < self._calibration_batches, calibrate, (tf.constant(0),), parallel_iterations=1)
 
-        def generate(i, logits):
+        def generate(i, logits, first):
             images = self._generator(latents(i), tokens, training=False)
-            images = pipeline.to_float(pipeline.to_uint8(images, truncate=self._reference))
-            return i + 1, logits.write(i, self._network(images)[1])
+            pixels = pipeline.to_uint8(images, truncate=self._reference)
+            logits = logits.write(i, self._network(pipeline.to_float(pixels))[1])
+            return i + 1, logits, tf.where(tf.equal(i, 0), pixels, first)
 
         array = tf.TensorArray(tf.float32, size=batches)
-        _, array = tf.while_loop(lambda i, _: i < batches, generate, (tf.constant(0), array), parallel_iterations=1)
+        nothing = tf.zeros([self._batch_size, *self._shape_after(tokens)], tf.uint8)
+        _, array, first = tf.while_loop(
+            lambda i, *_: i < batches, generate, (tf.constant(0), array, nothing), parallel_iterations=1
+        )
         logits = array.stack()
-        return tf.reshape(logits, [-1, logits.shape[-1]])
+        return tf.reshape(logits, [-1, logits.shape[-1]]), first
+
+    def _shape_after(self, tokens: tf.Tensor) -> list[int]:
+        """Of an image of the stage that so many tokens lead to."""
+        side = self._generator.bottom_width * 2 ** choices.num_cells_of(tokens.shape[0])
+        return [side, side, self._generator.channels]

@@ -1,42 +1,28 @@
-"""A complete search in its folder: progress, numbers, checkpoints, ranked genotype files; what `search` does."""
+"""A complete search in its folder: progress, numbers, pictures, checkpoints, ranked genotype files."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from autogan_tf.data.image_data import some_of
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork, network_identity
 from autogan_tf.nas.reward import Scorer
+from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Plan, Ranked, Searcher
 from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.runs import diagram_pixels, image_grid
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder, write_atomically
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
+from autogan_tf.runs.tensorboard_log import table
 from autogan_tf.search_space.cost import Cost
 from autogan_tf.search_space.genotype import Genotype
-
-
-class _Observer:
-    """Takes what the searcher tells to the terminal and to the log."""
-
-    def __init__(self, terminal: Terminal, log: MetricsLog) -> None:
-        self.phase, self.done, self.event = terminal.phase, terminal.done, terminal.line
-        self._terminal, self._log = terminal, log
-
-    def numbers(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
-        self._log.write(step=step, phase=phase, numbers=numbers)
-        if phase == "search":
-            self._terminal.advance_overall(step + 1)
-            self._terminal.line(
-                f"iteration {step + 1:3d}  stage {numbers['stage'] + 1}  best {numbers['best']:.3f}  "
-                f"mean {numbers['mean']:.3f}  entropy {numbers['entropy']:.3f}  d_loss {numbers['d_loss']:.3f}  "
-                f"g_loss {numbers['g_loss']:+.3f}  {numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
-            )
 
 
 def run_search(
@@ -50,6 +36,7 @@ def run_search(
     terminal: Terminal,
     network: FeatureNetwork,
     cost_of: Callable[[Genotype], Cost],
+    grid_every: int = 0,
 ) -> list[Ranked]:
     """Searches, and writes what is found.
 
@@ -59,6 +46,7 @@ def run_search(
       terminal: where progress is shown.
       network: the scorer's, whose name the files bear.
       cost_of: what the trained generator of a genotype costs.
+      grid_every: iterations between sample grids; 0: before a growth and at the end only.
 
     Returns:
       The ranked architectures, best first, as in genotypes/01.json ...
@@ -73,17 +61,24 @@ def run_search(
             checkpoints.track(name, trackable)
         checkpoints.save(searcher.iteration, searcher.state())
 
-    with MetricsLog(folder.metrics_file, folder.path / "tensorboard") as log:
+    with MetricsLog(folder) as log:
+        log.tensorboard.begin(folder.settings())
+        real = some_of(images, seed=plan.seed)
+        image_grid.write_grid(folder.samples / "real.png", real)
+        log.tensorboard.image("real", image_grid.grid(real, scale=2))
         accuracy = getattr(network, "accuracy", None)
         if accuracy:
             log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in accuracy.items()}})
-        terminal.overall("search", plan.max_search_iter, "iterations")
-        observer = _Observer(terminal, log)
+        observer = SearchLog(
+            plan=plan, folder=folder, terminal=terminal, log=log, draw=scorer.pictures, grid_every=grid_every
+        )
         searcher = Searcher(
             gan=gan, scorer=scorer, images=images, plan=plan, observer=observer, save=save, store=store
         )
         ranked = searcher.run()
         terminal.end_overall()
+        log.tensorboard.image("diagram", diagram_pixels.pixels(ranked[0].genotype), step=plan.max_search_iter)
+        log.tensorboard.text("ranked", _in_words(ranked), step=plan.max_search_iter)
     for place, entry in enumerate(ranked, 1):
         cost = cost_of(entry.genotype)
         scores = {
@@ -99,12 +94,19 @@ def run_search(
         write_atomically(folder.genotypes / f"{place:02d}.json", text)
         if place == 1:
             write_atomically(folder.genotype_file, text)
-        terminal.line(
+        terminal.result(
             f"{place:2d}. {entry.genotype}  reward {entry.reward:.3f}, "
             f"on {entry.num_images:,} images {entry.score:.3f}; "
             f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e6:,.0f} M multiply-adds"
         )
     return ranked
+
+
+def _in_words(ranked: Sequence[Ranked]) -> str:
+    """The best architecture cell by cell, and a table of all, in Markdown."""
+    words = [f"{number}. {cell.in_words()}" for number, cell in enumerate(ranked[0].genotype.cells, 1)]
+    rows = [(str(entry.genotype), f"{entry.reward:.3f}", f"{entry.score:.3f}") for entry in ranked]
+    return "\n".join(["The best architecture, cell by cell:", "", *words, "", table(("all", "reward", "score"), rows)])
 
 
 class _Silent:

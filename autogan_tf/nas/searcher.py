@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from autogan_tf.nas import beam
 from autogan_tf.nas.reinforce import Reinforce
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.runs import machine
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.loop import GanLoop
 
@@ -107,6 +109,7 @@ class Searcher:
         self.phases = 0  # phases of shared training done
         self.resets = 0
         self.stage = 0
+        self.leaders: dict[str, float] = {}  # the best architectures of the stage with their rewards, best first
         self.policy = self._new_policy(np.zeros((1, 0), np.int32), self._zero_states())
         self.loop = self._new_loop()
 
@@ -138,6 +141,7 @@ class Searcher:
             if ranks_next and not self.plan.reference_semantics:
                 self._train_shared()
         numbers |= {"stage": self.stage, "resets": self.resets, "seconds": time.monotonic() - start}
+        numbers["memory_mb"] = machine.peak_memory_mb()
         self._observer.numbers(step=self.iteration, phase="search", numbers=numbers)
 
     def _train_shared(self) -> dict[str, Any]:
@@ -148,15 +152,16 @@ class Searcher:
         self._observer.phase(f"iteration {self.iteration + 1}: shared GAN", steps, "steps")
         begin, chunk = 0, plan.shared_steps if self.loop.trace_count else 1
         first_step = self.phases * steps
-        d_loss = g_loss = float("nan")
+        numbers = dict.fromkeys(("d_loss", "g_loss", "d_gradient_norm", "g_gradient_norm"), math.nan)
+        began = time.monotonic()
         while True:
             started = time.monotonic()
             # TensorFlow counts what workers exchange by stretches, which must therefore be the same on all of them
             end = int(self._agreed(np.array(min(steps, begin + chunk))))
             progress = self.loop.run(begin=begin, end=end, first_step=first_step, tokens=tokens)
             self._observer.done(progress.steps)
-            d_loss = progress.d_loss
-            g_loss = g_loss if np.isnan(progress.g_loss) else progress.g_loss
+            latest = {name: getattr(progress, name) for name in numbers}
+            numbers |= {name: value for name, value in latest.items() if not math.isnan(value)}
             if progress.stopped or progress.steps >= steps:
                 break
             if begin:  # the first stretch may have traced the graph
@@ -165,13 +170,12 @@ class Searcher:
             begin = progress.steps
         self.phases += 1
         spread = self.gan.detector.spread().numpy()
-        return {
-            "d_loss": d_loss,
-            "g_loss": g_loss,
+        return numbers | {
             "d_loss_spread": float(spread[0]),
             "g_loss_spread": float(spread[1]),
             "collapsed": progress.stopped,
             "shared_steps": progress.steps,
+            "images_per_second": progress.steps * plan.dis_batch_size / max(time.monotonic() - began, 1e-3),
         }
 
     def _train_controller(self) -> dict[str, Any]:
@@ -186,6 +190,7 @@ class Searcher:
         tried: dict[str, float] = {}
         rewards_of_phase, entropies = [], []
         for number in range(plan.ctrl_step):
+            began = time.monotonic()
             step = self.iteration * plan.ctrl_step + number
             tokens, (decisions, state), rewards = self._draw_and_score("controller_architectures", step)
             update = self.policy.learn(decisions, state, rewards)
@@ -195,15 +200,23 @@ class Searcher:
             entropies.append(update.entropy)
             numbers = update._asdict() | {"reward": float(np.mean(rewards)), "baseline": self.policy.baseline}
             numbers["rewards"] = dict(zip(names, rewards.tolist(), strict=True))
+            numbers |= {"scored": len(names), "seconds": time.monotonic() - began}
             self._observer.numbers(step=step, phase="controller", numbers=numbers)
             self._observer.done(number + 1)
         best = max(tried, key=lambda name: tried[name])
+        leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
+        self.leaders = dict(leaders[: plan.topk])
+        policy = self.policy.policy()
         return {
             "best": tried[best],
             "best_architecture": best,
+            "best_so_far": next(iter(self.leaders.values())),
+            "leaders": self.leaders,
             "mean": float(np.mean(rewards_of_phase)),
             "entropy": float(np.mean(entropies)),
             "distinct": len(tried),
+            "policy": [probabilities.tolist() for probabilities in policy.probabilities],
+            "entropies": policy.entropies.tolist(),
         }
 
     def _draw_and_score(self, purpose: str, step: int):
@@ -237,6 +250,7 @@ class Searcher:
             step=self.iteration, phase="growth", numbers={"stage": self.stage, "kept": kept}
         )
         self.stage += 1
+        self.leaders = {}
         side = self.gan.generator.bottom_width * 2 ** (self.stage + 1)
         self._observer.event(f"growing to {side} pixels on {len(rows)} prefixes: {', '.join(rows)}")
         self.policy = self._new_policy(best.tokens, best.states)
@@ -292,6 +306,7 @@ class Searcher:
             "phases": self.phases,
             "resets": self.resets,
             "stage": self.stage,
+            "leaders": self.leaders,
             "prefixes": self.policy.prefixes.numpy().tolist(),
             "prefix_states": [part.numpy().tolist() for part in self.policy.prefix_states],
         }

@@ -105,6 +105,11 @@ class RunFolder:
         return self.checkpoints / "best"
 
     @property
+    def tensorboard(self) -> pathlib.Path:
+        """Folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
+
+    @property
     def samples(self) -> pathlib.Path:
         """Folder of the sample grids."""
         return self.path / "samples"

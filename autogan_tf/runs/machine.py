@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pathlib
 import platform
+import resource
+import sys
 
 import tensorflow as tf
 
@@ -12,6 +14,12 @@ import tensorflow as tf
 def describe() -> dict[str, str | int | None]:
     """JSON-able: "system", "processor", "cores"."""
     return {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()}
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has held so far, in 10^6 bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def _processor() -> str:

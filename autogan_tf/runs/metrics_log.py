@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import math
-import pathlib
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-import tensorflow as tf
+from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs.tensorboard_log import TensorBoardLog
 
 
 class MetricsLog:
-    """Appends numbers to `metrics.jsonl` and to the run's TensorBoard log; a context manager.
+    """Appends numbers to a run's `metrics.jsonl` and to its TensorBoard log; a context manager.
 
     A line is {"step", "phase", "time" (seconds since 1970), and numbers by name}; what is not finite becomes null.
+
+    Attributes:
+      tensorboard: for what is there only, pictures and texts.
     """
 
-    def __init__(self, path: pathlib.Path, tensorboard: pathlib.Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
-        self._writer = tf.summary.create_file_writer(str(tensorboard))
+    def __init__(self, folder: RunFolder) -> None:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        self._file = folder.metrics_file.open("a", encoding="utf-8")
+        self.tensorboard = TensorBoardLog(folder.tensorboard)
 
     def write(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
         """Adds one line; flushed, so that it survives the process."""
@@ -30,15 +33,12 @@ class MetricsLog:
         row |= {name: _jsonable(value) for name, value in numbers.items()}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
-        with self._writer.as_default():
-            for name, value in numbers.items():
-                if isinstance(value, int | float):
-                    tf.summary.scalar(f"{phase}/{name}", float(value), step=step)
+        self.tensorboard.scalars(step=step, phase=phase, numbers=numbers)
 
-    def close(self) -> None:
-        """Ends both files."""
+    def close(self, *, complete: bool = True) -> None:
+        """Ends both files; `complete`: the run is, and has not failed."""
         self._file.close()
-        self._writer.close()
+        self.tensorboard.close(complete=complete)
 
     def __enter__(self) -> MetricsLog:
         return self
@@ -46,7 +46,7 @@ class MetricsLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(complete=error is None)
 
 
 def _jsonable(value: Any) -> Any:
@@ -56,4 +56,6 @@ def _jsonable(value: Any) -> Any:
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):
         return {key: _jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(entry) for entry in value]
     return value

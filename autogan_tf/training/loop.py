@@ -21,13 +21,16 @@ _WATCHED = ("d_loss", "d_gradient_norm", "g_loss", "g_gradient_norm")
 class Progress(NamedTuple):
     """Where a stretch of training ended.
 
-    steps: discriminator steps done since the phase began; d_loss, g_loss: the last losses (NaN before the first);
+    steps: discriminator steps done since the phase began; d_loss, g_loss: the last losses of the stretch, and
+    d_gradient_norm, g_gradient_norm: the norms of their gradients over all weights (NaN where the network had no step);
     stopped: the loop's `stop` condition ended it at that step.
     """
 
     steps: int
     d_loss: float
     g_loss: float
+    d_gradient_norm: float
+    g_gradient_norm: float
     stopped: bool
 
 
@@ -108,14 +111,19 @@ class GanLoop:
         if tokens is None:
             tokens = tf.zeros([0, 0], tf.int32)
         bounds = (tf.constant(number, tf.int64) for number in (first_step, begin, end))
-        done, d_loss, g_loss, stopped, watched = self._graph(tokens, *bounds)
-        for name, value in zip(_WATCHED, watched.numpy(), strict=True):
+        done, stepped, stopped, watched = self._graph(tokens, *bounds)
+        numbers = dict(zip(_WATCHED, watched.numpy().tolist(), strict=True))
+        for name, value in numbers.items():
             if not math.isfinite(value):
-                raise TrainingDiverged(name, float(value), first_step + int(done))
-        return Progress(int(done), float(d_loss), float(g_loss), bool(stopped))
+                raise TrainingDiverged(name, value, first_step + int(done))
+        if not stepped:
+            numbers |= {"g_loss": math.nan, "g_gradient_norm": math.nan}
+        if int(done) == begin:
+            numbers |= {"d_loss": math.nan, "d_gradient_norm": math.nan}
+        return Progress(steps=int(done), stopped=bool(stopped), **numbers)
 
     def _train(self, tokens: tf.Tensor, first_step: tf.Tensor, begin: tf.Tensor, end: tf.Tensor):
-        def one_step(i, d_loss, g_loss, stopped, watched):
+        def one_step(i, stepped, stopped, watched):
             step = first_step + i
             architecture = tokens[i] if self._num_tokens else None
             if self._before_step:
@@ -129,18 +137,16 @@ class GanLoop:
                 numbers = self._generator_step(step, architecture)
                 if self._after_generator:
                     self._after_generator(step, numbers["loss"])
-                return numbers["loss"], tf.stack([numbers["loss"], numbers["gradient_norm"]])
+                return tf.stack([numbers["loss"], numbers["gradient_norm"]])
 
-            g_loss, g_numbers = tf.cond(
-                tf.equal(i % self._n_critic, 0), generator_step, lambda: (g_loss, tf.zeros([2]))
-            )
-            return i + 1, d_loss, g_loss, self._stop(), tf.concat([[d_loss, d_norm], g_numbers], axis=0)
+            steps = tf.equal(i % self._n_critic, 0)
+            g_numbers = tf.cond(steps, generator_step, lambda: watched[2:])
+            return i + 1, stepped | steps, self._stop(), tf.concat([[d_loss, d_norm], g_numbers], axis=0)
 
-        def go_on(i, d_loss, g_loss, stopped, watched):
+        def go_on(i, stepped, stopped, watched):
             return (i < end) & ~stopped & tf.reduce_all(tf.math.is_finite(watched))
 
-        nothing = tf.constant(math.nan)
-        state = (begin, nothing, nothing, tf.constant(False), tf.zeros([len(_WATCHED)]))
+        state = (begin, tf.constant(False), tf.constant(False), tf.zeros([len(_WATCHED)]))
         return tf.while_loop(go_on, one_step, state, parallel_iterations=1)
 
     def _discriminator_step(self, step: tf.Tensor, architecture: tf.Tensor | None) -> dict[str, tf.Tensor]:

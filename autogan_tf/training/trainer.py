@@ -13,6 +13,7 @@ from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator
+from autogan_tf.runs import machine
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import sampling
 from autogan_tf.training.adam import Adam
@@ -141,6 +142,7 @@ class Trainer(tf.Module):
         )
         self.steps = steps
         self.n_critic = n_critic
+        self.batch_size = stream.batch_size
         self.seed = seed
         self._init_type, self._reference = init_type, reference_semantics
         self._detector = detector
@@ -212,7 +214,8 @@ class Trainer(tf.Module):
         """Trains for all steps.
 
         Args:
-          report: called every few seconds with (generator steps done, {"d_loss", "g_loss"}).
+          report: called every few seconds with the generator steps done and numbers by name: losses, gradient norms
+            and learning rates of both networks, real images per second, memory.
           evaluate: called with the generator steps done, every `evaluate_every` of them (0: never) and at the end.
 
         Raises:
@@ -231,7 +234,19 @@ class Trainer(tf.Module):
             if progress.stopped:
                 raise TrainingCollapsed(-(-progress.steps // self.n_critic))
             seconds = time.monotonic() - start
-            report(end, {"d_loss": progress.d_loss, "g_loss": progress.g_loss})
+            report(
+                end,
+                {
+                    "d_loss": progress.d_loss,
+                    "g_loss": progress.g_loss,
+                    "d_gradient_norm": progress.d_gradient_norm,
+                    "g_gradient_norm": progress.g_gradient_norm,
+                    "d_lr": float(self.d_optimizer.learning_rate),
+                    "g_lr": float(self.g_optimizer.learning_rate),
+                    "images_per_second": (end - done) * self.n_critic * self.batch_size / max(seconds, 1e-3),
+                    "memory_mb": machine.peak_memory_mb(),
+                },
+            )
             if done:  # the first stretch traces the graph
                 chunk = max(1, round((end - done) * SECONDS_BETWEEN_REPORTS / max(seconds, 1e-3)))
             done = end

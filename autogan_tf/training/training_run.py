@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from autogan_tf.features.protocol import FeatureNetwork
+from autogan_tf.metrics import kernel
 from autogan_tf.metrics.evaluator import evaluate_images
 from autogan_tf.metrics.reference import Reference
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder
-from autogan_tf.runs.image_grid import write_grid
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.training import sampling
 from autogan_tf.training.trainer import Trainer, TrainingCollapsed
+from autogan_tf.training.training_log import TrainingLog
 
 GRID_IMAGES = 100
 
@@ -32,6 +33,7 @@ def run_training(
     num_eval_imgs: int,
     score_each: bool = False,
     restarts: int = 0,
+    real_images: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Trains to the end, scores the moving-average generator, and keeps the checkpoint with the best score.
 
@@ -45,6 +47,8 @@ def run_training(
       num_eval_imgs: images that a score is taken from.
       score_each: scores at each of these, not at the end only. checkpoints/best and samples/final.png are those of the
         lowest Fréchet distance.
+      real_images: uint8 [N, S, S, C], shown beside the generated ones; in the order of the reference's features, whose
+        nearest are shown if it has them. Then the kernel distance is taken, too, if there are enough images.
       restarts: how often a collapsed GAN begins again with other weights; its best checkpoint so far stays.
 
     Returns:
@@ -62,51 +66,48 @@ def run_training(
     num_classes = trainer.generator.num_classes
     labels = sampling.label_rows(GRID_IMAGES, num_classes) if num_classes else None
 
-    def training(step: int) -> None:
-        terminal.phase("training", trainer.steps, "steps")
-        terminal.done(step)
-
-    def score(step: int) -> dict[str, Any]:
-        terminal.phase("scoring the trained generator", num_eval_imgs, "images")
-        batches = _counted(trainer.sample(num_eval_imgs, purpose="evaluation"), terminal)
-        return {"step": step} | evaluate_images(batches, network, reference, seed=trainer.seed)
-
-    with MetricsLog(folder.metrics_file, folder.path / "tensorboard") as log:
-
-        def report(step: int, losses: dict[str, float]) -> None:
-            terminal.done(step)
-            log.write(step=step, phase="train", numbers=losses)
+    kept = reference.features
+    metrics = ("is", "fid", "kid") if kept is not None and kernel.enough(len(kept), num_eval_imgs) else ("is", "fid")
+    every = evaluate_every if score_each and evaluate_every else trainer.steps
+    with MetricsLog(folder) as log:
+        told = TrainingLog(
+            folder=folder,
+            terminal=terminal,
+            log=log,
+            steps=trainer.steps,
+            evaluations=-(-trainer.steps // every),
+            real_images=real_images,
+        )
+        told.begin(trainer.generator.genotype, bottom_width=trainer.generator.bottom_width, seed=trainer.seed)
 
         def evaluate(step: int) -> None:
             # the same latents every time, so that one can watch each image come to be
             grid = _gather(trainer.sample(GRID_IMAGES, purpose="grid", labels=labels))
-            write_grid(folder.samples / f"step-{step:06d}.png", grid)
+            told.grid(step, grid)
             checkpoints.save(step, {"step": step})
             if not (score_each or step == trainer.steps):
                 return
-            scores = score(step)
-            log.write(step=step, phase="evaluation", numbers=scores)
-            folder.append_evaluation(scores)
+            batches = told.scoring(num_eval_imgs, trainer.sample(num_eval_imgs, purpose="evaluation"))
+            found = evaluate_images(batches, network, reference, metrics=metrics, seed=trainer.seed)
+            scores = {"step": step} | found
             better = not best or scores["frechet_distance"] < best["frechet_distance"]
+            told.scores(step, scores, better=better, in_a_row=score_each)
+            told.neighbours(step, grid, network, reference)
             if better:
                 best.update(scores)
                 best_checkpoint.save(step, {"step": step})
-                write_grid(folder.samples / "final.png", grid)
-            if score_each:
-                terminal.line(
-                    f"step {step:6,d}  Fréchet distance {scores['frechet_distance']:.3f}  "
-                    f"Inception score {scores['inception_score']:.3f}{'  (best so far)' if better else ''}"
-                )
-            training(step)
+                told.best(grid)
+            told.training(step)
 
         def collapse(error: TrainingCollapsed, attempt: int) -> None:
-            log.write(step=error.step, phase="collapse", numbers={"attempt": attempt})
+            told.collapse(error.step, attempt)
             if attempt < restarts:
-                terminal.line(f"{error}; beginning again with other weights ({attempt + 1} of {restarts})")
-                training(0)
+                told.event(f"{error}; beginning again with other weights ({attempt + 1} of {restarts})")
+                told.training(0)
 
-        training(0)
-        _attempts(trainer, restarts, collapse, report=report, evaluate=evaluate, evaluate_every=evaluate_every)
+        told.training(0)
+        _attempts(trainer, restarts, collapse, report=told.report, evaluate=evaluate, evaluate_every=evaluate_every)
+        terminal.end_overall()
         return best
 
 
@@ -131,11 +132,3 @@ def _attempts(
 
 def _gather(batches: Iterable[np.ndarray]) -> np.ndarray:
     return np.concatenate(list(batches))
-
-
-def _counted(batches: Iterable[np.ndarray], terminal: Terminal) -> Iterable[np.ndarray]:
-    count = 0
-    for batch in batches:
-        yield batch
-        count += len(batch)
-        terminal.done(count)

@@ -52,8 +52,9 @@ class FakeLoop:
         if self.gan.phase == self.gan.diverge:
             raise TrainingDiverged("d_loss", float("nan"), first_step + begin + 1)
         if self.gan.phase in self.gan.collapse and end >= 2:
-            return Progress(2, 0.5, 0.25, True)
-        return Progress(end, 0.5, 0.25 if begin == 0 else float("nan"), False)
+            return Progress(2, 0.5, 0.25, 2.0, 3.0, True)
+        g_loss, g_norm = (0.25, 3.0) if begin == 0 else (float("nan"), float("nan"))
+        return Progress(end, 0.5, g_loss, 2.0, g_norm, False)
 
 
 class FakeGan:

@@ -234,3 +234,30 @@ def test_one_trace_whatever_is_drawn_and_learnt():
         _, decided, state = draw(policy, 4, number)
         policy.learn(decided, state, np.arange(4.0))
     assert policy._update.experimental_get_tracing_count() == 1
+
+
+def test_the_policy_is_what_draws_tend_to():
+    rng = np.random.default_rng(3)
+    states = tuple(rng.normal(size=(2, 4)).astype(np.float32) for _ in range(2))
+    policy = made(stage=1, prefixes=[(0, 0, 0, 0), (1, 1, 1, 1)], prefix_states=states)
+    exact = policy.policy()
+    assert [len(part) for part in exact.probabilities] == [2, 3, 3, 2, 2]
+    assert all(part.sum() == pytest.approx(1) for part in exact.probabilities)
+    number = 40_000
+    tokens, decided, _ = draw(policy, number)
+    for index, part in enumerate(exact.probabilities):
+        drawn = np.bincount(tokens.numpy()[:, 4 + index], minlength=len(part)) / number
+        np.testing.assert_allclose(part, drawn, atol=5 * 0.5 / np.sqrt(number))
+    np.testing.assert_allclose(exact.entropies, decided.entropies.numpy().mean(axis=0), atol=0.01)
+    assert np.ptp(exact.probabilities[1]) > 0.1  # there is something to see
+
+
+def test_without_weights_every_choice_is_as_likely():
+    policy = made()
+    for decoder in policy.controller.decoders:
+        decoder.kernel.assign(0 * decoder.kernel)
+        decoder.bias.assign(0 * decoder.bias)
+    found = policy.policy()
+    for part, count in zip(found.probabilities, COUNTS, strict=True):
+        np.testing.assert_allclose(part, 1 / count, rtol=1e-6)
+    np.testing.assert_allclose(found.entropies, np.log(COUNTS), rtol=1e-6)

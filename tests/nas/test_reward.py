@@ -234,3 +234,27 @@ def test_one_trace_for_each_stage_whatever_is_scored():
             tokens = [rng.randrange(count) for count in choices.token_counts(cells)]
             setup.score(tokens, phase=("controller", number), num_images=8 + 8 * number)
     assert setup.scorer.trace_counts == {4: 1, 9: 1}
+
+
+def test_pictures_are_always_on_the_same_latents_and_change_no_score(small):
+    small.scorer.start_phase("controller", 5)
+    score = small.scorer.score(POST_BATCH, num_images=20)
+    first = small.scorer.pictures(POST_BATCH)
+    assert first.dtype == np.uint8 and first.shape == (8, 8, 8, 1)
+    small.spoil_statistics()
+    small.scorer.start_phase("controller", 6)
+    np.testing.assert_array_equal(small.scorer.pictures(POST_BATCH), first)
+    assert not np.array_equal(small.scorer.pictures(PRE_PLAIN), first)
+    small.scorer.start_phase("controller", 5)
+    assert small.scorer.score(POST_BATCH, num_images=20) == score
+    assert small.scorer.trace_counts == {4: 1}  # no graph of their own
+
+
+def test_the_pictures_are_what_the_generator_makes():
+    setup = Setup(1, calibration_batches=1)
+    found = setup.scorer.pictures(PRE_PLAIN)
+    drawn = seeds.stateless_seed(1, "reward/pictures")
+    z = seeds.latents(tf.random.experimental.stateless_fold_in(drawn, 0), [8, 4])
+    images = setup.generator(z, tf.constant(PRE_PLAIN), training=False).numpy()
+    expected = np.clip(np.round((images + 1) * 127.5), 0, 255)
+    assert np.abs(found.astype(int) - expected).max() <= 1

@@ -95,7 +95,23 @@ def test_the_numbers_of_an_iteration(done):
         assert search["distinct"] == len(tried)
         assert search["entropy"] > 0
         assert (search["d_loss"], search["g_loss"], search["collapsed"]) == (0.5, 0.25, False)
+        assert (search["d_gradient_norm"], search["g_gradient_norm"]) == (2.0, 3.0)
         assert (search["shared_steps"], search["resets"]) == (5, 0)
+        assert search["images_per_second"] > 0 and search["memory_mb"] > 0
+        counts = choices.cell_token_counts(search["stage"])
+        assert [len(part) for part in search["policy"]] == list(counts) and len(search["entropies"]) == len(counts)
+
+
+def test_the_leaders_are_the_best_of_the_stage_so_far(done):
+    controller = done.told.of("controller")
+    for iteration, first in ((0, 0), (1, 1), (2, 1), (3, 3)):  # a stage begins at 0, 1 and 3
+        tried = {}
+        for _, numbers in controller[3 * first : 3 * iteration + 3]:
+            tried |= numbers["rewards"]
+        search = done.told.of("search")[iteration][1]
+        assert list(search["leaders"].values()) == sorted(tried.values(), reverse=True)[:3]
+        assert all(tried[name] == reward for name, reward in search["leaders"].items())
+        assert search["best_so_far"] == max(tried.values())
 
 
 def test_the_final_ranking(done):

@@ -44,12 +44,13 @@ class FakeStep:
     def discriminator_step(self, real_images, latents, tokens=None):
         number = -2 if tokens is None else tokens[0]
         notes = [(self.real, tf.reduce_sum(real_images)), (self.d_latents, latents[0, 0]), (self.d_tokens, number)]
-        return {"loss": self.d_losses[self._note(0, notes)], "gradient_norm": tf.constant(1.0)}
+        loss = self.d_losses[self._note(0, notes)]
+        return {"loss": loss, "gradient_norm": loss + 0.5}
 
     def generator_step(self, latents, tokens=None):
         number = -2 if tokens is None else tokens[0]
         loss = self.g_losses[self._note(1, [(self.g_latents, latents[0, 0]), (self.g_tokens, number)])]
-        return {"loss": loss, "gradient_norm": tf.constant(1.0)}
+        return {"loss": loss, "gradient_norm": loss + 0.25}
 
 
 def stream(batch_size: int = 3, side: int = 8, channels: int = 1) -> ImageStream:
@@ -69,7 +70,7 @@ def test_the_generator_steps_at_multiples_of_n_critic_on_the_architecture_drawn_
     assert step.counts.numpy().tolist() == [10, 4]
     assert step.d_tokens.numpy()[:11].tolist() == [*range(100, 110), -1]
     assert step.g_tokens.numpy()[:5].tolist() == [100, 103, 106, 109, -1]
-    assert progress == (10, 9.0, 3.0, False)
+    assert progress == (10, 9.0, 3.0, 9.5, 3.25, False)
 
 
 def test_a_derived_network_has_no_tokens():
@@ -99,7 +100,13 @@ def test_latents_depend_on_the_seed():
 
 def test_without_a_generator_step_its_loss_is_unknown():
     progress = loop_of(FakeStep()).run(begin=1, end=3)
-    assert progress.steps == 3 and progress.d_loss == 1.0 and np.isnan(progress.g_loss)
+    assert progress.steps == 3 and (progress.d_loss, progress.d_gradient_norm) == (1.0, 1.5)
+    assert np.isnan(progress.g_loss) and np.isnan(progress.g_gradient_norm)
+
+
+def test_the_generators_numbers_are_those_of_its_last_step():
+    progress = loop_of(FakeStep()).run(begin=3, end=8)  # it steps at 3 and 6
+    assert (progress.g_loss, progress.g_gradient_norm) == (1.0, 1.25)
 
 
 def test_callables_hear_of_every_step():

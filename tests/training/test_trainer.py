@@ -71,7 +71,11 @@ def trained() -> Trained:
 def test_all_steps_are_taken_and_reported(trained):
     trained.run(0)
     assert trained.reports[-1][0] == STEPS
-    assert all(losses.keys() == {"d_loss", "g_loss"} for _, losses in trained.reports)
+    names = {
+        f"{network}_{number}" for network in ("d", "g") for number in ("loss", "gradient_norm", "lr")
+    } | {"images_per_second", "memory_mb"}
+    assert all(numbers.keys() == names for _, numbers in trained.reports)
+    assert all(np.isfinite(list(numbers.values())).all() for _, numbers in trained.reports)
     assert trained.evaluated == [STEPS]
     assert trained.trainer.g_optimizer.steps.numpy().tolist() == [STEPS] * len(
         trained.trainer.generator.trainable_variables

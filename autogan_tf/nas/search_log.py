@@ -1,0 +1,116 @@
+"""Takes what the searcher tells to the terminal, to metrics.jsonl, to TensorBoard and to sample grids."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autogan_tf.nas.searcher import Plan
+from autogan_tf.runs import diagram_pixels, image_grid
+from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs.metrics_log import MetricsLog
+from autogan_tf.runs.progress import Terminal
+from autogan_tf.runs.tensorboard_log import table
+from autogan_tf.runs.time_left import TimeLeft
+from autogan_tf.search_space.genotype import Genotype
+
+# The next cell has four times the pixels, and all that came before it; until one was seen its cost is guessed so.
+_NEXT_CELL = 4.0
+_RANKING = "ranking"
+
+
+class SearchLog:
+    """An observer of a `Searcher`.
+
+    Args:
+      plan: of the search.
+      folder, terminal, log: where to.
+      draw: images uint8 [N, S, S, C] of an architecture's tokens, from the shared weights.
+      grid_every: iterations between sample grids, besides those before a growth and the last; 0 for these only.
+    """
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        folder: RunFolder,
+        terminal: Terminal,
+        log: MetricsLog,
+        draw: Callable[[Sequence[int]], np.ndarray],
+        grid_every: int,
+    ) -> None:
+        self.phase, self.done, self.event = terminal.phase, terminal.done, terminal.line
+        self._plan, self._folder, self._terminal, self._log, self._draw = plan, folder, terminal, log, draw
+        self._grid_every = grid_every
+        self._left = time_left(plan)
+        self._stage = 0
+        terminal.overall("search", plan.max_search_iter, "iterations")
+
+    def numbers(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
+        """As `Observer.numbers`."""
+        self._log.write(step=step, phase=phase, numbers=numbers)
+        if phase == "search":
+            self._iteration(step, numbers)
+        elif phase == "controller":
+            self._left.did(_images(self._stage), self._plan.rl_num_eval_img * numbers["scored"], numbers["seconds"])
+            self._terminal.detail(
+                f"  controller step {step + 1}  reward {numbers['reward']:.3f}  baseline {numbers['baseline']:.3f}  "
+                f"advantage {numbers['advantage']:+.3f}  entropy {numbers['entropy']:.3f}  {numbers['seconds']:.2f} s"
+            )
+        elif phase == "growth":
+            self._stage = numbers["stage"] + 1
+            rows = [(name, f"{score:.3f}") for name, score in numbers["kept"].items()]
+            heading = f"Kept when the search grew after iteration {step}\n\n"
+            self._log.tensorboard.text("beam", heading + table(("architecture", "reward"), rows), step=step)
+
+    def _iteration(self, step: int, numbers: Mapping[str, Any]) -> None:
+        self._stage = numbers["stage"]
+        self._left.did(_iterations(self._stage), 1, numbers["seconds"])
+        self._terminal.advance_overall(step + 1, left=self._left.seconds())
+        leaders = numbers["leaders"].items()
+        self._terminal.best(
+            ("best of this stage so far", "reward"), [(name, f"{reward:.3f}") for name, reward in leaders]
+        )
+        self._terminal.line(
+            f"iteration {step + 1:3d}  stage {numbers['stage'] + 1}  best {numbers['best']:.3f}  "
+            f"mean {numbers['mean']:.3f}  entropy {numbers['entropy']:.3f}  d_loss {numbers['d_loss']:.3f}  "
+            f"g_loss {numbers['g_loss']:+.3f}  {numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
+        )
+        done = step + 1
+        last = done == self._plan.max_search_iter or done in self._plan.grow_steps
+        if last or (self._grid_every and done % self._grid_every == 0):
+            self._show(done, numbers["best_architecture"])
+
+    def _show(self, done: int, architecture: str) -> None:
+        """A grid of the iteration's best architecture, always on the same latents, and its diagram."""
+        tokens = [int(token) for token in architecture.split()]
+        images = self._draw(tokens)
+        image_grid.write_grid(self._folder.samples / f"iteration-{done:04d}.png", images)
+        board = self._log.tensorboard
+        board.image("samples", image_grid.grid(images, scale=2), step=done)
+        board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens)), step=done)
+
+
+def time_left(plan: Plan) -> TimeLeft:
+    """Of a search: the iterations of each cell, and the images that the rankings are made on."""
+    borders = [0, *plan.grow_steps, plan.max_search_iter]
+    counts = [end - begin for begin, end in itertools.pairwise(borders)]
+    units: dict[str, float] = {_iterations(stage): count for stage, count in enumerate(counts)}
+    units |= {_images(stage): 0.0 for stage in range(len(counts))}  # only for their rate
+    units[_RANKING] = (
+        plan.num_candidate * plan.score_repeats * plan.rl_num_eval_img + plan.topk * plan.num_eval_imgs
+    )
+    guesses = {kind(stage): (kind(stage - 1), _NEXT_CELL)
+               for stage in range(1, len(counts)) for kind in (_iterations, _images)}  # fmt: skip
+    return TimeLeft(units, as_other=guesses | {_RANKING: (_images(len(counts) - 1), 1.0)})
+
+
+def _iterations(stage: int) -> str:
+    return f"iterations on cell {stage + 1}"
+
+
+def _images(stage: int) -> str:
+    return f"images scored on cell {stage + 1}"

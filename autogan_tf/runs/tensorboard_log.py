@@ -1,0 +1,135 @@
+"""What TensorBoard shows of a run: scalars in groups, their layout, settings beside scores, pictures and texts."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import summary as custom_scalar
+from tensorboard.plugins.hparams import api as hparams
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import summary as hparams_summary
+
+from autogan_tf.search_space.choices import DECISIONS
+
+# A number's group; those that are not here are under the name of their phase.
+_GROUPS = {
+    "losses": ("d_loss", "g_loss"),
+    "gradient_norms": ("d_gradient_norm", "g_gradient_norm"),
+    "learning_rates": ("d_lr", "g_lr"),
+    "reset_window": ("d_loss_spread", "g_loss_spread", "collapsed", "resets"),
+    "reward": ("best", "best_so_far", "mean", "distinct"),
+    "machine": ("images_per_second", "seconds", "memory_mb"),
+}
+_GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
+_PHASES = {"evaluation": "scores"}
+
+# Charts with several curves, by category: title -> tags.
+_LAYOUT: dict[str, dict[str, tuple[str, ...]]] = {
+    "search": {
+        "reward of an iteration": ("reward/best_so_far", "reward/best", "reward/mean"),
+        "reward and baseline": ("controller/reward", "controller/baseline"),
+        "entropy of each decision (nats)": tuple(f"entropy/{decision}" for decision in DECISIONS),
+        "spread of the losses, under which the shared GAN is drawn anew": (
+            "reset_window/d_loss_spread",
+            "reset_window/g_loss_spread",
+        ),
+    },
+    "training": {
+        "losses": ("losses/d_loss", "losses/g_loss"),
+        "gradient norms": ("gradient_norms/d_gradient_norm", "gradient_norms/g_gradient_norm"),
+        "learning rates": ("learning_rates/d_lr", "learning_rates/g_lr"),
+    },
+    "scores": {
+        "Fréchet distance": ("scores/frechet_distance",),
+        "Inception score": ("scores/inception_score",),
+        "kernel distance": ("scores/kernel_distance",),
+    },
+}
+_SCORES = ("scores/frechet_distance", "scores/inception_score", "scores/kernel_distance", "reward/best_so_far")
+
+
+class TensorBoardLog:
+    """Writes one folder of event files.
+
+    Args:
+      folder: of the files; made when the first is written.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._writer = tf.summary.create_file_writer(str(folder))
+        self._begun = False
+
+    def begin(self, settings: Mapping[str, Any]) -> None:
+        """The layout of the charts, and the settings: as a table, and beside the final scores of all runs (HParams)."""
+        columns = {name: _plain(value) for name, value in settings.items()}
+        with self._writer.as_default():
+            hparams.hparams_config(
+                hparams=[hparams.HParam(name) for name in columns], metrics=[hparams.Metric(tag) for tag in _SCORES]
+            )
+            hparams.hparams(columns)
+            tf.summary.experimental.write_raw_pb(custom_scalar.pb(_layout()).SerializeToString(), step=0)
+        self.text("settings", table(("setting", "value"), [(name, str(value)) for name, value in columns.items()]))
+        self._begun = True
+
+    def scalars(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
+        """The numbers among `numbers`, each under its group's name; of those by name their distribution."""
+        with self._writer.as_default():
+            for name, value in numbers.items():
+                if isinstance(value, int | float):
+                    tf.summary.scalar(f"{_GROUP_OF.get(name, _PHASES.get(phase, phase))}/{name}", float(value), step)
+            for decision, value in zip(DECISIONS, numbers.get("entropies", ()), strict=False):
+                tf.summary.scalar(f"entropy/{decision}", value, step)
+            rewards = [value for value in numbers.get("rewards", {}).values() if math.isfinite(value)]
+            if rewards:
+                tf.summary.histogram("controller/rewards", rewards, step)
+
+    def image(self, tag: str, pixels: np.ndarray, *, step: int = 0) -> None:
+        """A picture, uint8 [H, W, C], C 1 or 3."""
+        with self._writer.as_default():
+            tf.summary.image(tag, pixels[None], step)
+
+    def text(self, tag: str, markdown: str, *, step: int = 0) -> None:
+        """A text, which TensorBoard shows as Markdown."""
+        with self._writer.as_default():
+            tf.summary.text(tag, markdown, step)
+
+    def close(self, *, complete: bool = True) -> None:
+        """Ends the files; `complete`: the run is, and has not failed."""
+        if self._begun:
+            status = api_pb2.STATUS_SUCCESS if complete else api_pb2.STATUS_FAILURE
+            with self._writer.as_default():
+                end = hparams_summary.session_end_pb(status)
+                tf.summary.experimental.write_raw_pb(end.SerializeToString(), step=0)
+        self._writer.close()
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    """As HParams takes it."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "none" if value is None else str(value)
+
+
+def _layout() -> layout_pb2.Layout:
+    categories = []
+    for title, charts in _LAYOUT.items():
+        found = [
+            layout_pb2.Chart(title=name, multiline=layout_pb2.MultilineChartContent(tag=[f"^{tag}$" for tag in tags]))
+            for name, tags in charts.items()
+        ]
+        categories.append(layout_pb2.Category(title=title, chart=found))
+    return layout_pb2.Layout(category=categories)
