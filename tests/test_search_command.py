@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
 
 from autogan_tf import search
@@ -343,3 +347,64 @@ def test_an_error_leaves_the_process_with_code_2_and_one_line(place):
     assert done.stdout == "" and done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: --dataset=folder:photos/none")
     assert not (place / "runs" / "bad").exists()
+
+
+class Board:
+    """TensorBoard over a folder, as a person starts it."""
+
+    def __init__(self, folder: pathlib.Path, home: pathlib.Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tensorboard.main", f"--logdir={folder}", "--port=0", "--load_fast=false"],
+            env={**os.environ, "HOME": str(home)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stderr
+        for line in self._process.stderr:
+            if found := re.search(r"http://localhost:\d+", line):
+                self.address = found[0]
+                break
+
+    def get(self, path: str, **query: str) -> requests.Response:
+        answer = requests.get(f"{self.address}/data/plugin/{path}", params=query, timeout=30)
+        answer.raise_for_status()
+        return answer
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+def test_tensorboard_shows_the_search(place, first_run):
+    assert first_run.returncode == 0
+    runs = {"one/tensorboard", "one/best/tensorboard"}
+    with Board(place / "runs", place) as board:
+        deadline = time.monotonic() + 60
+        while set(board.get("scalars/tags").json()) < runs and time.monotonic() < deadline:
+            time.sleep(0.5)  # it is still reading
+        scalars = {run: set(tags) for run, tags in board.get("scalars/tags").json().items()}
+        assert {"losses/d_loss", "gradient_norms/g_gradient_norm", "machine/images_per_second", "reward/mean",
+                "reward/best_so_far", "reset_window/d_loss_spread", "entropy/conv", "entropy/shortcut",
+                "controller/baseline", "controller/advantage"} <= scalars["one/tensorboard"]  # fmt: skip
+        assert {"losses/g_loss", "learning_rates/d_lr", "scores/frechet_distance", "scores/inception_score",
+                "scores/kernel_distance"} <= scalars["one/best/tensorboard"]  # fmt: skip
+        points = board.get("scalars/scalars", run="one/tensorboard", tag="reward/mean").json()
+        logged = [row for row in rows(place / "runs" / "one" / "metrics.jsonl") if row["phase"] == "search"]
+        assert [step for _, step, _ in points] == [row["step"] for row in logged]
+        assert [value for *_, value in points] == pytest.approx([row["mean"] for row in logged], rel=1e-5)
+        images = {run: set(tags) for run, tags in board.get("images/tags").json().items()}
+        assert images["one/tensorboard"] == {"samples", "real", "diagram"}
+        assert images["one/best/tensorboard"] == {"samples", "real", "diagram", "neighbours"}
+        (found,) = board.get("images/images", run="one/best/tensorboard", tag="real", sample="0").json()
+        picture = board.get(f"images/individualImage?{found['query']}").content
+        with Image.open(io.BytesIO(picture)) as image, Image.open(place / "runs/one/best/samples/real.png") as file:
+            np.testing.assert_array_equal(np.asarray(image.convert("L")), np.asarray(file))
+        assert {"settings", "ranked"} <= set(board.get("text/tags").json()["one/tensorboard"])
+        assert "post-activation" in board.get("text/text", run="one/best/tensorboard", tag="architecture").text or (
+            "pre-activation" in board.get("text/text", run="one/best/tensorboard", tag="architecture").text
+        )
+        layout = board.get("custom_scalars/layout").json()
+        assert [category["title"] for category in layout["category"]] == ["search", "training", "scores"]
