@@ -35,7 +35,7 @@ def _sample(config: SampleConfig) -> int:
 
     from autogan_tf.runs import machine
     from autogan_tf.runs.folder import check_new_file
-    from autogan_tf.runs.image_grid import write_grid
+    from autogan_tf.runs.image_grid import grid, write_png
     from autogan_tf.runs.progress import Terminal
 
     machine.use_threads(config.threads)
@@ -55,7 +55,8 @@ def _sample(config: SampleConfig) -> int:
             done += len(batch)
             terminal.done(done)
         if config.grid:
-            write_grid(pathlib.Path(config.grid), np.concatenate(kept), columns=config.columns, scale=config.scale)
+            pixels = grid(np.concatenate(kept), columns=config.columns, scale=config.scale)
+            write_png(pathlib.Path(config.grid), pixels)
         written = " and ".join(place for place in (config.grid, config.images) if place)
         terminal.line(f"{config.num_images:,} images, seeds {seeds[0]} to {seeds[-1]}, in {written}")
     return 0

@@ -159,7 +159,7 @@ def assert_complete_search(run: pathlib.Path, settings: dict, output: str) -> No
     assert names == ["final.png", "neighbours.png", "real.png", "step-000002.png", "step-000004.png"]
     side = 4 * 2**cells
     with Image.open(best / "samples" / "final.png") as image:
-        assert image.size == (2 * (10 * (side + 1) + 1),) * 2 and image.mode == "L"
+        assert image.size == (64 // side * (10 * (side + 1) + 1),) * 2 and image.mode == "L"
     assert (best / "samples" / "final.png").read_bytes() == (best / "samples" / "step-000004.png").read_bytes()
     (evaluation,) = rows(best / "evaluations.jsonl")
     assert evaluation["num_images"] == settings["num_eval_imgs"] and evaluation["step"] == settings["train_steps"]

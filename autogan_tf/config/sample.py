@@ -42,7 +42,13 @@ class SampleConfig:
 
     grid: str = setting("", "The PNG file to write, with all images in a grid.", group=_OUTPUT)
     columns: int = setting(10, "Images in a row of the grid.", group=_OUTPUT, minimum=1)
-    scale: int = setting(2, "Side of a pixel in the grid.", group=_OUTPUT, minimum=1, maximum=64)
+    scale: int = setting(
+        0,
+        "Side of a pixel in the grid; 0 for as much as makes images of at least 64 pixels.",
+        group=_OUTPUT,
+        minimum=0,
+        maximum=64,
+    )
     images: str = setting("", "A new folder for the images as single PNG files, named by their seeds.", group=_OUTPUT)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_OUTPUT, minimum=0)
 

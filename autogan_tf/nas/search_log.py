@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from autogan_tf.nas.searcher import Plan
-from autogan_tf.runs import diagram_pixels, image_grid
-from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs import diagram_pixels
+from autogan_tf.runs.image_grid import grid
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.tensorboard_log import table
@@ -27,7 +27,7 @@ class SearchLog:
 
     Args:
       plan: of the search.
-      folder, terminal, log: where to.
+      terminal, log: where to.
       draw: images uint8 [N, S, S, C] of an architecture's tokens, from the shared weights.
       grid_every: iterations between sample grids, besides those before a growth and the last; 0 for these only.
     """
@@ -36,14 +36,13 @@ class SearchLog:
         self,
         *,
         plan: Plan,
-        folder: RunFolder,
         terminal: Terminal,
         log: MetricsLog,
         draw: Callable[[Sequence[int]], np.ndarray],
         grid_every: int,
     ) -> None:
         self.phase, self.done, self.event = terminal.phase, terminal.done, terminal.line
-        self._plan, self._folder, self._terminal, self._log, self._draw = plan, folder, terminal, log, draw
+        self._plan, self._terminal, self._log, self._draw = plan, terminal, log, draw
         self._grid_every = grid_every
         self._left = time_left(plan)
         self._stage = 0
@@ -87,11 +86,8 @@ class SearchLog:
     def _show(self, done: int, architecture: str) -> None:
         """A grid of the iteration's best architecture, always on the same latents, and its diagram."""
         tokens = [int(token) for token in architecture.split()]
-        images = self._draw(tokens)
-        image_grid.write_grid(self._folder.samples / f"iteration-{done:04d}.png", images)
-        board = self._log.tensorboard
-        board.image("samples", image_grid.grid(images, scale=2), step=done)
-        board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens)), step=done)
+        self._log.picture("samples", grid(self._draw(tokens)), file=f"iteration-{done:04d}.png", step=done)
+        self._log.tensorboard.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens)), step=done)
 
 
 def time_left(plan: Plan) -> TimeLeft:

@@ -15,9 +15,10 @@ from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Plan, Ranked, Searcher
 from autogan_tf.nas.shared_gan import SharedGan
-from autogan_tf.runs import diagram_pixels, image_grid
+from autogan_tf.runs import diagram_pixels
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder, write_atomically
+from autogan_tf.runs.image_grid import grid
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.tensorboard_log import table
@@ -63,14 +64,12 @@ def run_search(
 
     with MetricsLog(folder) as log:
         log.tensorboard.begin(folder.settings())
-        real = some_of(images, seed=plan.seed)
-        image_grid.write_grid(folder.samples / "real.png", real)
-        log.tensorboard.image("real", image_grid.grid(real, scale=2))
+        log.picture("real", grid(some_of(images, seed=plan.seed)), file="real.png")
         accuracy = getattr(network, "accuracy", None)
         if accuracy:
             log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in accuracy.items()}})
         observer = SearchLog(
-            plan=plan, folder=folder, terminal=terminal, log=log, draw=scorer.pictures, grid_every=grid_every
+            plan=plan, terminal=terminal, log=log, draw=scorer.pictures, grid_every=grid_every
         )
         searcher = Searcher(
             gan=gan, scorer=scorer, images=images, plan=plan, observer=observer, save=save, store=store

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
+from autogan_tf.runs import image_grid
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.tensorboard_log import TensorBoardLog
 
@@ -24,6 +27,7 @@ class MetricsLog:
 
     def __init__(self, folder: RunFolder) -> None:
         folder.path.mkdir(parents=True, exist_ok=True)
+        self._samples = folder.samples
         self._file = folder.metrics_file.open("a", encoding="utf-8")
         self.tensorboard = TensorBoardLog(folder.tensorboard)
 
@@ -34,6 +38,11 @@ class MetricsLog:
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         self.tensorboard.scalars(step=step, phase=phase, numbers=numbers)
+
+    def picture(self, tag: str, pixels: np.ndarray, *, file: str, step: int = 0) -> None:
+        """Writes samples/`file`, and shows the same, uint8 [H, W, C], in TensorBoard."""
+        image_grid.write_png(self._samples / file, pixels)
+        self.tensorboard.image(tag, pixels, step=step)
 
     def close(self, *, complete: bool = True) -> None:
         """Ends both files; `complete`: the run is, and has not failed."""

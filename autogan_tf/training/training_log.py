@@ -13,8 +13,9 @@ from autogan_tf.features.extraction import outputs_of
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics.neighbours import nearest_rows
 from autogan_tf.metrics.reference import Reference
-from autogan_tf.runs import diagram_pixels, image_grid
+from autogan_tf.runs import diagram_pixels
 from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs.image_grid import grid, write_png
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.time_left import TimeLeft
@@ -56,9 +57,7 @@ class TrainingLog:
         board.text("architecture", "\n".join([f"`{genotype}`, cell by cell:", "", *words]))
         board.image("diagram", diagram_pixels.pixels(genotype, bottom_width=bottom_width))
         if self._real is not None:
-            some = some_of(self._real, seed=seed)
-            image_grid.write_grid(self._folder.samples / "real.png", some)
-            board.image("real", image_grid.grid(some, scale=2))
+            self._log.picture("real", grid(some_of(self._real, seed=seed)), file="real.png")
         self._terminal.overall("all", self._steps, "steps")
 
     def training(self, step: int) -> None:
@@ -82,12 +81,11 @@ class TrainingLog:
 
     def grid(self, step: int, images: np.ndarray) -> None:
         """Samples on the same latents as always, uint8 [N, S, S, C]."""
-        image_grid.write_grid(self._folder.samples / f"step-{step:06d}.png", images)
-        self._log.tensorboard.image("samples", image_grid.grid(images, scale=2), step=step)
+        self._log.picture("samples", grid(images), file=f"step-{step:06d}.png", step=step)
 
     def best(self, images: np.ndarray) -> None:
         """These samples are of the best score so far."""
-        image_grid.write_grid(self._folder.samples / "final.png", images)
+        write_png(self._folder.samples / "final.png", grid(images))
 
     def scoring(self, number: int, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Passes the batches on, counting the images."""
@@ -121,10 +119,8 @@ class TrainingLog:
             image for made, nearest in zip(generated, rows, strict=True)
             for image in (made, *(self._real[index] for index in nearest))
         ]  # fmt: skip
-        columns = rows.shape[1] + 1
-        image_grid.write_grid(self._folder.samples / "neighbours.png", np.stack(shown), columns=columns)
-        pixels = image_grid.grid(np.stack(shown), columns=columns, scale=2)
-        self._log.tensorboard.image("neighbours", pixels, step=step)
+        pixels = grid(np.stack(shown), columns=rows.shape[1] + 1)
+        self._log.picture("neighbours", pixels, file="neighbours.png", step=step)
 
     def collapse(self, step: int, attempt: int) -> None:
         """The losses stand still."""
