@@ -41,7 +41,8 @@ setup(
     python_requires=">=3.10,<3.12",
     packages=[*find_packages(include=["autogan_tf", "autogan_tf.*"]), "autogan_tf.configs"],
     package_dir={"autogan_tf.configs": "configs"},
-    package_data={"autogan_tf.configs": ["*.flags"], "autogan_tf.serving": ["gallery.html"]},
+    package_data={"autogan_tf.configs": ["*.flags"], "autogan_tf.serving": ["gallery.html"],
+                  "autogan_tf.runs": ["templates/*.html"]},
     install_requires=requirements(),
     extras_require={
         "gpu": ["tensorflow[and-cuda]==2.15.1"],

@@ -333,6 +333,7 @@ def _train_best(
         evaluate_every=config.train_eval_every,
         num_eval_imgs=config.num_eval_imgs,
         real_images=data.images,
+        report_on=folder,
     )
     terminal.result(
         f"trained generator: Inception score {scores['inception_score']:.3f}, Fréchet distance "

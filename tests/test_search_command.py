@@ -107,7 +107,8 @@ def assert_complete_search(run: pathlib.Path, settings: dict, output: str) -> No
     """All files of a search's folder, and that they agree with each other and with the settings."""
     cells, iterations, topk = settings["num_cells"], settings["max_search_iter"], settings["topk"]
     assert {entry.name for entry in run.iterdir()} == {
-        *("config.json", "genotype.json", "genotypes", "best", "metrics.jsonl", "checkpoints", "samples", "tensorboard")
+        *("config.json", "genotype.json", "genotypes", "best", "metrics.jsonl", "checkpoints", "samples"),
+        *("tensorboard", "report.html", "report.json"),
     }
     config = json.loads((run / "config.json").read_text())
     assert config["command"] == "search" and config["settings"]["gf_dim"] == settings["gf_dim"]
@@ -179,7 +180,8 @@ def test_one_cell_from_end_to_end(place, first_run):
     assert "Traceback" not in first_run.stderr
     assert "classifier trained" in first_run.stdout and "at 8 pixels" in first_run.stdout
     assert_complete_search(place / "runs" / "one", ONE_CELL, first_run.stdout)
-    assert {entry.name for entry in place.iterdir()} - {".keras"} == {"photos", "cache", "runs"}
+    # what Keras and Matplotlib keep in a home
+    assert {entry.name for entry in place.iterdir()} - {".keras", ".config", ".cache"} == {"photos", "cache", "runs"}
 
 
 def test_the_same_seed_gives_the_same_result_and_the_classifier_comes_from_the_cache(place, first_run):
@@ -396,13 +398,13 @@ def test_tensorboard_shows_the_search(place, first_run):
         assert [step for _, step, _ in points] == [row["step"] for row in logged]
         assert [value for *_, value in points] == pytest.approx([row["mean"] for row in logged], rel=1e-5)
         images = {run: set(tags) for run, tags in board.get("images/tags").json().items()}
-        assert images["one/tensorboard"] == {"samples", "real", "diagram"}
+        assert images["one/tensorboard"] == {"samples", "real", "diagram", "policy/cell_1"}
         assert images["one/best/tensorboard"] == {"samples", "real", "diagram", "neighbours"}
         (found,) = board.get("images/images", run="one/best/tensorboard", tag="real", sample="0").json()
         picture = board.get(f"images/individualImage?{found['query']}").content
         with Image.open(io.BytesIO(picture)) as image, Image.open(place / "runs/one/best/samples/real.png") as file:
             np.testing.assert_array_equal(np.asarray(image.convert("L")), np.asarray(file))
-        assert {"settings", "ranked"} <= set(board.get("text/tags").json()["one/tensorboard"])
+        assert {"settings", "ranked", "choices"} <= set(board.get("text/tags").json()["one/tensorboard"])
         assert "post-activation" in board.get("text/text", run="one/best/tensorboard", tag="architecture").text or (
             "pre-activation" in board.get("text/text", run="one/best/tensorboard", tag="architecture").text
         )

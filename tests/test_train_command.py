@@ -87,7 +87,7 @@ def lines(path: pathlib.Path) -> list[dict]:
 def test_what_a_run_leaves(run):
     assert {entry.name for entry in run.iterdir()} == {
         *("config.json", "genotype.json", "metrics.jsonl", "evaluations.jsonl"),
-        *("checkpoints", "tensorboard", "samples"),
+        *("checkpoints", "tensorboard", "samples", "report.html", "report.json"),
     }
     assert json.loads((run / "config.json").read_text())["command"] == "train"
     genotype = Genotype.load(run / "genotype.json")

@@ -10,31 +10,24 @@ from __future__ import annotations
 
 import argparse
 import pathlib
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 
+import headless  # beside this file
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 WIDTH, HEIGHT = 1120, 980
 HALF_WAY = "8"  # of the slider's 16
 
 
-def photograph(url: str, browser: str, path: pathlib.Path) -> None:
+def photograph(url: str, path: pathlib.Path) -> None:
     """Writes the page at `url`, with the slider half way, as a PNG file."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser, args=QUIET)
-        page = started.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        page.goto(url)
+    with headless.opened(url, width=WIDTH, height=HEIGHT) as page:
         page.wait_for_selector("body[data-ready]", timeout=60_000)
         page.fill("#slider", HALF_WAY)
-        page.evaluate("document.activeElement.blur()")
+        page.locator("#slider").blur()
         page.screenshot(path=path)
-        started.close()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -43,9 +36,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--saved_model", type=pathlib.Path, required=True, help="a folder that export has written")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs" / "gallery.png", help="the picture")
     arguments = parser.parse_args(argv)
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        parser.error(f"needs one of {', '.join(BROWSERS)} on the PATH")
+    try:
+        headless.browser()
+    except FileNotFoundError as error:
+        parser.error(str(error))
     flags = [f"--saved_model={arguments.saved_model.absolute()}", "--rest_port=0", "--grpc_port=0"]
     server = subprocess.Popen(
         [sys.executable, "-m", "autogan_tf.serve", *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -55,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         url = next((line.split()[1] for line in server.stdout if line.startswith("page:")), None)
         if url is None:
             parser.error(f"the server ended with {server.wait()}")
-        photograph(url, browser, arguments.output)
+        photograph(url, arguments.output)
     finally:
         server.terminate()
         server.wait()

@@ -46,11 +46,17 @@ def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Confi
     for name in names:
         for flag, where in flag_files.read(name):
             try:
-                _apply(values, [flag])
+                _refuse(_apply(values, [flag]))
             except UserError as error:
                 raise UserError(f"{where}: {error}") from None
-    _apply(values, rest)
-    config = config_class(**{field.name: values[field.name].value for field in fields})
+    stray = _apply(values, rest)
+    taker = next((field.name for field in fields if field.rules.words), None)
+    if stray and taker is None:
+        _refuse(stray)
+    settings = {field.name: values[field.name].value for field in fields}
+    if taker is not None:
+        settings[taker] = (*(settings[taker] or ()), *stray)
+    config = config_class(**settings)
     validate = getattr(config, "validate", None)
     if validate is not None:
         validate()
@@ -122,8 +128,9 @@ def _split_flag_files(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return names, rest
 
 
-def _apply(values: absl_flags.FlagValues, words: Sequence[str]) -> None:
-    """Sets the flags that the words give; what absl raises becomes a UserError with the same parts as ours."""
+def _apply(values: absl_flags.FlagValues, words: Sequence[str]) -> list[str]:
+    """Sets the flags that the words give, and returns the words that belong to none; what absl raises becomes a
+    UserError with the same parts as ours."""
     names = list(values)
     for word in words:
         name = word.lstrip("-").partition("=")[0]
@@ -141,6 +148,10 @@ def _apply(values: absl_flags.FlagValues, words: Sequence[str]) -> None:
         raise UserError(str(error.__context__ or error)) from None
     except (absl_flags.Error, ValueError) as error:
         raise UserError(f"{_one_line(error)}; write --name=value") from None
+    return list(stray)
+
+
+def _refuse(stray: Sequence[str]) -> None:
     if stray:
         listed = ", ".join(repr(word) for word in stray)
         raise UserError(f"stray words: {listed}; every setting is given as --name=value, a text with spaces in quotes")

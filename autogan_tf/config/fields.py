@@ -23,7 +23,8 @@ _ITEM_TYPES = (bool, int, float, str)
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """What a setting means and which values it takes; `minimum` and the like hold for each item of a tuple."""
+    """What a setting means and which values it takes; `minimum` and the like hold for each item of a tuple; `words`:
+    it also takes the words of the command line that belong to no flag."""
 
     help: str
     group: str
@@ -32,6 +33,7 @@ class Rules:
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
+    words: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +58,7 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     choices: Iterable[str] = (),
+    words: bool = False,
 ) -> Value:
     """A dataclass field with everything that its flag needs.
 
@@ -66,8 +69,9 @@ def setting(
         minimum, maximum: inclusive bounds of a number, or of each number of a tuple.
         above, below: exclusive bounds.
         choices: the only values that a string may take.
+        words: of one tuple of strings of a command: the words of the command line that belong to no flag are added.
     """
-    rules = Rules(help, group, minimum, maximum, above, below, tuple(choices))
+    rules = Rules(help, group, minimum, maximum, above, below, tuple(choices), words)
     return dataclasses.field(default=default, metadata={_METADATA_KEY: rules})
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from autogan_tf.nas.searcher import Plan
-from autogan_tf.runs import diagram_pixels
+from autogan_tf.runs import diagram_pixels, history, report_charts, report_data
+from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.image_grid import grid
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
+from autogan_tf.runs.report import Refreshed
 from autogan_tf.runs.tensorboard_log import table
 from autogan_tf.runs.time_left import TimeLeft
 from autogan_tf.search_space.genotype import Genotype
@@ -27,7 +29,7 @@ class SearchLog:
 
     Args:
       plan: of the search.
-      terminal, log: where to.
+      folder, terminal, log: where to.
       draw: images uint8 [N, S, S, C] of an architecture's tokens, from the shared weights.
       grid_every: iterations between sample grids, besides those before a growth and the last; 0 for these only.
     """
@@ -36,13 +38,15 @@ class SearchLog:
         self,
         *,
         plan: Plan,
+        folder: RunFolder,
         terminal: Terminal,
         log: MetricsLog,
         draw: Callable[[Sequence[int]], np.ndarray],
         grid_every: int,
     ) -> None:
         self.phase, self.done, self.event = terminal.phase, terminal.done, terminal.line
-        self._plan, self._terminal, self._log, self._draw = plan, terminal, log, draw
+        self._plan, self._folder, self._terminal, self._log, self._draw = plan, folder, terminal, log, draw
+        self._report = Refreshed(folder)
         self._grid_every = grid_every
         self._left = time_left(plan)
         self._stage = 0
@@ -82,12 +86,23 @@ class SearchLog:
         last = done == self._plan.max_search_iter or done in self._plan.grow_steps
         if last or (self._grid_every and done % self._grid_every == 0):
             self._show(done, numbers["best_architecture"])
+        self._report.if_due()
 
     def _show(self, done: int, architecture: str) -> None:
-        """A grid of the iteration's best architecture, always on the same latents, and its diagram."""
+        """The best architecture: a grid, always on the same latents, and its diagram; and the policy so far."""
         tokens = [int(token) for token in architecture.split()]
         self._log.picture("samples", grid(self._draw(tokens)), file=f"iteration-{done:04d}.png", step=done)
-        self._log.tensorboard.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens)), step=done)
+        board = self._log.tensorboard
+        board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens)), step=done)
+        so_far = report_data.of_search(history.read(self._folder.path))
+        chart = report_charts.policy(so_far["policy"], stage=self._stage, resets=so_far["resets"])
+        board.image(f"policy/cell_{self._stage + 1}", report_charts.pixels(chart), step=done)
+        rows = [
+            (str(row["cell"]), row["decision"], row["choice"], str(row["drawn"]),
+             "" if row["mean_reward"] is None else f"{row['mean_reward']:.3f}")
+            for row in so_far["choices"]
+        ]  # fmt: skip
+        board.text("choices", table(("cell", "decision", "choice", "drawn", "mean reward"), rows), step=done)
 
 
 def time_left(plan: Plan) -> TimeLeft:

@@ -21,6 +21,7 @@ from autogan_tf.runs.folder import RunFolder, write_atomically
 from autogan_tf.runs.image_grid import grid
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
+from autogan_tf.runs.report import Refreshed
 from autogan_tf.runs.tensorboard_log import table
 from autogan_tf.search_space.cost import Cost
 from autogan_tf.search_space.genotype import Genotype
@@ -69,7 +70,12 @@ def run_search(
         if accuracy:
             log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in accuracy.items()}})
         observer = SearchLog(
-            plan=plan, terminal=terminal, log=log, draw=scorer.pictures, grid_every=grid_every
+            plan=plan,
+            folder=folder,
+            terminal=terminal,
+            log=log,
+            draw=scorer.pictures,
+            grid_every=grid_every,
         )
         searcher = Searcher(
             gan=gan, scorer=scorer, images=images, plan=plan, observer=observer, save=save, store=store
@@ -98,6 +104,7 @@ def run_search(
             f"on {entry.num_images:,} images {entry.score:.3f}; "
             f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e6:,.0f} M multiply-adds"
         )
+    Refreshed(folder).now()
     return ranked
 
 

@@ -17,6 +17,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.data.atomic_file import replacing
 from autogan_tf.runs import machine
 
+FORMAT, VERSION = "autogan-run", 1  # of config.json
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
 
 
@@ -115,6 +116,16 @@ class RunFolder:
         return self.path / "samples"
 
     @property
+    def report_page(self) -> pathlib.Path:
+        """What the run did, to be read by people."""
+        return self.path / "report.html"
+
+    @property
+    def report_file(self) -> pathlib.Path:
+        """The same for programs."""
+        return self.path / "report.json"
+
+    @property
     def best(self) -> RunFolder:
         """In a search: the training run of its best architecture."""
         return RunFolder(self.path / "best")
@@ -123,8 +134,8 @@ class RunFolder:
         """Makes the folder with its config.json."""
         self.path.mkdir(parents=True, exist_ok=True)
         document = {
-            "format": "autogan-run",
-            "version": 1,
+            "format": FORMAT,
+            "version": VERSION,
             "command": command,
             "settings": dict(settings),
             "command_line": sys.argv,

@@ -8,8 +8,6 @@ import platform
 import resource
 import sys
 
-import tensorflow as tf
-
 
 def describe() -> dict[str, str | int | None]:
     """JSON-able: "system", "processor", "cores"."""
@@ -33,5 +31,7 @@ def _processor() -> str:
 def use_threads(number: int) -> None:
     """Limits TensorFlow to so many threads, before it computes anything; 0 leaves it all cores."""
     if number:
+        import tensorflow as tf  # late: the report, which reads what `describe` said, needs none of it
+
         tf.config.threading.set_intra_op_parallelism_threads(number)
         tf.config.threading.set_inter_op_parallelism_threads(number)

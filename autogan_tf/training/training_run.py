@@ -15,6 +15,7 @@ from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
+from autogan_tf.runs.report import Refreshed
 from autogan_tf.training import sampling
 from autogan_tf.training.trainer import Trainer, TrainingCollapsed
 from autogan_tf.training.training_log import TrainingLog
@@ -34,6 +35,7 @@ def run_training(
     score_each: bool = False,
     restarts: int = 0,
     real_images: np.ndarray | None = None,
+    report_on: RunFolder | None = None,
 ) -> dict[str, Any]:
     """Trains to the end, scores the moving-average generator, and keeps the checkpoint with the best score.
 
@@ -49,6 +51,7 @@ def run_training(
         lowest Fréchet distance.
       real_images: uint8 [N, S, S, C], shown beside the generated ones; in the order of the reference's features, whose
         nearest are shown if it has them. Then the kernel distance is taken, too, if there are enough images.
+      report_on: the run whose report is kept up to date, where that is not `folder` but the search that it is part of.
       restarts: how often a collapsed GAN begins again with other weights; its best checkpoint so far stays.
 
     Returns:
@@ -69,6 +72,7 @@ def run_training(
     kept = reference.features
     metrics = ("is", "fid", "kid") if kept is not None and kernel.enough(len(kept), num_eval_imgs) else ("is", "fid")
     every = evaluate_every if score_each and evaluate_every else trainer.steps
+    report = Refreshed(report_on or folder)
     with MetricsLog(folder) as log:
         told = TrainingLog(
             folder=folder,
@@ -97,6 +101,7 @@ def run_training(
                 best.update(scores)
                 best_checkpoint.save(step, {"step": step})
                 told.best(grid)
+            report.now()
             told.training(step)
 
         def collapse(error: TrainingCollapsed, attempt: int) -> None:
@@ -104,6 +109,7 @@ def run_training(
             if attempt < restarts:
                 told.event(f"{error}; beginning again with other weights ({attempt + 1} of {restarts})")
                 told.training(0)
+            report.now()
 
         told.training(0)
         _attempts(trainer, restarts, collapse, report=told.report, evaluate=evaluate, evaluate_every=evaluate_every)

@@ -1,0 +1,161 @@
+"""The charts of a report, drawn with Matplotlib: SVG for a page, pixels for TensorBoard."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from autogan_tf.runs.report_data import choice_name
+from autogan_tf.search_space import choices
+
+BLUE, ORANGE, GREEN, PURPLE, GREY = "#1f5fa8", "#c4572a", "#2f8f5b", "#8a4fa3", "#8795a1"
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#b08a1e", "#3a9ca8", "#a33d5c")
+_STYLE = {
+    "svg.fonttype": "none",  # text stays text
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8795a1",
+    "axes.grid": True,
+    "grid.color": "#e3e8ec",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+_MANY = 400  # dots, from which on they are drawn as one picture
+
+Values = Sequence[float | None]
+
+
+def svg(figure: Figure, name: str) -> str:
+    """A figure as an `<svg>` element, of the width that there is; `name` keeps its ids apart from other figures'."""
+    text = io.StringIO()
+    with matplotlib.rc_context(_STYLE):
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    body = text.getvalue()[text.getvalue().index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
+    body = re.sub(r'^<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg xmlns="http://www.w3.org/2000/svg" '
+                  r'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="\1" class="chart" aria-hidden="true">',
+                  body, count=1)  # fmt: skip
+    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
+    body = re.sub(r'url\(#([^)]+)\)', rf'url(#{name}-\1)', body)
+    return re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', body)
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    """A figure as uint8 [H, W, 3]."""
+    with matplotlib.rc_context(_STYLE):
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _figure(height: float, draw: Callable[[Figure], None]) -> Figure:
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, height), layout="constrained")
+        draw(figure)
+    return figure
+
+
+def lines(
+    curves: Mapping[str, tuple[Sequence[float], Values]],
+    *,
+    x: str,
+    y: str,
+    marks: Sequence[tuple[float, str]] = (),
+    dots: tuple[Sequence[float], Values] | None = None,
+    points: bool = False,
+    robust: bool = False,
+    height: float = 2.6,
+) -> Figure:
+    """Curves by name: (x values, y values), None where there is none.
+
+    Args:
+      x, y: what the axes show.
+      marks: (x, word) of upright lines.
+      dots: (x values, y values) of a cloud behind the curves.
+      points: marks every value of the curves.
+      robust: the y axis leaves out the outermost hundredths of the values, where a start would squeeze all the rest.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        if dots is not None and dots[0]:
+            axes.plot(dots[0], _numbers(dots[1]), ".", color="#5b6b79", alpha=0.55, markersize=5, markeredgewidth=0,
+                      rasterized=len(dots[0]) > _MANY, zorder=1)  # fmt: skip
+        marker = "o" if points else None
+        for (name, (xs, ys)), colour in zip(curves.items(), itertools.cycle(_COLOURS), strict=False):
+            axes.plot(xs, _numbers(ys), label=name, color=colour, linewidth=1.4, marker=marker, markersize=3)
+        if robust:
+            _leave_out_extremes(axes, [_numbers(ys) for _, ys in curves.values()])
+        _mark(axes, marks)
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(curves) > 1:
+            figure.legend(loc="outside upper right", ncols=min(len(curves), 5), fontsize=8)
+
+    return _figure(height, draw)
+
+
+def policy(rows: Sequence[Mapping[str, Any]], *, stage: int, resets: Sequence[int] = ()) -> Figure:
+    """A heat map for each decision of one cell: a row for each choice, a column for each iteration.
+
+    Args:
+      rows: {"step", "stage", "probabilities"} of each iteration.
+      stage: of the cell, from 0.
+      resets: iterations after which the shared GAN was drawn anew.
+    """
+    own = [row for row in rows if row["stage"] == stage]
+    counts = choices.cell_token_counts(stage)
+    first, last = own[0]["step"] + 1, own[-1]["step"] + 1
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(len(counts), 1, sharex=True, height_ratios=counts, squeeze=False)[:, 0]
+        for decision, (axes, count) in enumerate(zip(grid, counts, strict=True)):
+            table = np.array([row["probabilities"][decision] for row in own], float).T
+            image = axes.imshow(table, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
+                                extent=(first - 0.5, last + 0.5, count - 0.5, -0.5))  # fmt: skip
+            axes.grid(False)
+            axes.set_yticks(range(count), [choice_name(stage, decision, token) for token in range(count)], fontsize=8)
+            axes.set_ylabel(choices.DECISIONS[decision], rotation=0, ha="right", va="center", labelpad=4)
+            axes.tick_params(length=0)
+            for step in resets:
+                if first <= step + 1 <= last:
+                    axes.axvline(step + 1.5, color=ORANGE, linewidth=0.8)
+        grid[-1].set_xlabel("search iteration")
+        grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.align_ylabels(grid)
+        figure.colorbar(image, ax=list(grid), label="probability", aspect=40, pad=0.01)
+
+    return _figure(0.7 + 0.24 * sum(counts), draw)
+
+
+def _leave_out_extremes(axes: Axes, values: Sequence[np.ndarray]) -> None:
+    every = np.concatenate(values)
+    every = every[np.isfinite(every)]
+    if len(every) > 100:
+        low, high = np.percentile(every, [1, 99])
+        margin = 0.2 * max(high - low, 1e-9)
+        axes.set_ylim(low - margin, high + margin)
+
+
+def _mark(axes: Axes, marks: Sequence[tuple[float, str]]) -> None:
+    for place, word in marks:
+        axes.axvline(place, color=GREY, linewidth=0.9, linestyle="--", zorder=0)
+        axes.annotate(word, (place, 1), xycoords=("data", "axes fraction"), xytext=(3, -2), textcoords="offset points",
+                      fontsize=7, color="#5b6b79", va="top")  # fmt: skip
+
+
+def _numbers(values: Values) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], float)

@@ -1,0 +1,292 @@
+"""What a report says, as plain data: report.json holds it, report.html shows it."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import math
+import shlex
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autogan_tf.config import fields
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.search import SearchConfig
+from autogan_tf.config.train import TrainConfig
+from autogan_tf.runs import history
+from autogan_tf.runs.history import History, Row
+from autogan_tf.search_space import choices
+
+FORMAT, VERSION = "autogan-report", 1
+_CONFIGS: dict[str, Any] = {"search": SearchConfig, "train": TrainConfig}
+_ELSEWHERE = ("dry_run", "run_dir", "verbosity", "download")  # settings that say nothing about a result
+
+
+def document(run: History) -> dict[str, Any]:
+    """Everything about one run but the pictures; JSON-able."""
+    is_search = run.command == "search"
+    missing = list(run.missing)
+    best = _best(run, missing) if is_search else None
+    search = of_search(run) if is_search else None
+    training = _training(best or run)
+    state, complete = _state(run, search, training)
+    settings, changed = _settings(run)
+    winner = run.ranked[0] if run.ranked else None
+    if is_search and run.of("search") and "policy" not in run.of("search")[-1]:
+        missing.append("the controller's probabilities are not in metrics.jsonl: an earlier version wrote it")
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": run.folder.path.absolute().name,
+        "command": run.command,
+        "complete": complete,
+        "state": state,
+        "missing": missing,
+        "settings": settings,
+        "changed_settings": changed,
+        "machine": run.config.get("machine", {}),
+        "packages": run.config.get("packages", {}) | {"Python": run.config.get("python", "")},
+        "commit": run.config.get("commit", ""),
+        "time": _times(run, best),
+        "memory_mb": max((row.get("memory_mb") or 0 for part in (run, best) if part for row in _all(part)), default=0),
+        "best_architecture": None if winner is None else _architecture(winner),
+        "search": search,
+        "training": training,
+        "commands": _commands(run, best),
+    }
+
+
+def _best(run: History, missing: list[str]) -> History | None:
+    """The training of a search's best architecture."""
+    if not run.folder.best.path.is_dir():
+        return None
+    try:
+        best = history.read(run.folder.best.path)
+    except UserError as error:
+        missing.append(f"best/: {error}")
+        return None
+    missing.extend(f"best/: {entry}" for entry in best.missing)
+    return best
+
+
+def _all(run: History) -> list[Row]:
+    return [row for rows in run.rows.values() for row in rows]
+
+
+def _settings(run: History) -> tuple[dict[str, str], dict[str, str]]:
+    """All settings as text, and those that differ from the command's defaults."""
+    shown = {name: fields.to_text(_tupled(value)) for name, value in run.settings.items()}
+    if run.command not in _CONFIGS:
+        return shown, {}
+    defaults = {field.name: field.default for field in fields.fields_of(_CONFIGS[run.command])}
+    changed = {
+        name: shown[name]
+        for name, default in defaults.items()
+        if name in shown and name not in _ELSEWHERE and _tupled(run.settings[name]) != default
+    }
+    return shown, changed
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _state(run: History, search: Mapping[str, Any] | None, training: Mapping[str, Any]) -> tuple[str, bool]:
+    """How far the run has come, in words, and whether that is its end."""
+    last = max((row["time"] for row in _all(run)), default=None)
+    when = "" if last is None else f"; last entry {_utc(last)}"
+    if search is not None:
+        done, planned = len(search["iterations"]), run.settings.get("max_search_iter")
+        if not run.ranked or (planned and done < planned):
+            return f"not complete: {done} of {planned or '?'} search iterations are done{when}", False
+        if not run.settings.get("train_steps"):
+            return f"complete: {done} search iterations, no final training asked for", True
+    steps, total = training["steps_done"], training["steps_planned"]
+    if training["collapses"] and not (total and steps >= total):
+        return f"not complete: the losses stood still, {steps:,} of {total or '?'} steps are done{when}", False
+    if not training["evaluations"] or not total or training["evaluations"][-1]["step"] < total:
+        prefix = "the search is complete; of its final training" if search else "not complete:"
+        return f"{prefix} {steps:,} of {total or '?'} steps are done{when}", False
+    return "complete", True
+
+
+def _utc(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _times(run: History, best: History | None) -> dict[str, Any]:
+    """Seconds by what they went to; "began" and "ended" are UTC."""
+    spans = [[row["time"] for row in _all(part)] for part in (run, best) if part is not None]
+    everything = list(itertools.chain.from_iterable(spans))
+    if not everything:
+        return {"began": None, "ended": None, "parts": {}}
+    parts: dict[str, float] = {}
+    if run.command == "search":
+        iterations = sum(row.get("seconds") or 0.0 for row in run.of("search"))
+        controller = sum(row.get("seconds") or 0.0 for row in run.of("controller"))
+        parts["training the shared GAN"] = max(0.0, iterations - controller)
+        if controller:
+            parts["training the controller, with scoring"] = controller
+        own, trained = spans[0], spans[1] if len(spans) > 1 else []
+        if own:
+            parts["ranking and the rest of the search"] = max(0.0, max(own) - min(own) - iterations)
+        if trained:
+            parts["training the best architecture, with scoring"] = max(trained) - max(own or trained[:1])
+    else:
+        parts["training, with scoring"] = max(everything) - min(everything)
+    return {
+        "began": _utc(min(everything)),
+        "ended": _utc(max(everything)),
+        "parts": {name: round(seconds, 1) for name, seconds in parts.items()},
+    }
+
+
+def _architecture(found: history.Found) -> dict[str, Any]:
+    return {
+        "tokens": str(found.genotype),
+        "cells": [cell.in_words() for cell in found.genotype.cells],
+        "name": found.genotype.name,
+        "scores": found.scores,
+        "cost": found.cost,
+    }
+
+
+def of_search(run: History) -> dict[str, Any]:
+    """The search's part of the document."""
+    iterations = [
+        {key: row.get(key) for key in ("step", "stage", "best", "mean", "best_so_far", "entropy", "entropies", "d_loss",
+                                       "g_loss", "d_loss_spread", "g_loss_spread", "collapsed", "seconds", "distinct",
+                                       "images_per_second")}
+        for row in run.of("search")
+    ]  # fmt: skip
+    steps = run.settings.get("ctrl_step") or 1
+    tried = [
+        (row["step"] // steps, name, reward)
+        for row in run.of("controller")
+        for name, reward in (row.get("rewards") or {}).items()
+    ]
+    return {
+        "iterations": iterations,
+        "planned_iterations": run.settings.get("max_search_iter"),
+        # as columns, which take less room than one object for each
+        "tried": {"iteration": [t[0] for t in tried], "reward": [t[2] for t in tried]},
+        "policy": [
+            {"step": row["step"], "stage": row.get("stage", 0), "probabilities": row["policy"]}
+            for row in run.of("search")
+            if row.get("policy")
+        ],
+        "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
+                   for row in run.of("growth")],  # fmt: skip
+        "resets": [row["step"] for row in run.of("search") if row.get("collapsed")],
+        "choices": choice_counts([(name, reward) for _, name, reward in tried]),
+        "ranked": [_architecture(found) for found in run.ranked],
+    }
+
+
+def choice_counts(tried: Sequence[tuple[str, float | None]]) -> list[dict[str, Any]]:
+    """How often each choice was drawn, and the mean reward of the architectures with it.
+
+    A cell's choices are counted while it was the last one: later architectures repeat it.
+
+    Args:
+      tried: architectures as integers with blanks between them, and their rewards (None: not finite).
+
+    Returns:
+      {"cell" (from 1), "decision", "choice", "drawn", "mean_reward"} for every choice of every cell that was reached.
+    """
+    rewards: dict[tuple[int, int, int], list[float]] = {}
+    drawn: dict[tuple[int, int, int], int] = {}
+    cells = 0
+    for name, reward in tried:
+        tokens = [int(token) for token in name.split()]
+        try:
+            cell = choices.num_cells_of(len(tokens)) - 1
+        except ValueError:
+            continue
+        cells = max(cells, cell + 1)
+        for decision, token in enumerate(tokens[choices.cell_slices(cell + 1)[-1]]):
+            drawn[cell, decision, token] = drawn.get((cell, decision, token), 0) + 1
+            if reward is not None and math.isfinite(reward):
+                rewards.setdefault((cell, decision, token), []).append(reward)
+    return [
+        {
+            "cell": cell + 1,
+            "decision": choices.DECISIONS[decision],
+            "choice": choice_name(cell, decision, token),
+            "drawn": drawn.get((cell, decision, token), 0),
+            "mean_reward": statistics.fmean(found) if (found := rewards.get((cell, decision, token))) else None,
+        }
+        for cell in range(cells)
+        for decision, count in enumerate(choices.cell_token_counts(cell))
+        for token in range(count)
+    ]
+
+
+def choice_name(cell: int, decision: int, token: int) -> str:
+    """A token of cell `cell` (from 0) in words: "batch", "nearest", "no", "from 1 and 2"."""
+    if decision < 4:
+        return (choices.CONVS, choices.NORMS, choices.UPSAMPLINGS, ("no", "yes"))[decision][token]
+    sources = [str(source + 1) for source in range(cell) if token >> (cell - 1 - source) & 1]
+    return "from " + " and ".join(sources) if sources else "none"
+
+
+def _training(run: History) -> dict[str, Any]:
+    settings = run.settings
+    planned = settings.get("max_iter") if run.command == "train" and "max_iter" in settings else None
+    planned = planned or settings.get("train_steps")
+    keys = ("step", "time", "d_loss", "g_loss", "d_gradient_norm", "g_gradient_norm", "d_lr", "g_lr",
+            "images_per_second")  # fmt: skip
+    rows = [{key: row.get(key) for key in keys} for row in run.of("train")]
+    evaluations = [{k: v for k, v in row.items() if k != "phase"} for row in run.of("evaluation")]
+    finite = [row for row in evaluations if row.get("frechet_distance") is not None]
+    return {
+        "steps_done": max((row["step"] for row in run.of("train")), default=0),
+        "steps_planned": planned,
+        "reports": thinned(rows, 1000),
+        "evaluations": evaluations,
+        "best_evaluation": min(finite, key=lambda row: row["frechet_distance"], default=None),
+        "collapses": [row["step"] for row in run.of("collapse")],
+    }
+
+
+def thinned(rows: Sequence[Any], most: int) -> list[Any]:
+    """At most `most` of the rows, evenly, with the first and the last."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[round(place * (len(rows) - 1) / (most - 1))] for place in range(most)]
+
+
+def _commands(run: History, best: History | None) -> dict[str, str]:
+    """What one may want next, ready for a shell."""
+    path = str(run.folder.path)
+    commands = {}
+    config = _CONFIGS.get(run.command)
+    if config is not None and run.settings:
+        known = {field.name for field in fields.fields_of(config)}
+        try:
+            made = fields.from_dict(config, {k: v for k, v in run.settings.items() if k in known and k != "run_dir"})
+            commands["the same run anew"] = _shell(run.command, *fields.to_flags(made), "--run_dir=runs/again")
+        except UserError:
+            pass  # of another version, whose settings this one does not know
+    if run.command == "search" and run.folder.genotype_file.exists():
+        data = [f"--{k}={run.settings[k]}" for k in ("dataset", "data_dir") if run.settings.get(k)]
+        commands["train the best architecture"] = _shell(
+            "train", f"--genotype={run.folder.genotype_file}", *data, "--run_dir=runs/trained"
+        )
+    trained = best or (run if run.command == "train" else None)
+    if trained is not None and trained.folder.checkpoints.is_dir():
+        commands["evaluate"] = _shell("evaluate", f"--run_dir={path}")
+        commands["draw samples"] = _shell("sample", f"--run_dir={path}", "--grid=samples.png")
+        commands["export for TF Serving"] = _shell("export", f"--run_dir={path}", "--output=models/autogan")
+    commands["make this report again"] = _shell("report", path)
+    commands["watch in TensorBoard"] = shlex.join(["tensorboard", f"--logdir={path}"])
+    return commands
+
+
+def _shell(command: str, *flags: str) -> str:
+    """On one line, or where that is long on one for each flag."""
+    words = [f"python -m autogan_tf.{command}", *map(shlex.quote, flags)]
+    line = " ".join(words)
+    return line if len(line) <= 100 else " \\\n    ".join(words)

@@ -1,0 +1,200 @@
+"""A report as one HTML file that needs nothing else: no network, no script."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from PIL import Image
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.runs import diagram, report_charts
+from autogan_tf.runs.history import History
+from autogan_tf.search_space.genotype import Genotype
+
+_TEMPLATES = pathlib.Path(__file__).with_name("templates")
+_MOST_PICTURES = 8  # of samples as they came to be
+_WIDEST = 700  # pixels of a picture in the page
+
+
+def page(run: History, document: Mapping[str, Any]) -> str:
+    """The page of one run, of what `report_data.document` says of it."""
+    best = run.folder.best.samples
+    return _template("run.html").render(
+        document=document,
+        charts=_charts(document),
+        diagram=_diagram(document, run.settings.get("bottom_width", 4)),
+        search_pictures=_series(run.samples, "iteration-", "iteration"),
+        pictures=_series(run.samples, "step-", "step") or _series(_files(best), "step-", "step"),
+        real=_picture(run.samples.get("real") or best / "real.png"),
+        final=_picture(run.samples.get("final") or best / "final.png"),
+        neighbours=_picture(run.samples.get("neighbours") or best / "neighbours.png"),
+    )
+
+
+def comparison(documents: Sequence[Mapping[str, Any]]) -> str:
+    """The page that sets several runs side by side."""
+    names = _distinct([document["name"] for document in documents])
+    values: dict[str, set[str]] = {}  # of each setting, among the runs that have it
+    for document in documents:
+        for name, value in document["settings"].items():
+            values.setdefault(name, set()).add(value)
+    differing = sorted(name for name, found in values.items() if len(found) > 1 and name != "run_dir")
+    charts = {}
+    searches = {
+        name: ([row["step"] + 1 for row in found], [row["mean"] for row in found])
+        for name, document in zip(names, documents, strict=True)
+        if document["search"] and (found := document["search"]["iterations"])
+    }
+    if searches:
+        figure = report_charts.lines(searches, x="search iteration", y="mean reward")
+        charts["reward"] = _svg(figure, "reward")
+    distances = {
+        name: ([row["step"] for row in found], [row.get("frechet_distance") for row in found])
+        for name, document in zip(names, documents, strict=True)
+        if (found := document["training"]["evaluations"])
+    }
+    if distances:
+        figure = report_charts.lines(distances, x="generator step", y="Fréchet distance", points=True)
+        charts["distance"] = _svg(figure, "distance")
+    measures = {
+        (row.get("feature_network"), row.get("reference_digest"), row.get("num_images"))
+        for document in documents
+        if (row := document["training"]["best_evaluation"])
+    }
+    return _template("comparison.html").render(
+        documents=list(zip(names, documents, strict=True)),
+        differing=differing,
+        comparable=len(measures) <= 1,
+        charts=charts,
+    )
+
+
+@functools.cache
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "duration": _duration}
+    return environment.get_template(name)
+
+
+def _charts(document: Mapping[str, Any]) -> dict[str, Any]:
+    charts: dict[str, Any] = {}
+    search = document["search"]
+    if search and search["iterations"]:
+        rows = search["iterations"]
+        steps = [row["step"] + 1 for row in rows]
+        marks = [(entry["step"] + 0.5, "a cell more") for entry in search["growth"]]
+        marks += [(step + 1.0, "reset") for step in search["resets"]]
+
+        def column(key: str) -> tuple[list[int], list[float | None]]:
+            return steps, [row[key] for row in rows]
+
+        tried = search["tried"]
+        dots = ([iteration + 1 for iteration in tried["iteration"]], tried["reward"])
+        line = functools.partial(report_charts.lines, x="search iteration", marks=marks)
+        curves = {"best of the iteration": column("best"), "mean": column("mean")}
+        charts["reward"] = _svg(line(curves, y="reward", dots=dots, height=3.2), "reward")
+        charts["losses"] = _svg(
+            line({"discriminator": column("d_loss"), "generator": column("g_loss")}, y="loss"), "losses"
+        )
+        charts["entropy"] = _svg(line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy")
+        stages = sorted({row["stage"] for row in search["policy"]})
+        charts["policy"] = [
+            (stage + 1, _svg(report_charts.policy(search["policy"], stage=stage, resets=search["resets"]),
+                             f"policy{stage}"))
+            for stage in stages
+        ]  # fmt: skip
+    training = document["training"]
+    line = functools.partial(report_charts.lines, x="generator step")
+    if training["evaluations"]:
+        rows = training["evaluations"]
+        for key, title in (("frechet_distance", "Fréchet distance"), ("inception_score", "Inception score"),
+                           ("kernel_distance", "kernel distance")):  # fmt: skip
+            if len(rows) > 1 and any(row.get(key) is not None for row in rows):
+                curve = ([row["step"] for row in rows], [row.get(key) for row in rows])
+                charts[key] = _svg(line({title: curve}, y=title, points=True, height=2.2), key)
+    if training["reports"]:
+        rows = training["reports"]
+        curves = {
+            name: ([row["step"] for row in rows], [row[key] for row in rows])
+            for key, name in (("d_loss", "discriminator"), ("g_loss", "generator"))
+        }
+        charts["training_losses"] = _svg(line(curves, y="loss", robust=True), "traininglosses")
+    return charts
+
+
+def _svg(figure: Any, name: str) -> Markup:
+    return Markup(report_charts.svg(figure, name))
+
+
+def _diagram(document: Mapping[str, Any], bottom_width: int) -> Markup | None:
+    best = document["best_architecture"]
+    if best is None:
+        return None
+    try:
+        genotype = Genotype.from_string(best["tokens"], name=best["name"])
+    except UserError:
+        return None
+    return Markup(diagram.svg(genotype, bottom_width=bottom_width))
+
+
+def _files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    return {file.stem: file for file in sorted(folder.glob("*.png"))}
+
+
+def _series(files: Mapping[str, pathlib.Path], prefix: str, word: str) -> list[tuple[str, str]]:
+    """(caption, picture) of at most so many of the files with the prefix, the first and the last among them."""
+    numbers = sorted((int(stem.removeprefix(prefix)), file) for stem, file in files.items()
+                     if stem.startswith(prefix) and stem.removeprefix(prefix).isdigit())  # fmt: skip
+    if len(numbers) > _MOST_PICTURES:
+        last = len(numbers) - 1
+        numbers = [numbers[round(place * last / (_MOST_PICTURES - 1))] for place in range(_MOST_PICTURES)]
+    shown = ((f"{word} {number:,}", _picture(file)) for number, file in numbers)
+    return [(caption, picture) for caption, picture in shown if picture]
+
+
+def _picture(file: pathlib.Path) -> str | None:
+    """A picture as a data URI, no wider than needed; None where there is none or it is damaged."""
+    try:
+        with Image.open(file) as opened:
+            image: Image.Image = opened.copy()
+            if image.width > _WIDEST:
+                image = image.resize((_WIDEST, round(image.height * _WIDEST / image.width)), Image.Resampling.BOX)
+            buffer = io.BytesIO()
+            small = io.BytesIO()
+            image.save(buffer, "PNG", optimize=False)
+            image.convert("RGB").save(small, "WEBP", quality=80)
+    except (OSError, ValueError):
+        return None
+    kind, content = min((("png", buffer), ("webp", small)), key=lambda entry: len(entry[1].getvalue()))
+    return f"data:image/{kind};base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
+
+
+def _number(value: Any, digits: int = 4) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

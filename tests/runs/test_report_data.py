@@ -1,0 +1,180 @@
+"""What the report says of runs written by hand: counts, times, states and what is missing."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.runs import history, report_data
+from tests.runs import written_run
+
+
+def document(folder: pathlib.Path) -> dict:
+    found = report_data.document(history.read(folder))
+    return json.loads(json.dumps(found, allow_nan=False))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> pathlib.Path:
+    return written_run.write_search(tmp_path_factory.mktemp("report") / "run")
+
+
+@pytest.fixture(scope="module")
+def whole(run) -> dict:
+    return document(run)
+
+
+def test_a_finished_search(whole):
+    assert (whole["format"], whole["version"]) == ("autogan-report", 1)
+    assert (whole["name"], whole["command"]) == ("run", "search")
+    assert whole["complete"] and whole["state"] == "complete" and whole["missing"] == []
+    assert whole["best_architecture"]["tokens"] == "0 1 0 0  1 2 1 0 1"
+    assert whole["best_architecture"]["cost"] == {"parameters": 1234, "multiply_adds": 5e6}
+    assert [entry["scores"]["reward"] for entry in whole["search"]["ranked"]] == [5.0, 3.5]
+    assert whole["memory_mb"] == 104.0
+    assert whole["changed_settings"] == {
+        "dataset": "mnist5k", "num_cells": "2", "grow_steps": "3", "max_search_iter": "5", "ctrl_step": "1",
+        "ctrl_sample_batch": "2", "train_steps": "20", "gf_dim": "16",
+    }  # fmt: skip
+
+
+def test_where_the_time_went(whole):
+    """Five iterations of 10 s, 4 of them the controller's; the first entry is that of second 10, the last of 50; the
+    training's last one is 121 s after the start."""
+    assert whole["time"]["parts"] == {
+        "training the shared GAN": 30.0,
+        "training the controller, with scoring": 20.0,
+        "ranking and the rest of the search": 0.0,
+        "training the best architecture, with scoring": 71.0,
+    }
+    assert whole["time"]["began"] == "2027-01-15 08:00 UTC"
+
+
+def test_how_often_a_choice_was_drawn_and_what_it_brought(whole):
+    found = {(row["cell"], row["decision"], row["choice"]): (row["drawn"], row["mean_reward"])
+             for row in whole["search"]["choices"]}  # fmt: skip
+    assert len(found) == (2 + 3 + 3 + 2) + (2 + 3 + 3 + 2 + 2)
+    # of the six architectures of the first cell: 1, 2, 3, 2.5, 1.5 and 4
+    assert found[1, "conv", "post"] == (4, pytest.approx((1 + 3 + 1.5 + 4) / 4))
+    assert found[1, "conv", "pre"] == (2, pytest.approx(2.25))
+    assert found[1, "norm", "batch"] == (3, pytest.approx((3 + 1.5 + 4) / 3))
+    assert found[1, "up", "deconv"] == (1, 1.5)
+    # of the four of the second cell: 2, 3, 5 and 3.5; their first cells are not counted again
+    assert found[2, "skips", "from 1"] == (2, pytest.approx(2.75))
+    assert found[2, "norm", "batch"] == (2, pytest.approx(3.25))
+    assert found[2, "up", "deconv"] == (0, None)
+
+
+def test_names_of_choices():
+    assert [report_data.choice_name(2, 4, token) for token in range(4)] == ["none", "from 2", "from 1", "from 1 and 2"]
+    assert [report_data.choice_name(0, 3, token) for token in range(2)] == ["no", "yes"]
+
+
+def test_what_happened_when(whole):
+    search = whole["search"]
+    assert search["resets"] == [1]
+    assert search["growth"] == [{"step": 3, "stage": 0, "kept": {"0 1 0 1": 4.0, "0 1 0 0": 3.0}}]
+    assert search["tried"]["iteration"] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert search["tried"]["reward"][:4] == [1.0, 2.0, 3.0, 2.5]
+    assert [row["g_loss"] for row in search["iterations"]][:2] == [None, -0.5]
+    assert [len(row["probabilities"]) for row in search["policy"]] == [4, 4, 4, 5, 5]
+
+
+def test_the_training(whole):
+    training = whole["training"]
+    assert (training["steps_done"], training["steps_planned"], training["collapses"]) == (20, 20, [])
+    assert training["best_evaluation"]["step"] == 20 and training["best_evaluation"]["frechet_distance"] == 30.0
+
+
+def test_a_search_that_stopped_half_way_says_so(tmp_path):
+    found = document(written_run.write_search(tmp_path / "half", iterations=3))
+    assert not found["complete"]
+    assert found["state"].startswith("not complete: 3 of 5 search iterations are done; last entry 2027-01-15 08:00 UTC")
+    assert "there are no ranked architectures yet" in found["missing"]
+    assert found["best_architecture"] is None and found["training"]["evaluations"] == []
+
+
+def test_a_training_by_itself_and_one_that_stopped(tmp_path):
+    folder = written_run.write_training(tmp_path / "train")
+    found = document(folder)
+    assert found["command"] == "train" and found["complete"] and found["search"] is None
+    written_run.write_rows(folder / "metrics.jsonl", written_run.training_rows()[:2])
+    found = document(folder)
+    assert not found["complete"] and "10 of 20 steps are done" in found["state"]
+
+
+def test_a_search_without_final_training(tmp_path):
+    folder = written_run.write_search(tmp_path / "search")
+    written_run.write_config(folder, "search", written_run.SETTINGS | {"train_steps": 0})
+    assert document(folder)["state"] == "complete: 5 search iterations, no final training asked for"
+
+
+def test_commands_can_be_pasted(whole, run):
+    commands = whole["commands"]
+    assert commands["evaluate"] == f"python -m autogan_tf.evaluate --run_dir={run}"
+    again = commands["the same run anew"].replace(" \\\n   ", "")
+    assert again.startswith("python -m autogan_tf.search --dataset=mnist5k --num_cells=2 --gf_dim=16 ")
+    assert f"--genotype={run}/genotype.json" in commands["train the best architecture"]
+
+
+def test_a_path_with_blanks_is_quoted(tmp_path):
+    folder = written_run.write_search(tmp_path / "a run")
+    assert f"'--run_dir={folder}'" in document(folder)["commands"]["evaluate"]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("config.json", "{", "config.json cannot be read"),
+        ("config.json", None, "config.json is missing"),
+        ("config.json", '{"format": "other"}', "config.json is not of a run"),
+        ("config.json", '{"format": "autogan-run", "version": 7}', "version 7"),
+        ("metrics.jsonl", None, "metrics.jsonl is missing"),
+        ("genotypes/02.json", "[]", "02.json cannot be read"),
+        ("best/genotype.json", "{}", "best/: genotype.json cannot be read"),
+        ("best/metrics.jsonl", None, "best/: metrics.jsonl is missing"),
+    ],
+)
+def test_what_is_damaged_or_missing_is_told_and_the_rest_is_there(tmp_path, file, content, told):
+    folder = written_run.write_search(tmp_path / "run")
+    if content is None:
+        (folder / file).unlink()
+    else:
+        (folder / file).write_text(content)
+    found = document(folder)
+    assert any(told in entry for entry in found["missing"]), found["missing"]
+    assert found["command"] == "search" and found["best_architecture"]["tokens"] == "0 1 0 0  1 2 1 0 1"
+
+
+def test_damaged_lines_are_left_out_and_a_half_written_last_one_is_no_damage(tmp_path):
+    folder = written_run.write_search(tmp_path / "run")
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    lines[3] = lines[3][:20]
+    lines[5] = '{"step": "x", "phase": "search", "time": 1}'
+    (folder / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 9, "pha')
+    found = document(folder)
+    assert found["missing"] == ["metrics.jsonl: 2 damaged lines are left out (line 4, 6)"]
+    assert [row["step"] for row in found["search"]["iterations"]] == [0, 3, 4]
+
+
+def test_a_run_of_an_earlier_version_lacks_the_policy(tmp_path):
+    folder = written_run.write_search(tmp_path / "run")
+    rows = [{k: v for k, v in row.items() if k != "policy"} for row in written_run.search_rows()]
+    written_run.write_rows(folder / "metrics.jsonl", rows)
+    found = document(folder)
+    assert any("probabilities" in entry for entry in found["missing"]) and found["search"]["policy"] == []
+
+
+@pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir(), lambda p: p.write_text("x")])
+def test_what_is_no_run_is_refused(tmp_path, make):
+    make(tmp_path / "x")
+    with pytest.raises(UserError, match="x "):
+        history.read(tmp_path / "x")
+
+
+def test_rows_are_thinned_evenly_with_both_ends():
+    assert report_data.thinned(list(range(11)), 3) == [0, 5, 10]
+    assert report_data.thinned([1, 2], 3) == [1, 2]
