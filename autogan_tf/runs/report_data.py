@@ -106,7 +106,7 @@ def _state(run: History, search: Mapping[str, Any] | None, training: Mapping[str
     if training["collapses"] and not (total and steps >= total):
         return f"not complete: the losses stood still, {steps:,} of {total or '?'} steps are done{when}", False
     if not training["evaluations"] or not total or training["evaluations"][-1]["step"] < total:
-        prefix = "the search is complete; of its final training" if search else "not complete:"
+        prefix = "all iterations are done; of the final training" if search else "not complete:"
         return f"{prefix} {steps:,} of {total or '?'} steps are done{when}", False
     return "complete", True
 
