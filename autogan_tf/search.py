@@ -8,13 +8,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import pathlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autogan_tf.config import command_line, environment, fields, listing
+from autogan_tf.config import command_line, environment, fields, listing, resume_settings
 from autogan_tf.config.search import SearchConfig
+from autogan_tf.search_space.genotype import Genotype
 
 if TYPE_CHECKING:
     from autogan_tf.data.image_data import ImageData
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from autogan_tf.nas.searcher import Plan, Ranked
     from autogan_tf.nas.shared_gan import SharedGan
     from autogan_tf.runs.folder import RunFolder
+    from autogan_tf.runs.keeper import StopRequest
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.distribution import Distribution
     from autogan_tf.training.trainer import Trainer
@@ -50,7 +53,10 @@ def _search_here(config: SearchConfig) -> int:
     from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features import choice
     from autogan_tf.runs import machine
+    from autogan_tf.runs.checkpoints import SaveFailed
     from autogan_tf.runs.folder import RunFolder, default_run_dir
+    from autogan_tf.runs.keeper import Interrupted, StopRequest
+    from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training import distribution
     from autogan_tf.training.loop import TrainingDiverged
@@ -67,8 +73,13 @@ def _search_here(config: SearchConfig) -> int:
         # rewriting the supernet's graphs takes longer than all that it gains on CPUs
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     run_dir = config.run_dir or default_run_dir("search", config.dataset)
-    # only the chief writes, and it may have begun by now
-    folder = RunFolder.check_free(run_dir) if where_steps_run.is_chief else RunFolder(run_dir)
+    if where_steps_run.is_chief:  # which alone writes; it may have begun by now
+        _, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
+        if goes_on and not config.dry_run:
+            _check_same(config, RunFolder(run_dir))
+            if _is_complete(config, RunFolder(run_dir)):
+                print(f"the run in {run_dir} is complete: {Genotype.load(RunFolder(run_dir).genotype_file)}")
+                return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
     store = ImageStore(
@@ -85,22 +96,50 @@ def _search_here(config: SearchConfig) -> int:
         print(_describe(config, data, plan))
         return 0
     if not where_steps_run.is_chief:
-        return _follow(config, plan, data, store, where, where_steps_run)
-    with Terminal(verbosity=config.verbosity) as terminal:
-        started = time.monotonic()
+        return _follow(config, plan, data, store, where, where_steps_run, RunFolder(run_dir))
+    with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
+        folder, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
         network = _network(config, where, store, terminal)
-        folder.create(command="search", settings=fields.to_dict(config) | {"replica_count": where_steps_run.count})
+        settings = fields.to_dict(config) | {"replica_count": where_steps_run.count}
+        if goes_on:
+            folder.goes_on(settings=settings)
+        else:
+            folder.create(command="search", settings=settings)
+        started = time.monotonic()
         try:
-            ranked = _run_search(config, plan, data, store, network, folder, terminal, where_steps_run)
-            searched = time.monotonic()
-            terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
-            if config.train_steps:
-                _train_best(config, ranked[0], data, network, folder, terminal, where_steps_run)
-                terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
+            with StopRequest().listening() as stop:
+                ranked = _run_search(config, plan, data, store, network, folder, terminal, where_steps_run, stop)
+                searched = time.monotonic()
+                terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
+                if config.train_steps:
+                    _train_best(config, ranked[0], data, network, folder, terminal, where_steps_run, stop)
+                    terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
+        except Interrupted as error:
+            terminal.result(f"{error}; the same command with --run_dir={folder.path} goes on")
+            return error.exit_code
+        except SaveFailed as error:
+            terminal.result(f"stopped: {error}; make room, and the same command with --run_dir={folder.path} goes on")
+            return 1
         except TrainingDiverged as error:
             terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
             return 1
     return 0
+
+
+def _check_same(config: SearchConfig, folder: RunFolder) -> None:
+    """UserError where the run would go on with another search."""
+    grows = ["max_search_iter"] if not folder.genotype_file.exists() else []  # what was ranked stays ranked
+    if not config.train_lr_decay:  # which depends on the number of steps
+        grows.append("train_steps")
+    resume_settings.check_same(config, folder.settings(), grows=tuple(grows))
+
+
+def _is_complete(config: SearchConfig, folder: RunFolder) -> bool:
+    from autogan_tf.training.training_run import scores_if_complete
+
+    if not folder.genotype_file.exists():
+        return False
+    return not config.train_steps or bool(scores_if_complete(folder.best, steps=config.train_steps))
 
 
 def _minutes(seconds: float) -> str:
@@ -212,19 +251,32 @@ def _follow(
     store: ImageStore,
     where: Mapping[str, Any],
     where_steps_run: Distribution,
+    folder: RunFolder,
 ) -> int:
     """The same search on a worker that is not the chief, which alone writes and speaks."""
     from autogan_tf.nas.search_run import follow_search
+    from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.loop import TrainingDiverged
     from autogan_tf.training.training_run import follow_training
 
     gan = _shared_gan(config, data.images.shape[-1], where_steps_run)
     scorer = _scorer(config, gan, _network(config, where, store, Terminal(silent=True)))
+    chiefs = folder if config.resume != "never" else None
     try:
-        ranked = follow_search(gan=gan, scorer=scorer, images=data.images, store=store, plan=plan)
-        if config.train_steps:
-            follow_training(_trainer(config, ranked[0], data, where_steps_run))
+        with StopRequest().listening() as stop:
+            ranked = follow_search(
+                gan=gan, scorer=scorer, images=data.images, store=store, plan=plan, folder=chiefs, stop=stop
+            )
+            if config.train_steps:
+                follow_training(
+                    _trainer(config, ranked[0], data, where_steps_run),
+                    folder=chiefs.best if chiefs else None,
+                    stop=stop,
+                    agreed=where_steps_run.agreement,
+                )
+    except Interrupted as error:
+        return error.exit_code
     except TrainingDiverged:
         return 1
     return 0
@@ -252,6 +304,7 @@ def _run_search(
     folder: RunFolder,
     terminal: Terminal,
     where_steps_run: Distribution,
+    stop: StopRequest,
 ) -> list[Ranked]:
     from autogan_tf.nas.search_run import run_search
     from autogan_tf.search_space.cost import generator_cost
@@ -274,6 +327,9 @@ def _run_search(
             channels=data.images.shape[-1],
         ),
         grid_every=config.grid_every,
+        save_steps=config.save_steps,
+        save_minutes=config.save_minutes,
+        stop=stop,
     )
 
 
@@ -313,6 +369,7 @@ def _train_best(
     folder: RunFolder,
     terminal: Terminal,
     where_steps_run: Distribution,
+    stop: StopRequest,
 ) -> None:
     from autogan_tf.features import choice
     from autogan_tf.metrics import reference
@@ -320,8 +377,10 @@ def _train_best(
     from autogan_tf.training.training_run import run_training
 
     trainer = _trainer(config, best, data, where_steps_run)
-    folder.best.create(command="train", settings=fields.to_dict(config))
-    write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())
+    if not folder.best.config_file.exists():
+        folder.best.create(command="train", settings=fields.to_dict(config))
+    if not folder.best.genotype_file.exists():
+        write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())
     scores = run_training(
         trainer,
         folder=folder.best,
@@ -334,6 +393,10 @@ def _train_best(
         num_eval_imgs=config.num_eval_imgs,
         real_images=data.images,
         report_on=folder,
+        save_steps=config.save_steps,
+        save_minutes=config.save_minutes,
+        stop=stop,
+        agreed=where_steps_run.agreement,
     )
     terminal.result(
         f"trained generator: Inception score {scores['inception_score']:.3f}, Fréchet distance "

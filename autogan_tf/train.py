@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pathlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autogan_tf.config import command_line, environment, fields, listing
+from autogan_tf.config import command_line, environment, fields, listing, resume_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.train import MAX_RESTARTS, TrainConfig
 from autogan_tf.search_space import published
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from autogan_tf.data.image_data import ImageData
     from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features.protocol import FeatureNetwork
+    from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.distribution import Distribution
     from autogan_tf.training.trainer import Trainer
@@ -49,13 +51,16 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     from autogan_tf.features import choice
     from autogan_tf.metrics import reference
     from autogan_tf.runs import machine
+    from autogan_tf.runs.checkpoints import SaveFailed
     from autogan_tf.runs.folder import RunFolder, default_run_dir, write_atomically
+    from autogan_tf.runs.keeper import Interrupted, StopRequest
+    from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.search_space.cost import generator_cost
     from autogan_tf.training import distribution, precision
     from autogan_tf.training.loop import TrainingDiverged
     from autogan_tf.training.trainer import TrainingCollapsed
-    from autogan_tf.training.training_run import follow_training, run_training
+    from autogan_tf.training.training_run import follow_training, run_training, scores_if_complete
 
     machine.use_threads(config.threads)
     resolution = config.bottom_width * 2 ** len(genotype.cells)
@@ -63,8 +68,14 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     where_steps_run.check_batches(dis_batch_size=config.dis_batch_size, gen_batch_size=config.gen_batch_size)
     precision.check(config.precision)
     run_dir = config.run_dir or default_run_dir("train", config.dataset)
-    # only the chief writes, and it may have begun by now
-    folder = RunFolder.check_free(run_dir) if where_steps_run.is_chief else RunFolder(run_dir)
+    if where_steps_run.is_chief:  # which alone writes; it may have begun by now
+        _, goes_on = RunFolder.open(run_dir, command="train", resume=config.resume)
+        if goes_on and not config.dry_run:
+            resume_settings.check_same(config, RunFolder(run_dir).settings(), grows=_grows(config))
+            scores = scores_if_complete(RunFolder(run_dir), steps=config.max_iter)
+            if scores:
+                print(f"the run in {run_dir} is complete: {_in_words(scores)}")
+                return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
     store = ImageStore(
@@ -100,11 +111,21 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     restarts = MAX_RESTARTS if config.on_collapse == "restart" else 0
     if not where_steps_run.is_chief:  # its steps are all that it adds; the chief scores and writes
         try:
-            follow_training(_trainer(config, genotype, data, where_steps_run), restarts=restarts)
+            with StopRequest().listening() as stop:
+                follow_training(
+                    _trainer(config, genotype, data, where_steps_run),
+                    folder=RunFolder(run_dir) if config.resume != "never" else None,
+                    restarts=restarts,
+                    stop=stop,
+                    agreed=where_steps_run.agreement,
+                )
+        except Interrupted as error:
+            return error.exit_code
         except (TrainingDiverged, TrainingCollapsed):
             return 1
         return 0
-    with Terminal(verbosity=config.verbosity) as terminal:
+    with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
+        folder, goes_on = RunFolder.open(run_dir, command="train", resume=config.resume)
         network = _network(config, where, store, len(genotype.cells), terminal)
         terminal.phase(f"looking at the real images of {data.name}", len(data.images), "images")
         real = reference.of_images(
@@ -118,35 +139,63 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
         settings: dict[str, Any] = {"num_cells": len(genotype.cells), "replica_count": where_steps_run.count}
         if config.conditional:
             settings["class_counts"] = _class_counts(data)
-        folder.create(command="train", settings=fields.to_dict(config) | settings)
-        text = dataclasses.replace(genotype, name=genotype.name or folder.path.name).to_json(
-            cost=dataclasses.asdict(cost)
-        )
-        write_atomically(folder.genotype_file, text)
+        if goes_on:
+            folder.goes_on(settings=fields.to_dict(config) | settings)
+        else:
+            folder.create(command="train", settings=fields.to_dict(config) | settings)
+        if folder.genotype_file.exists():
+            _check_genotype(folder, genotype)
+        else:
+            text = dataclasses.replace(genotype, name=genotype.name or folder.path.name).to_json(
+                cost=dataclasses.asdict(cost)
+            )
+            write_atomically(folder.genotype_file, text)
         terminal.line(f"training {genotype}: {cost.parameters:,} parameters, into {folder.path}")
         started = time.monotonic()
         try:
-            best = run_training(
-                trainer,
-                folder=folder,
-                terminal=terminal,
-                network=network,
-                reference=real,
-                evaluate_every=every,
-                num_eval_imgs=config.num_eval_imgs,
-                score_each=True,
-                restarts=restarts,
-                real_images=data.images,
-            )
+            with StopRequest().listening() as stop:
+                best = run_training(
+                    trainer,
+                    folder=folder,
+                    terminal=terminal,
+                    network=network,
+                    reference=real,
+                    evaluate_every=every,
+                    num_eval_imgs=config.num_eval_imgs,
+                    score_each=True,
+                    restarts=restarts,
+                    real_images=data.images,
+                    save_steps=config.save_steps,
+                    save_minutes=config.save_minutes,
+                    stop=stop,
+                    agreed=where_steps_run.agreement,
+                )
+        except Interrupted as error:
+            terminal.result(f"{error}; the same command with --run_dir={folder.path} goes on")
+            return error.exit_code
+        except SaveFailed as error:
+            terminal.result(f"stopped: {error}; make room, and the same command with --run_dir={folder.path} goes on")
+            return 1
         except (TrainingDiverged, TrainingCollapsed) as error:
             terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
             return 1
         terminal.result(
-            f"trained in {(time.monotonic() - started) / 60:.1f} minutes; best at step {best['step']:,}: Fréchet "
-            f"distance {best['frechet_distance']:.3f}, Inception score {best['inception_score']:.3f} on "
-            f"{best['num_images']:,} images ({best['feature_network']}); samples in {folder.samples}"
+            f"trained in {(time.monotonic() - started) / 60:.1f} minutes; {_in_words(best)}; "
+            f"samples in {folder.samples}"
         )
     return 0
+
+
+def _in_words(scores: Mapping[str, Any]) -> str:
+    return (
+        f"best at step {scores['step']:,}: Fréchet distance {scores['frechet_distance']:.3f}, Inception score "
+        f"{scores['inception_score']:.3f} on {scores['num_images']:,} images ({scores['feature_network']})"
+    )
+
+
+def _grows(config: TrainConfig) -> tuple[str, ...]:
+    """The budgets that may be longer when a run goes on; a rate that falls to 0 depends on the number of steps."""
+    return () if config.lr_decay else ("max_iter",)
 
 
 def _evaluation_steps(config: TrainConfig, num_images: int) -> int:
@@ -222,6 +271,16 @@ def _class_counts(data: ImageData) -> list[int]:
 
     assert data.labels is not None
     return np.bincount(data.labels, minlength=data.num_classes).tolist()
+
+
+def _check_genotype(folder: RunFolder, genotype: Genotype) -> None:
+    """A genotype file may have changed since the run began."""
+    written = Genotype.load(folder.genotype_file)
+    if written != genotype:
+        raise UserError(
+            f"the run in {folder.path} trains {written}, and {genotype} is asked for; give the same one, or another "
+            "--run_dir"
+        )
 
 
 def _trainer(

@@ -6,7 +6,13 @@ Names are those of the published implementation where it has them; paper: arXiv 
 import dataclasses
 from itertools import pairwise
 
-from autogan_tf.config import data_settings, distribution_settings, feature_settings, terminal_settings
+from autogan_tf.config import (
+    data_settings,
+    distribution_settings,
+    feature_settings,
+    resume_settings,
+    terminal_settings,
+)
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, setting
 
@@ -192,6 +198,9 @@ class SearchConfig:
 
     run_dir: str = setting("", "The run's folder; empty for runs/search-<dataset>-<UTC time>.", group=_RUN)
     seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
+    resume: str = resume_settings.resume(group=_RUN)
+    save_steps: int = resume_settings.save_steps(group=_RUN)
+    save_minutes: float = resume_settings.save_minutes(group=_RUN)
     grid_every: int = setting(
         5,
         "Search iterations between sample grids of the best architecture, besides those before a cell is added; 0 for "

@@ -5,7 +5,13 @@ Names are those of the published implementation where it has them; paper: arXiv 
 
 import dataclasses
 
-from autogan_tf.config import data_settings, distribution_settings, feature_settings, terminal_settings
+from autogan_tf.config import (
+    data_settings,
+    distribution_settings,
+    feature_settings,
+    resume_settings,
+    terminal_settings,
+)
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, setting
 from autogan_tf.config.search import RESET_STANDARD_DEVIATION
@@ -158,6 +164,9 @@ class TrainConfig:
 
     run_dir: str = setting("", "The run's folder; empty for runs/train-<dataset>-<UTC time>.", group=_RUN)
     seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
+    resume: str = resume_settings.resume(group=_RUN)
+    save_steps: int = resume_settings.save_steps(group=_RUN)
+    save_minutes: float = resume_settings.save_minutes(group=_RUN)
     verbosity: str = terminal_settings.verbosity(group=_RUN)
     dry_run: bool = setting(
         False, "Print the settings, the networks' sizes and the planned work, and stop without writing.", group=_RUN

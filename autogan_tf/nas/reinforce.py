@@ -89,6 +89,14 @@ class Reinforce:
         """
         self._baseline = None if first_rewards is None else tf.constant(np.mean(first_rewards), tf.float32)
 
+    def state(self) -> list[float] | float | None:
+        """The baseline as JSON; all else is in the controller and the optimizer."""
+        return None if self._baseline is None else self._baseline.numpy().tolist()
+
+    def restore(self, state: list[float] | float | None) -> None:
+        """Sets the baseline that `state` told."""
+        self._baseline = None if state is None else tf.constant(state, tf.float32)
+
     def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[tf.Tensor, Decisions, tuple[tf.Tensor, tf.Tensor]]:
         """Draws `batch_size` architectures.
 

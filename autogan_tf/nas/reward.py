@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -54,11 +55,28 @@ class Scorer:
         """Number of tokens (one value per stage) -> graphs traced for it."""
         return {size: graph.experimental_get_tracing_count() for size, graph in self._graphs.items()}
 
-    def start_phase(self, name: str, number: int) -> None:
-        """The weights have changed, or the latents shall: forgets scores. `name` and `number` choose the latents."""
+    def start_phase(self, name: str, number: int, *, again: bool = False) -> None:
+        """The weights have changed, or the latents shall: forgets scores. `name` and `number` choose the latents.
+
+        again: a phase that a checkpoint was written in goes on, with its scores.
+        """
+        if again and self._phase == (name, number):
+            return
         self._phase = (name, number)
         self._cache.clear()
         self.scored = 0
+
+    def state(self) -> dict[str, Any]:
+        """The phase at hand and its scores so far, as JSON."""
+        scores = [[list(tokens), score] for tokens, score in self._cache.items()]
+        return {"phase": list(self._phase), "scores": scores, "scored": self.scored}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up what `state` told."""
+        name, number = state["phase"]
+        self._phase = (name, number)
+        self._cache = {tuple(tokens): score for tokens, score in state["scores"]}
+        self.scored = state["scored"]
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         """Inception score (1 to the number of classes) of `num_images` images of the architecture `tokens`."""

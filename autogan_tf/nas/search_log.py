@@ -32,6 +32,7 @@ class SearchLog:
       folder, terminal, log: where to.
       draw: images uint8 [N, S, S, C] of an architecture's tokens, from the shared weights.
       grid_every: iterations between sample grids, besides those before a growth and the last; 0 for these only.
+      done: iterations that an earlier process has done.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class SearchLog:
         log: MetricsLog,
         draw: Callable[[Sequence[int]], np.ndarray],
         grid_every: int,
+        done: int = 0,
     ) -> None:
         self.phase, self.done, self.event = terminal.phase, terminal.done, terminal.line
         self._plan, self._folder, self._terminal, self._log, self._draw = plan, folder, terminal, log, draw
@@ -50,7 +52,10 @@ class SearchLog:
         self._grid_every = grid_every
         self._left = time_left(plan)
         self._stage = 0
+        for iteration in range(done):
+            self._left.skip(_iterations(sum(step <= iteration for step in plan.grow_steps)), 1)
         terminal.overall("search", plan.max_search_iter, "iterations")
+        terminal.advance_overall(done)
 
     def numbers(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
         """As `Observer.numbers`."""

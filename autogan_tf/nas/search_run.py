@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.data.image_data import some_of
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork, network_identity
@@ -15,10 +16,11 @@ from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Plan, Ranked, Searcher
 from autogan_tf.nas.shared_gan import SharedGan
-from autogan_tf.runs import diagram_pixels
+from autogan_tf.runs import diagram_pixels, log_files
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder, write_atomically
 from autogan_tf.runs.image_grid import grid
+from autogan_tf.runs.keeper import Keeper, StopRequest
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.report import Refreshed
@@ -39,8 +41,11 @@ def run_search(
     network: FeatureNetwork,
     cost_of: Callable[[Genotype], Cost],
     grid_every: int = 0,
+    save_steps: int = 0,
+    save_minutes: float = 0.0,
+    stop: StopRequest | None = None,
 ) -> list[Ranked]:
-    """Searches, and writes what is found.
+    """Searches, and writes what is found; goes on from the folder's checkpoint, if it has one.
 
     Args:
       gan, scorer, images, store, plan: as for `Searcher`.
@@ -49,26 +54,33 @@ def run_search(
       network: the scorer's, whose name the files bear.
       cost_of: what the trained generator of a genotype costs.
       grid_every: iterations between sample grids; 0: before a growth and at the end only.
+      save_steps, save_minutes, stop: see `Keeper`; a step is one of the discriminator.
 
     Returns:
       The ranked architectures, best first, as in genotypes/01.json ...
 
     Raises:
       TrainingDiverged: a loss of the shared GAN became NaN or infinite; the newest checkpoint is the last good state.
+      Interrupted: `stop` asked for it; the newest checkpoint is the present state.
+      SaveFailed: a checkpoint could not be written; those before are as they were.
+      UserError: the folder's checkpoints are all damaged, or lost, or of another run.
     """
     checkpoints = Checkpoints(folder.checkpoints, {})
-
-    def save(searcher: Searcher) -> None:
-        for name, trackable in searcher.trackables().items():
-            checkpoints.track(name, trackable)
-        checkpoints.save(searcher.iteration, searcher.state())
-
+    saved = checkpoints.find()
+    if saved is None and folder.genotype_file.exists():
+        raise UserError(
+            f"the run in {folder.path} has ranked architectures and no checkpoint in {folder.checkpoints}; copy its "
+            "checkpoints back, or begin anew in another folder"
+        )
+    state = saved.state if saved else {"logs": {}}
+    log_files.cut_back(folder, state["logs"], step=-1)
     with MetricsLog(folder) as log:
-        log.tensorboard.begin(folder.settings())
-        log.picture("real", grid(some_of(images, seed=plan.seed)), file="real.png")
-        accuracy = getattr(network, "accuracy", None)
-        if accuracy:
-            log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in accuracy.items()}})
+        if saved is None:
+            log.tensorboard.begin(folder.settings())
+            log.picture("real", grid(some_of(images, seed=plan.seed)), file="real.png")
+            accuracy = getattr(network, "accuracy", None)
+            if accuracy:
+                log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in accuracy.items()}})
         observer = SearchLog(
             plan=plan,
             folder=folder,
@@ -76,10 +88,37 @@ def run_search(
             log=log,
             draw=scorer.pictures,
             grid_every=grid_every,
+            done=state["search"]["iteration"] if saved else 0,
+        )
+        saves = saved.number if saved else 0
+
+        def save() -> str:
+            nonlocal saves
+            saves += 1
+            for name, trackable in searcher.trackables().items():
+                checkpoints.track(name, trackable)
+            log.flush()
+            return checkpoints.save(saves, {"search": searcher.state(), "logs": log_files.sizes(folder)})
+
+        keeper = Keeper(
+            save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, agreed=gan.distribution.agreement
         )
         searcher = Searcher(
-            gan=gan, scorer=scorer, images=images, plan=plan, observer=observer, save=save, store=store
+            gan=gan,
+            scorer=scorer,
+            images=images,
+            plan=plan,
+            observer=observer,
+            pause=lambda _, steps, save=False: keeper.pause(steps, save=save),
+            store=store,
+            state=state.get("search"),
         )
+        if saved:
+            for name, trackable in searcher.trackables().items():
+                checkpoints.track(name, trackable)
+            checkpoints.restore(saved)
+            keeper.begin(searcher.phases * plan.shared_steps)
+            terminal.line(f"going on in iteration {searcher.iteration + 1}, from {saved.prefix}")
         ranked = searcher.run()
         terminal.end_overall()
         log.tensorboard.image("diagram", diagram_pixels.pixels(ranked[0].genotype), step=plan.max_search_iter)
@@ -132,7 +171,34 @@ class _Silent:
 
 
 def follow_search(
-    *, gan: SharedGan, scorer: Scorer, images: np.ndarray, store: ImageStore, plan: Plan
+    *,
+    gan: SharedGan,
+    scorer: Scorer,
+    images: np.ndarray,
+    store: ImageStore,
+    plan: Plan,
+    folder: RunFolder | None = None,
+    stop: StopRequest | None = None,
 ) -> list[Ranked]:
-    """The same search where another process, the chief, writes; arguments, result and errors as for `run_search`."""
-    return Searcher(gan=gan, scorer=scorer, images=images, plan=plan, observer=_Silent(), store=store).run()
+    """The same search where another process, the chief, writes; arguments, result and errors as for `run_search`.
+
+    folder: the chief's, which this process must see to go on from the chief's checkpoint.
+    """
+    checkpoints = Checkpoints(folder.checkpoints, {}) if folder else None
+    saved = checkpoints.find(tidy=False) if checkpoints else None
+    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, agreed=gan.distribution.agreement)
+    searcher = Searcher(
+        gan=gan,
+        scorer=scorer,
+        images=images,
+        plan=plan,
+        observer=_Silent(),
+        pause=lambda _, steps, save=False: keeper.pause(steps, save=save),
+        store=store,
+        state=saved.state["search"] if saved else None,
+    )
+    if checkpoints and saved:
+        for name, trackable in searcher.trackables().items():
+            checkpoints.track(name, trackable)
+        checkpoints.restore(saved)
+    return searcher.run()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +16,7 @@ from autogan_tf.data.image_store import IN_MEMORY, ImageStore
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models.controller import Controller
 from autogan_tf.nas import beam
+from autogan_tf.nas.position import Observer, Part, Pause
 from autogan_tf.nas.reinforce import Reinforce
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
@@ -51,22 +52,6 @@ class Plan:
     reference_semantics: bool
 
 
-class Observer(Protocol):
-    """What the searcher tells the outside; none of it changes the search."""
-
-    def phase(self, description: str, total: int, unit: str) -> None:
-        """A phase of `total` units begins."""
-
-    def done(self, done: int) -> None:
-        """So many units of it are done."""
-
-    def numbers(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
-        """Numbers by name."""
-
-    def event(self, text: str) -> None:
-        """Something worth a line."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Ranked:
     """An architecture at the search's end: its reward when it was chosen, and its score on `num_images` images."""
@@ -86,8 +71,11 @@ class Searcher:
       images: uint8 [N, S, S, C], the data at the last stage's size.
       plan: how much of everything.
       observer: is told what happens.
-      save: called after every iteration, and once before the first; not called with weights that diverged.
+      pause: called with the discriminator steps done so far, whenever `state` and `trackables` are all that the search
+        needs to go on: in all phases every few seconds, and with `save=True` after each iteration and before the first.
+        Not called with weights that diverged.
       store: keeps the images at the size of a stage.
+      state: of a search to go on with, as `state` told it; the trackables are then restored by the caller.
     """
 
     def __init__(
@@ -98,20 +86,28 @@ class Searcher:
         images: np.ndarray,
         plan: Plan,
         observer: Observer,
-        save: Callable[[Searcher], None] = lambda searcher: None,
+        pause: Pause = lambda searcher, steps, save=False: None,
         store: ImageStore = IN_MEMORY,
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         self.gan, self.scorer, self.plan = gan, scorer, plan
         self._agreed = gan.distribution.agreed  # workers must not differ in what they draw or learn from
-        self._images, self._observer, self._save = images, observer, save
-        self._store = store
+        self._images, self._observer, self._store = images, observer, store
+        self._call_pause = pause
         self.iteration = 0  # iterations done
         self.phases = 0  # phases of shared training done
         self.resets = 0
         self.stage = 0
         self.leaders: dict[str, float] = {}  # the best architectures of the stage with their rewards, best first
-        self.policy = self._new_policy(np.zeros((1, 0), np.int32), self._zero_states())
+        self.part = Part()
+        self.ranking: dict[str, Any] = {}  # sums of the scores of the repetitions done, in a ranking
+        self.ranked: list[Ranked] = []  # the result, once it is there
+        if state is None:
+            self.policy = self._new_policy(np.zeros((1, 0), np.int32), self._zero_states())
+        else:
+            self._restore(state)
         self.loop = self._new_loop()
+        self._clock = time.monotonic()
 
     def run(self) -> list[Ranked]:
         """The whole search; the `topk` architectures, best first.
@@ -119,28 +115,51 @@ class Searcher:
         Raises:
           TrainingDiverged: a loss of the shared GAN became NaN or infinite.
         """
-        self._save(self)
+        if self.ranked:
+            return self.ranked
+        self._pause(save=True)
         while self.iteration < self.plan.max_search_iter:
-            if self.iteration in self.plan.grow_steps:
+            if self.stage < sum(step <= self.iteration for step in self.plan.grow_steps):
                 self._grow()
             self._iterate()
             self.iteration += 1
-            self._save(self)
-        return self._final_ranking()
+            self.part = Part()
+            self._pause(save=True)
+        self.ranked = self._final_ranking()
+        self._pause(save=True)
+        return self.ranked
+
+    def _pause(self, *, save: bool = False) -> None:
+        now = time.monotonic()
+        self.part.seconds += now - self._clock
+        self._clock = now
+        shared = self.part.step if self.part.name != "controller" else 0
+        self._call_pause(self, self.phases * self.plan.shared_steps + shared, save=save)
+        self._clock = time.monotonic()
 
     def _iterate(self) -> None:
-        start = time.monotonic()
-        numbers = self._train_shared()
-        numbers |= self._train_controller()
-        if numbers["collapsed"]:
-            self.resets += 1
-            self.gan.draw_weights(generation=self.resets)
-            self._observer.event("the losses stand still: the shared GAN's weights are drawn anew")
-            following = self.iteration + 1
-            ranks_next = following in self.plan.grow_steps or following == self.plan.max_search_iter
-            if ranks_next and not self.plan.reference_semantics:
-                self._train_shared()
-        numbers |= {"stage": self.stage, "resets": self.resets, "seconds": time.monotonic() - start}
+        """One iteration, or what of it is still to be done."""
+        part = self.part
+        if part.name == "shared" and part.step == 0:  # a ranking before it counts by itself
+            part.seconds, self._clock = 0.0, time.monotonic()
+        if part.name == "shared":
+            part.numbers = self._train_shared()
+            part.enter("controller")
+        if part.name == "controller":
+            part.numbers |= self._train_controller()
+            part.enter("done")
+            if part.numbers["collapsed"]:
+                self.resets += 1
+                self.gan.draw_weights(generation=self.resets)
+                self._observer.event("the losses stand still: the shared GAN's weights are drawn anew")
+                following = self.iteration + 1
+                ranks_next = following in self.plan.grow_steps or following == self.plan.max_search_iter
+                if ranks_next and not self.plan.reference_semantics:
+                    part.enter("shared again")
+        if part.name == "shared again":
+            self._train_shared()
+        seconds = part.seconds + time.monotonic() - self._clock
+        numbers = part.numbers | {"stage": self.stage, "resets": self.resets, "seconds": seconds}
         numbers["memory_mb"] = machine.peak_memory_mb()
         self._observer.numbers(step=self.iteration, phase="search", numbers=numbers)
 
@@ -150,9 +169,11 @@ class Searcher:
         draw = seeds.stateless_seed(plan.seed, "shared_architectures", self.phases)
         tokens = tf.constant(self._agreed(np.asarray(self.policy.sample(steps, draw)[0])))
         self._observer.phase(f"iteration {self.iteration + 1}: shared GAN", steps, "steps")
-        begin, chunk = 0, plan.shared_steps if self.loop.trace_count else 1
+        begin = first = self.part.step
+        chunk = plan.shared_steps if self.loop.trace_count else 1
         first_step = self.phases * steps
-        numbers = dict.fromkeys(("d_loss", "g_loss", "d_gradient_norm", "g_gradient_norm"), math.nan)
+        names = ("d_loss", "g_loss", "d_gradient_norm", "g_gradient_norm")
+        numbers = {name: self.part.latest.get(name, math.nan) for name in names}
         began = time.monotonic()
         while True:
             started = time.monotonic()
@@ -164,10 +185,12 @@ class Searcher:
             numbers |= {name: value for name, value in latest.items() if not math.isnan(value)}
             if progress.stopped or progress.steps >= steps:
                 break
-            if begin:  # the first stretch may have traced the graph
+            if begin > first:  # the first stretch may have traced the graph
                 rate = (progress.steps - begin) / max(time.monotonic() - started, 1e-3)
                 chunk = max(1, round(rate * SECONDS_BETWEEN_REPORTS))
-            begin = progress.steps
+            begin = self.part.step = progress.steps
+            self.part.latest = {name: value for name, value in numbers.items() if not math.isnan(value)}
+            self._pause()
         self.phases += 1
         spread = self.gan.detector.spread().numpy()
         return numbers | {
@@ -175,21 +198,22 @@ class Searcher:
             "g_loss_spread": float(spread[1]),
             "collapsed": progress.stopped,
             "shared_steps": progress.steps,
-            "images_per_second": progress.steps * plan.dis_batch_size / max(time.monotonic() - began, 1e-3),
+            "images_per_second": (progress.steps - first) * plan.dis_batch_size / max(time.monotonic() - began, 1e-3),
         }
 
     def _train_controller(self) -> dict[str, Any]:
         """A controller phase: the weights are fixed, architectures are drawn, scored and learnt from."""
         plan = self.plan
-        self.scorer.start_phase("controller", self.iteration)
+        self.scorer.start_phase("controller", self.iteration, again=self.part.step > 0)
         self._observer.phase(f"iteration {self.iteration + 1}: controller", plan.ctrl_step, "steps")
-        first = None
-        if not plan.reference_semantics:
-            first = self._draw_and_score("baseline_architectures", self.iteration)[2]
-        self.policy.start_phase(first)
-        tried: dict[str, float] = {}
-        rewards_of_phase, entropies = [], []
-        for number in range(plan.ctrl_step):
+        part = self.part
+        if part.step == 0:
+            first = None
+            if not plan.reference_semantics:
+                first = self._draw_and_score("baseline_architectures", self.iteration)[2]
+            self.policy.start_phase(first)
+        tried, rewards_of_phase, entropies = part.tried, part.rewards, part.entropies
+        for number in range(part.step, plan.ctrl_step):
             began = time.monotonic()
             step = self.iteration * plan.ctrl_step + number
             tokens, (decisions, state), rewards = self._draw_and_score("controller_architectures", step)
@@ -203,6 +227,8 @@ class Searcher:
             numbers |= {"scored": len(names), "seconds": time.monotonic() - began}
             self._observer.numbers(step=step, phase="controller", numbers=numbers)
             self._observer.done(number + 1)
+            part.step = number + 1
+            self._pause()
         best = max(tried, key=lambda name: tried[name])
         leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
         self.leaders = dict(leaders[: plan.topk])
@@ -234,12 +260,18 @@ class Searcher:
         draw = beam.drawn_candidates if plan.reference_semantics else beam.candidates
         tokens = self._agreed(draw(self.policy, number=plan.num_candidate, seed=plan.seed, step=self.iteration))
         self._observer.phase(description, plan.score_repeats * len(tokens), "scores")
-        sums = np.zeros(len(tokens))
-        for repeat in range(plan.score_repeats):
-            self.scorer.start_phase(f"ranking/{repeat}", self.iteration)
-            for index, row in enumerate(tokens.tolist()):
-                sums[index] += self.scorer.score(row, num_images=plan.rl_num_eval_img)
-                self._observer.done(repeat * len(tokens) + index + 1)
+        sums = np.array(self.ranking.get("sums", [0.0] * len(tokens)))
+        for repeat in range(self.ranking.get("repeats", 0), plan.score_repeats):
+            # as published each scoring has other latents, in the order of the scorings
+            self.scorer.start_phase(f"ranking/{repeat}", self.iteration, again=not plan.reference_semantics)
+            scores = []
+            for row in tokens.tolist():
+                scores.append(self.scorer.score(row, num_images=plan.rl_num_eval_img))
+                self._observer.done(repeat * len(tokens) + len(scores))
+                self._pause()  # the scorer remembers
+            sums += scores
+            self.ranking = {"repeats": repeat + 1, "sums": sums.tolist()}
+        self.ranking = {}
         return beam.rank(self.policy, tokens, scores=self._agreed(sums) / plan.score_repeats, topk=plan.topk)
 
     def _grow(self) -> None:
@@ -257,6 +289,7 @@ class Searcher:
         if not self.plan.reference_semantics:
             self.gan.detector.clear()
         self.loop = self._new_loop()
+        self._pause(save=True)
 
     def _final_ranking(self) -> list[Ranked]:
         plan = self.plan
@@ -268,6 +301,7 @@ class Searcher:
             score = float(self._agreed(np.array(self.scorer.score(row, num_images=plan.num_eval_imgs))))
             ranked.append(Ranked(Genotype.from_tokens(row), reward, score, plan.num_eval_imgs))
             self._observer.done(len(ranked))
+            self._pause()
         return sorted(ranked, key=lambda entry: -entry.score)
 
     def _zero_states(self) -> tuple[np.ndarray, np.ndarray]:
@@ -307,9 +341,25 @@ class Searcher:
             "resets": self.resets,
             "stage": self.stage,
             "leaders": self.leaders,
+            "part": dataclasses.asdict(self.part),
+            "ranking": self.ranking,
+            "ranked": [[list(r.genotype.tokens), r.reward, r.score, r.num_images] for r in self.ranked],
             "prefixes": self.policy.prefixes.numpy().tolist(),
             "prefix_states": [part.numpy().tolist() for part in self.policy.prefix_states],
+            "baseline": self.policy.state(),
+            "scorer": self.scorer.state(),
         }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.iteration, self.phases, self.resets = state["iteration"], state["phases"], state["resets"]
+        self.stage, self.leaders, self.ranking = state["stage"], dict(state["leaders"]), dict(state["ranking"])
+        self.part = Part(**state["part"])
+        self.ranked = [Ranked(Genotype.from_tokens(tokens), *rest) for tokens, *rest in state["ranked"]]
+        prefixes = np.array(state["prefixes"], np.int32).reshape(len(state["prefixes"]), -1)
+        h, c = (np.array(part, np.float32) for part in state["prefix_states"])
+        self.policy = self._new_policy(prefixes, (h, c))
+        self.policy.restore(state["baseline"])
+        self.scorer.restore(state["scorer"])
 
     def trackables(self) -> dict[str, tf.Module]:
         """The part of the state that lives in TensorFlow variables."""

@@ -1,13 +1,42 @@
-"""Checkpoints of a run: TensorFlow's, with the plain-Python part of the state inside the same checkpoint."""
+"""Checkpoints of a run: TensorFlow's, with the plain-Python part of the state inside the same checkpoint.
+
+What counts is which files are there, whatever TensorFlow's own `checkpoint` file says: that may be lost, be damaged or
+point elsewhere. A checkpoint is restored after every one of its tensors has been read, which checks their sums; from a
+damaged one the way leads back to the one before, with a warning.
+"""
 
 from __future__ import annotations
 
 import json
 import pathlib
+import re
+import shutil
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+from absl import logging
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.data.atomic_file import replacing
+
+FORMAT = 1  # of the state
+_STATE = "state/.ATTRIBUTES/VARIABLE_VALUE"
+_FILE = re.compile(r"ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})")
+_ASIDE = "damaged-"
+_ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, TypeError, RuntimeError)
+
+
+class SaveFailed(RuntimeError):
+    """A checkpoint could not be written; those before it are as they were."""
+
+
+class Saved(NamedTuple):
+    """A checkpoint that was read from end to end: its path without endings, its number and its state."""
+
+    prefix: str
+    number: int
+    state: dict[str, Any]
 
 
 class Checkpoints:
@@ -20,22 +49,140 @@ class Checkpoints:
     """
 
     def __init__(self, folder: pathlib.Path, objects: Mapping[str, Any], *, keep: int = 2) -> None:
+        self._folder, self._keep = folder, keep
         self._state = tf.Variable("{}", dtype=tf.string, trainable=False, name="state")
         self._checkpoint = tf.train.Checkpoint(state=self._state, **objects)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(folder), max_to_keep=keep)
+        self._manager: tf.train.CheckpointManager | None = None
 
     def track(self, name: str, trackable: Any) -> None:
         """From now on saves `trackable` under `name`."""
         setattr(self._checkpoint, name, trackable)
 
     def save(self, number: int, state: Mapping[str, Any]) -> str:
-        """Writes checkpoint `number` with the state; returns its path prefix."""
-        self._state.assign(json.dumps(dict(state)))
-        return self._manager.save(checkpoint_number=number)
+        """Writes checkpoint `number` with the state; returns its path prefix.
+
+        Raises:
+          SaveFailed: the disk is full or cannot be written to.
+        """
+        self._state.assign(json.dumps({"format": FORMAT} | dict(state)))
+        try:
+            if self._manager is None:  # it begins with what its file lists, and would remove what that names
+                self._write_list(self._numbers())
+                self._manager = tf.train.CheckpointManager(
+                    self._checkpoint, str(self._folder), max_to_keep=self._keep
+                )
+            return self._manager.save(checkpoint_number=number)
+        except (tf.errors.OpError, OSError) as error:
+            raise SaveFailed(f"checkpoint {number} cannot be written to {self._folder}: {_why(error)}") from None
+
+    def find(self, *, tidy: bool = True) -> Saved | None:
+        """The newest checkpoint that is whole; None when there is none at all.
+
+        Args:
+          tidy: sweeps what an interrupted save has left, and puts damaged checkpoints aside, as damaged-ckpt-...; not
+            for a process that only reads.
+
+        Raises:
+          UserError: there are checkpoints, and none of them can be read.
+        """
+        if tidy:
+            self._sweep()
+        numbers = self._numbers()
+        damaged = []
+        for number in sorted(numbers, reverse=True):
+            prefix = self._folder / f"ckpt-{number}"
+            try:
+                state = _read_whole(prefix)
+            except _ERRORS as error:
+                logging.warning("the checkpoint %s is damaged (%s); looking at the one before", prefix, _why(error))
+                damaged.append(number)
+                continue
+            if state.pop("format", None) != FORMAT:
+                raise UserError(
+                    f"the checkpoint {prefix} was written by another version of the program, which this one cannot go "
+                    "on with; begin anew in another folder"
+                )
+            if tidy:
+                self._put_aside(damaged)
+                self._write_list([n for n in numbers if n not in damaged])
+            return Saved(str(prefix), number, state)
+        if numbers:
+            raise UserError(
+                f"none of the checkpoints in {self._folder} can be read ({', '.join(f'ckpt-{n}' for n in damaged)}); "
+                "copy them back from elsewhere, or begin anew in another folder"
+            )
+        return None
+
+    def restore(self, saved: Saved) -> None:
+        """Restores every object wholly.
+
+        Raises:
+          UserError: the objects are not those that were saved.
+        """
+        try:
+            self._checkpoint.restore(saved.prefix).assert_existing_objects_matched()
+        except (*_ERRORS, AssertionError) as error:
+            raise UserError(
+                f"the checkpoint {saved.prefix} does not fit this run: {_why(error)}; it is of other settings or of "
+                "another version"
+            ) from None
 
     def restore_latest(self) -> dict[str, Any] | None:
-        """Restores the newest checkpoint, every object wholly; its state, or None when there is none."""
-        if self._manager.latest_checkpoint is None:
+        """Finds and restores the newest checkpoint; its state, or None when there is none."""
+        saved = self.find()
+        if saved is None:
             return None
-        self._checkpoint.restore(self._manager.latest_checkpoint).assert_existing_objects_matched()
-        return json.loads(self._state.numpy().decode())
+        self.restore(saved)
+        return saved.state
+
+    def _numbers(self) -> list[int]:
+        """Of the checkpoints of which any file is there, ascending."""
+        if not self._folder.is_dir():
+            return []
+        matches = (_FILE.fullmatch(entry.name) for entry in self._folder.iterdir())
+        return sorted({int(match[1]) for match in matches if match})
+
+    def _write_list(self, numbers: list[int]) -> None:
+        """TensorFlow's `checkpoint` file, with names only, so that the folder may be moved."""
+        if not numbers:
+            (self._folder / "checkpoint").unlink(missing_ok=True)
+            return
+        lines = [f'model_checkpoint_path: "ckpt-{numbers[-1]}"']
+        lines += [f'all_model_checkpoint_paths: "ckpt-{number}"' for number in numbers]
+        lines += [f"all_model_checkpoint_timestamps: {number + 1}.0" for number in numbers]  # only their order counts
+        with replacing(self._folder / "checkpoint") as file:
+            file.write(("\n".join(lines) + "\n").encode())
+
+    def _sweep(self) -> None:
+        if not self._folder.is_dir():
+            return
+        for entry in self._folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink() and entry.name.endswith("_temp"):
+                shutil.rmtree(entry, ignore_errors=True)
+            elif ".tmp" in entry.name or ".tempstate" in entry.name:
+                entry.unlink(missing_ok=True)
+
+    def _put_aside(self, numbers: list[int]) -> None:
+        for entry in list(self._folder.iterdir()):
+            match = _FILE.fullmatch(entry.name)
+            if match and int(match[1]) in numbers:
+                entry.rename(entry.with_name(_ASIDE + entry.name))
+
+
+def _read_whole(prefix: pathlib.Path) -> dict[str, Any]:
+    """The state of a checkpoint; raises one of _ERRORS where any part of it is damaged or missing."""
+    if not prefix.with_name(prefix.name + ".index").exists():
+        raise FileNotFoundError(f"{prefix.name}.index is missing")
+    reader = tf.train.load_checkpoint(str(prefix))
+    names = reader.get_variable_to_shape_map()
+    state = json.loads(reader.get_tensor(_STATE).decode())
+    for name in names:
+        reader.get_tensor(name)  # compares its sum
+    if not isinstance(state, dict):
+        raise ValueError("its state is no JSON object")
+    return state
+
+
+def _why(error: BaseException) -> str:
+    text = str(error).strip() or repr(error)
+    return text.splitlines()[0][:300]

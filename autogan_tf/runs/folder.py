@@ -18,6 +18,7 @@ from autogan_tf.data.atomic_file import replacing
 from autogan_tf.runs import machine
 
 FORMAT, VERSION = "autogan-run", 1  # of config.json
+LOCK = ".lock"
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
 
 
@@ -59,12 +60,38 @@ class RunFolder:
         self.path = pathlib.Path(path)
 
     @classmethod
+    def open(cls, path: str | pathlib.Path, *, command: str, resume: str) -> tuple[RunFolder, bool]:
+        """The folder, not yet made, and whether it holds a run of `command` to go on with.
+
+        Args:
+          resume: "auto": goes on if there is a run; "must"; "never".
+
+        Raises:
+          UserError: something else is there, no run where one must be, or it cannot be made.
+        """
+        folder = cls(path)
+        if resume != "never" and folder.config_file.exists():
+            document = folder.config()
+            if document.get("command") != command:
+                raise UserError(
+                    f"--run_dir={path} holds a run of {document.get('command')!r}, which {command} cannot go on with; "
+                    "give another folder"
+                )
+            return folder, True
+        if resume == "must":
+            raise UserError(
+                f"--resume=must: there is no run in --run_dir={path}, whose config.json would be {folder.config_file}; "
+                "give a run's folder, or --resume=auto to begin one"
+            )
+        return cls.check_free(path), False
+
+    @classmethod
     def check_free(cls, path: str | pathlib.Path) -> RunFolder:
         """The folder, not yet made; UserError when something is there already or it cannot be made."""
         folder = cls(path)
         if folder.path.exists() and not folder.path.is_dir():
             raise UserError(f"--run_dir={path} is a file; give a folder that does not exist yet")
-        if folder.path.is_dir() and any(folder.path.iterdir()):
+        if folder.path.is_dir() and any(entry.name != LOCK for entry in folder.path.iterdir()):
             what = "a run" if folder.config_file.exists() else "files"
             raise UserError(f"--run_dir={path} already holds {what}, which would be overwritten; give another folder")
         _check_can_be_made(folder.path, flag="run_dir")
@@ -146,12 +173,28 @@ class RunFolder:
         }
         write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
 
-    def settings(self) -> dict[str, Any]:
-        """The settings in config.json; UserError when that is missing or damaged."""
+    def goes_on(self, *, settings: Mapping[str, Any]) -> None:
+        """Notes in config.json that the run goes on, with these settings, and when."""
+        document = self.config()
+        now = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+        document["settings"] = document["settings"] | dict(settings)
+        document["resumed"] = [
+            *document.get("resumed", []), {"time": now, "command_line": sys.argv, "commit": _commit()}
+        ]  # fmt: skip
+        write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
+
+    def config(self) -> dict[str, Any]:
+        """config.json; UserError when that is missing or damaged."""
         try:
-            return dict(json.loads(self.config_file.read_text(encoding="utf-8"))["settings"])
+            document = json.loads(self.config_file.read_text(encoding="utf-8"))
+            dict(document["settings"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"cannot read the settings of the run in {self.config_file}: {error!r}") from None
+        return document
+
+    def settings(self) -> dict[str, Any]:
+        """The settings in config.json; UserError when that is missing or damaged."""
+        return dict(self.config()["settings"])
 
     def append_evaluation(self, scores: Mapping[str, Any]) -> None:
         """Adds a line to evaluations.jsonl."""

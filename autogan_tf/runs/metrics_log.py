@@ -44,6 +44,11 @@ class MetricsLog:
         image_grid.write_png(self._samples / file, pixels)
         self.tensorboard.image(tag, pixels, step=step)
 
+    def flush(self) -> None:
+        """Everything so far is in the files."""
+        self._file.flush()
+        self.tensorboard.flush()
+
     def close(self, *, complete: bool = True) -> None:
         """Ends both files; `complete`: the run is, and has not failed."""
         self._file.close()

@@ -53,7 +53,7 @@ def document(run: History) -> dict[str, Any]:
         "best_architecture": None if winner is None else _architecture(winner),
         "search": search,
         "training": training,
-        "commands": _commands(run, best),
+        "commands": _commands(run, best, complete),
     }
 
 
@@ -258,7 +258,7 @@ def thinned(rows: Sequence[Any], most: int) -> list[Any]:
     return [rows[round(place * (len(rows) - 1) / (most - 1))] for place in range(most)]
 
 
-def _commands(run: History, best: History | None) -> dict[str, str]:
+def _commands(run: History, best: History | None, complete: bool) -> dict[str, str]:
     """What one may want next, ready for a shell."""
     path = str(run.folder.path)
     commands = {}
@@ -267,6 +267,8 @@ def _commands(run: History, best: History | None) -> dict[str, str]:
         known = {field.name for field in fields.fields_of(config)}
         try:
             made = fields.from_dict(config, {k: v for k, v in run.settings.items() if k in known and k != "run_dir"})
+            if not complete:
+                commands["go on with it"] = _shell(run.command, *fields.to_flags(made), f"--run_dir={path}")
             commands["the same run anew"] = _shell(run.command, *fields.to_flags(made), "--run_dir=runs/again")
         except UserError:
             pass  # of another version, whose settings this one does not know

@@ -99,6 +99,10 @@ class TensorBoardLog:
         with self._writer.as_default():
             tf.summary.text(tag, markdown, step)
 
+    def flush(self) -> None:
+        """Everything so far is in the files."""
+        self._writer.flush()
+
     def close(self, *, complete: bool = True) -> None:
         """Ends the files; `complete`: the run is, and has not failed."""
         if self._begun:

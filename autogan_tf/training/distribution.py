@@ -71,10 +71,16 @@ class Distribution:
         in the last digits of what each computes or in what they read off the clock."""
         if self._strategy is None or self._workers == 1:
             return array
-        if self._share is None:
-            self._share = tf.function(self._shared, autograph=False, reduce_retracing=True)
-        mine = array if self.is_chief else np.zeros_like(array)
-        return self._share(tf.constant(mine)).numpy()
+        if self._share is None:  # one graph for arrays of every kind; float64 holds all that is shared exactly
+            signature = [tf.TensorSpec([None], tf.float64)]
+            self._share = tf.function(self._shared, input_signature=signature, autograph=False)
+        mine = array.astype(np.float64).ravel() if self.is_chief else np.zeros(array.size)
+        return self._share(tf.constant(mine, tf.float64)).numpy().astype(array.dtype).reshape(array.shape)
+
+    @property
+    def agreement(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """`agreed` where there are several workers, else None."""
+        return self.agreed if self._workers > 1 else None
 
     def _shared(self, mine: tf.Tensor) -> tf.Tensor:
         assert self._strategy is not None

@@ -210,6 +210,8 @@ class Trainer(tf.Module):
         report: Callable[[int, dict[str, float]], None],
         evaluate: Callable[[int], None] | None = None,
         evaluate_every: int = 0,
+        start: int = 0,
+        pause: Callable[[int], None] = lambda step: None,
     ) -> None:
         """Trains for all steps.
 
@@ -217,23 +219,25 @@ class Trainer(tf.Module):
           report: called every few seconds with the generator steps done and numbers by name: losses, gradient norms
             and learning rates of both networks, real images per second, memory.
           evaluate: called with the generator steps done, every `evaluate_every` of them (0: never) and at the end.
+          start: generator steps that were done before, of which the weights tell.
+          pause: called with the generator steps done every few seconds, after `report` and before `evaluate`.
 
         Raises:
           TrainingDiverged: a loss or the norm of a gradient is NaN or infinite.
           TrainingCollapsed: the losses stand still, by the detector.
         """
-        done, chunk = 0, 1
+        done, chunk = start, 1
         while done < self.steps:
             end = min(self.steps, done + chunk)
             if evaluate_every:
                 end = min(end, (done // evaluate_every + 1) * evaluate_every)
             # TensorFlow counts what workers exchange by stretches, which must therefore be the same on all of them
             end = int(self._distribution.agreed(np.array(end)))
-            start = time.monotonic()
+            began = time.monotonic()
             progress = self.loop.run(begin=done * self.n_critic, end=end * self.n_critic)
             if progress.stopped:
                 raise TrainingCollapsed(-(-progress.steps // self.n_critic))
-            seconds = time.monotonic() - start
+            seconds = time.monotonic() - began
             report(
                 end,
                 {
@@ -241,15 +245,16 @@ class Trainer(tf.Module):
                     "g_loss": progress.g_loss,
                     "d_gradient_norm": progress.d_gradient_norm,
                     "g_gradient_norm": progress.g_gradient_norm,
-                    "d_lr": float(self.d_optimizer.learning_rate),
-                    "g_lr": float(self.g_optimizer.learning_rate),
+                    "d_lr": float(tf.convert_to_tensor(self.d_optimizer.learning_rate)),
+                    "g_lr": float(tf.convert_to_tensor(self.g_optimizer.learning_rate)),
                     "images_per_second": (end - done) * self.n_critic * self.batch_size / max(seconds, 1e-3),
                     "memory_mb": machine.peak_memory_mb(),
                 },
             )
-            if done:  # the first stretch traces the graph
+            if done > start:  # the first stretch traces the graph
                 chunk = max(1, round((end - done) * SECONDS_BETWEEN_REPORTS / max(seconds, 1e-3)))
             done = end
+            pause(done)
             if evaluate and (done == self.steps or (evaluate_every and done % evaluate_every == 0)):
                 evaluate(done)
 

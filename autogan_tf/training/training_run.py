@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import kernel
 from autogan_tf.metrics.evaluator import evaluate_images
 from autogan_tf.metrics.reference import Reference
+from autogan_tf.runs import log_files
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs.keeper import Keeper, StopRequest
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.report import Refreshed
@@ -21,6 +25,21 @@ from autogan_tf.training.trainer import Trainer, TrainingCollapsed
 from autogan_tf.training.training_log import TrainingLog
 
 GRID_IMAGES = 100
+
+
+@dataclasses.dataclass
+class Position:
+    """How far a training is; with the weights all that it needs to go on.
+
+    step: generator steps done in this attempt; attempt: collapses before it; scored: the last step that was scored;
+    saves: checkpoints written; best: the scores with the lowest Fréchet distance so far.
+    """
+
+    step: int = 0
+    attempt: int = 0
+    scored: int = 0
+    saves: int = 0
+    best: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def run_training(
@@ -36,8 +55,14 @@ def run_training(
     restarts: int = 0,
     real_images: np.ndarray | None = None,
     report_on: RunFolder | None = None,
+    save_steps: int = 0,
+    save_minutes: float = 0.0,
+    stop: StopRequest | None = None,
+    agreed: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Trains to the end, scores the moving-average generator, and keeps the checkpoint with the best score.
+
+    Where the folder has a checkpoint the training goes on from there, and what was logged after it is cut off.
 
     Args:
       trainer: holds the networks and how long to train.
@@ -49,10 +74,11 @@ def run_training(
       num_eval_imgs: images that a score is taken from.
       score_each: scores at each of these, not at the end only. checkpoints/best and samples/final.png are those of the
         lowest Fréchet distance.
+      restarts: how often a collapsed GAN begins again with other weights; its best checkpoint so far stays.
       real_images: uint8 [N, S, S, C], shown beside the generated ones; in the order of the reference's features, whose
         nearest are shown if it has them. Then the kernel distance is taken, too, if there are enough images.
       report_on: the run whose report is kept up to date, where that is not `folder` but the search that it is part of.
-      restarts: how often a collapsed GAN begins again with other weights; its best checkpoint so far stays.
+      save_steps, save_minutes, stop, agreed: see `Keeper`.
 
     Returns:
       The best scores, as appended to evaluations.jsonl, with their "step".
@@ -60,15 +86,18 @@ def run_training(
     Raises:
       TrainingDiverged: a loss or a gradient became NaN or infinite; the newest checkpoint is the last good state.
       TrainingCollapsed: the losses stand still, after the last restart.
+      Interrupted: `stop` asked for it; the newest checkpoint is the present state.
+      SaveFailed: a checkpoint could not be written; those before are as they were.
+      UserError: the folder's checkpoints are all damaged, or lost, or of another run.
     """
     checkpoints = Checkpoints(folder.checkpoints, {"trainer": trainer})
     best_checkpoint = Checkpoints(folder.best_checkpoint, {"trainer": trainer}, keep=1)
-    checkpoints.save(0, {"step": 0})
-    best: dict[str, Any] = {}
+    position, goes_on = _resumed(checkpoints, folder)
+    if position.scored >= trainer.steps:
+        return position.best
     # a conditional generator's grid has a class in each row, as far as they go
     num_classes = trainer.generator.num_classes
     labels = sampling.label_rows(GRID_IMAGES, num_classes) if num_classes else None
-
     kept = reference.features
     metrics = ("is", "fid", "kid") if kept is not None and kernel.enough(len(kept), num_eval_imgs) else ("is", "fid")
     every = evaluate_every if score_each and evaluate_every else trainer.steps
@@ -82,25 +111,38 @@ def run_training(
             evaluations=-(-trainer.steps // every),
             real_images=real_images,
         )
-        told.begin(trainer.generator.genotype, bottom_width=trainer.generator.bottom_width, seed=trainer.seed)
+
+        def save() -> str:
+            position.saves += 1
+            log.flush()
+            return checkpoints.save(position.saves, dataclasses.asdict(position) | {"logs": log_files.sizes(folder)})
+
+        keeper = Keeper(save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, agreed=agreed)
+
+        def pause(step: int) -> None:
+            position.step = step
+            keeper.pause(step)
 
         def evaluate(step: int) -> None:
             # the same latents every time, so that one can watch each image come to be
             grid = _gather(trainer.sample(GRID_IMAGES, purpose="grid", labels=labels))
             told.grid(step, grid)
-            checkpoints.save(step, {"step": step})
+            keeper.now(step)  # scoring may take long
             if not (score_each or step == trainer.steps):
                 return
             batches = told.scoring(num_eval_imgs, trainer.sample(num_eval_imgs, purpose="evaluation"))
+            batches = _interruptible(batches, keeper)
             found = evaluate_images(batches, network, reference, metrics=metrics, seed=trainer.seed)
             scores = {"step": step} | found
-            better = not best or scores["frechet_distance"] < best["frechet_distance"]
+            better = not position.best or scores["frechet_distance"] < position.best["frechet_distance"]
             told.scores(step, scores, better=better, in_a_row=score_each)
             told.neighbours(step, grid, network, reference)
             if better:
-                best.update(scores)
+                position.best = scores
                 best_checkpoint.save(step, {"step": step})
                 told.best(grid)
+            position.scored = step
+            keeper.now(step)
             report.now()
             told.training(step)
 
@@ -109,31 +151,122 @@ def run_training(
             if attempt < restarts:
                 told.event(f"{error}; beginning again with other weights ({attempt + 1} of {restarts})")
                 told.training(0)
+                position.attempt, position.step, position.scored = attempt + 1, 0, 0
             report.now()
 
-        told.training(0)
-        _attempts(trainer, restarts, collapse, report=told.report, evaluate=evaluate, evaluate_every=evaluate_every)
+        if goes_on:
+            told.event(f"going on from step {position.step:,}")
+            keeper.begin(position.step)
+        else:
+            told.begin(trainer.generator.genotype, bottom_width=trainer.generator.bottom_width, seed=trainer.seed)
+            save()
+        told.training(position.step)
+        scored_here = position.step == trainer.steps or (score_each and position.step % (evaluate_every or 1) == 0)
+        if position.scored < position.step and scored_here:  # interrupted before its scores were there
+            evaluate(position.step)
+        _attempts(
+            trainer,
+            restarts,
+            collapse,
+            first=position.attempt,
+            start=position.step,
+            report=told.report,
+            evaluate=evaluate,
+            evaluate_every=evaluate_every,
+            pause=pause,
+        )
         terminal.end_overall()
-        return best
+        return position.best
 
 
-def follow_training(trainer: Trainer, *, restarts: int = 0) -> None:
-    """The same training where another process, the chief, writes and scores; arguments and errors as there."""
-    _attempts(trainer, restarts, lambda error, attempt: None, report=lambda step, losses: None)
+def follow_training(
+    trainer: Trainer,
+    *,
+    folder: RunFolder | None = None,
+    restarts: int = 0,
+    stop: StopRequest | None = None,
+    agreed: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> None:
+    """The same training where another process, the chief, writes and scores; arguments and errors as there.
+
+    folder: the chief's, which this process must see to go on from the chief's checkpoint.
+    """
+    position = Position()
+    if folder is not None:
+        checkpoints = Checkpoints(folder.checkpoints, {"trainer": trainer})
+        saved = checkpoints.find(tidy=False)
+        if saved is not None:
+            checkpoints.restore(saved)
+            position = _position(saved.state)
+    if position.scored >= trainer.steps:
+        return
+    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, agreed=agreed)
+    _attempts(
+        trainer,
+        restarts,
+        lambda error, attempt: None,
+        first=position.attempt,
+        start=position.step,
+        report=lambda step, losses: None,
+        pause=keeper.pause,
+    )
+
+
+def scores_if_complete(folder: RunFolder, *, steps: int) -> dict[str, Any]:
+    """The best scores of a training that has made its `steps` and has been scored; else nothing."""
+    saved = Checkpoints(folder.checkpoints, {}).find(tidy=False)
+    if saved is None or saved.state.get("scored", 0) < steps:
+        return {}
+    return saved.state["best"]
+
+
+def _resumed(checkpoints: Checkpoints, folder: RunFolder) -> tuple[Position, bool]:
+    """Where the run in the folder stands, restored, its logs cut back to there; and whether there is one."""
+    saved = checkpoints.find()
+    if saved is None:
+        if folder.evaluations_file.exists():
+            raise UserError(
+                f"the run in {folder.path} has scores and no checkpoint in {folder.checkpoints}; copy its checkpoints "
+                "back, or begin anew in another folder"
+            )
+        log_files.cut_back(folder, {}, step=-1)
+        return Position(), False
+    checkpoints.restore(saved)
+    position = _position(saved.state)
+    if "logs" in saved.state:
+        log_files.cut_back(folder, saved.state["logs"], step=position.scored)
+    return position, True
+
+
+def _position(state: Mapping[str, Any]) -> Position:
+    names = {field.name for field in dataclasses.fields(Position)}
+    return Position(**{name: value for name, value in state.items() if name in names})
 
 
 def _attempts(
-    trainer: Trainer, restarts: int, collapse: Callable[[TrainingCollapsed, int], None], **callbacks: Any
+    trainer: Trainer,
+    restarts: int,
+    collapse: Callable[[TrainingCollapsed, int], None],
+    *,
+    first: int = 0,
+    start: int = 0,
+    **callbacks: Any,
 ) -> None:
-    for attempt in range(restarts + 1):
+    for attempt in range(first, restarts + 1):
         try:
-            trainer.run(**callbacks)
+            trainer.run(start=start if attempt == first else 0, **callbacks)
             return
         except TrainingCollapsed as error:
             collapse(error, attempt)
             if attempt == restarts:
                 raise
             trainer.draw_weights(attempt=attempt + 1)
+
+
+def _interruptible(batches: Iterable[np.ndarray], keeper: Keeper) -> Iterator[np.ndarray]:
+    for batch in batches:
+        keeper.check()
+        yield batch
 
 
 def _gather(batches: Iterable[np.ndarray]) -> np.ndarray:

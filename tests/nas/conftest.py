@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Sequence
 from typing import Any
@@ -82,8 +83,14 @@ class FakeScorer:
     def __init__(self, log: list) -> None:
         self.log = log
 
-    def start_phase(self, name: str, number: int) -> None:
+    def start_phase(self, name: str, number: int, *, again: bool = False) -> None:
         self.log.append(("scoring", name, number))
+
+    def state(self) -> dict:
+        return {}
+
+    def restore(self, state: dict) -> None:
+        pass
 
     def scores(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> np.ndarray:
         return np.array([self.score(tokens, num_images=num_images) for tokens in architectures])
@@ -122,8 +129,11 @@ class Told:
 class Search:
     """A search among fakes, with everything that it did."""
 
-    def __init__(self, *, collapse: Sequence[int] = (), diverge: int = -1, **changes) -> None:
+    def __init__(
+        self, *, collapse: Sequence[int] = (), diverge: int = -1, state: dict | None = None, **changes
+    ) -> None:
         self.log: list[tuple] = []
+        self.pauses: list[tuple[int, dict, list[np.ndarray], int]] = []
         self.saved: list[dict] = []
         self.told = Told(self.log)
         self.plan = Plan(**(DEFAULTS | changes))
@@ -133,12 +143,19 @@ class Search:
             images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),
             plan=self.plan,
             observer=self.told,
-            save=self._save,
+            pause=self._pause,
+            state=state,
         )
 
-    def _save(self, searcher: Searcher) -> None:
-        self.log.append(("save", searcher.iteration))
-        self.saved.append(searcher.state())
+    def _pause(self, searcher: Searcher, steps: int, save: bool = False) -> None:
+        if save:
+            self.log.append(("save", searcher.iteration))
+        state = json.loads(json.dumps(searcher.state()))
+        weights = [variable.numpy() for part in (searcher.policy.controller, searcher.policy.optimizer)
+                   for variable in part.variables]  # fmt: skip
+        self.pauses.append((steps, state, weights, self.searcher.gan.phase))  # type: ignore[attr-defined]
+        if save:
+            self.saved.append(searcher.state())
 
     def run(self) -> Search:
         tf.config.run_functions_eagerly(True)  # with so little to compute, tracing would take most of the time

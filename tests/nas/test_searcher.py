@@ -32,9 +32,9 @@ def test_it_grows_at_the_right_iterations(done):
 
 def test_the_order_of_a_search(done):
     iteration = ["train", ("scoring", "controller"), "save"]
-    growth = [("scoring", "ranking/0"), "clear"]
+    growth = [("scoring", "ranking/0"), "clear", "save"]
     assert kinds(done) == ["save", *iteration, *growth, *iteration * 2, *growth, *iteration,
-                           ("scoring", "ranking/0"), ("scoring", "final")]  # fmt: skip
+                           ("scoring", "ranking/0"), ("scoring", "final"), "save"]  # fmt: skip
 
 
 def test_a_new_architecture_for_every_discriminator_step(done):
@@ -129,11 +129,12 @@ def test_the_final_ranking(done):
     assert [entry[2] for entry in last] == [50] * 3
 
 
-def test_it_saves_before_the_first_and_after_every_iteration(done):
-    assert [entry[1] for entry in done.entries("save")] == [0, 1, 2, 3, 4]
-    assert [state["stage"] for state in done.saved] == [0, 0, 1, 1, 2]
-    assert [state["phases"] for state in done.saved] == [0, 1, 2, 3, 4]
-    assert [len(state["prefixes"][0]) for state in done.saved] == [0, 0, 4, 4, 9]
+def test_it_saves_before_the_first_and_after_every_iteration_and_growth_and_at_the_end(done):
+    assert [entry[1] for entry in done.entries("save")] == [0, 1, 1, 2, 3, 3, 4, 4]
+    assert [state["stage"] for state in done.saved] == [0, 0, 1, 1, 1, 2, 2, 2]
+    assert [state["phases"] for state in done.saved] == [0, 1, 1, 2, 3, 3, 4, 4]
+    assert [len(state["prefixes"][0]) for state in done.saved] == [0, 0, 4, 4, 4, 9, 9, 9]
+    assert [len(state["ranked"]) for state in done.saved] == [0] * 7 + [3]
     assert done.searcher.trackables().keys() == {"gan", "controller", "controller_optimizer"}
 
 
@@ -146,9 +147,13 @@ def test_the_same_seed_gives_the_same_search(done, fake_search):
     again = fake_search().run()
     assert again.log == done.log
     assert again.ranked == done.ranked
-    assert again.saved == done.saved
+    assert [without_times(state) for state in again.saved] == [without_times(state) for state in done.saved]
     other = fake_search(seed=2, max_search_iter=1, grow_steps=()).run()
     assert other.entries("train")[0] != done.entries("train")[0]
+
+
+def without_times(state: dict) -> dict:
+    return state | {"part": {**state["part"], "seconds": 0.0}}
 
 
 def test_repeated_scoring_ranks_by_the_mean(fake_search):
@@ -171,7 +176,7 @@ def test_a_collapse_stops_the_phase_and_draws_the_weights_anew(fake_search):
     # the controller learns from the collapsed GAN first; it keeps its weights
     reset = [*iteration, "draw_weights", "save"]
     assert kinds(search) == ["save", *reset, *iteration, "save", *reset, *[*iteration, "save"] * 2,
-                             ("scoring", "ranking/0"), ("scoring", "final")]  # fmt: skip
+                             ("scoring", "ranking/0"), ("scoring", "final"), "save"]  # fmt: skip
     assert search.entries("draw_weights") == [("draw_weights", 1), ("draw_weights", 2)]
     assert [numbers["shared_steps"] for _, numbers in search.told.of("search")] == [2, 5, 2, 5, 5]
     assert [numbers["collapsed"] for _, numbers in search.told.of("search")] == [True, False, True, False, False]
@@ -183,7 +188,7 @@ def test_a_collapse_stops_the_phase_and_draws_the_weights_anew(fake_search):
 def test_a_collapse_right_before_ranking_trains_before_it_ranks(fake_search):
     search = fake_search(collapse=[0, 2], max_search_iter=2, grow_steps=(1,)).run()
     phase = ["train", ("scoring", "controller"), "draw_weights", "train", "save", ("scoring", "ranking/0")]
-    assert kinds(search) == ["save", *phase, "clear", *phase, ("scoring", "final")]
+    assert kinds(search) == ["save", *phase, "clear", "save", *phase, ("scoring", "final"), "save"]
     assert [entry[3] for entry in search.entries("train")] == [0, 5, 10, 15]
 
 
@@ -204,5 +209,5 @@ def test_a_divergence_ends_the_search_and_is_not_saved(fake_search):
     search = fake_search(diverge=2)
     with pytest.raises(TrainingDiverged, match="d_loss became nan at discriminator step 11"):
         search.run()
-    assert [entry[1] for entry in search.entries("save")] == [0, 1, 2]
+    assert [entry[1] for entry in search.entries("save")] == [0, 1, 1, 2]
     assert search.log[-1][0] == "train"

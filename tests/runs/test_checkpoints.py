@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
 from autogan_tf.runs.checkpoints import Checkpoints
@@ -77,9 +82,146 @@ def test_an_object_that_was_replaced_is_saved_anew(tmp_path):
 def test_objects_that_do_not_fit_are_no_silent_restart(tmp_path):
     Checkpoints(tmp_path, Job(0).objects()).save(0, {})
     wider = Controller(stage=0, hid_size=5)
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises(UserError, match="does not fit this run"):
         Checkpoints(tmp_path, {"controller": wider}).restore_latest()
     extra = Job(0).objects() | {"other": tf.Module()}
     extra["other"].weight = tf.Variable(1.0)
-    with pytest.raises(AssertionError):
+    with pytest.raises(UserError, match="does not fit this run"):
         Checkpoints(tmp_path, extra).restore_latest()
+
+
+def three(folder) -> None:
+    """Checkpoints 1, 2 and 3, of jobs that differ."""
+    for number in (1, 2, 3):
+        Checkpoints(folder, Job(number).objects(), keep=3).save(number, {"number": number})
+
+
+def bytes_of(folder) -> dict:
+    return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def damage(folder, how: str) -> None:
+    index, data = folder / "ckpt-3.index", folder / "ckpt-3.data-00000-of-00001"
+    if how == "data truncated":
+        data.write_bytes(data.read_bytes()[:-40])
+    elif how == "data empty":
+        data.write_bytes(b"")
+    elif how == "index truncated":
+        index.write_bytes(index.read_bytes()[:30])
+    elif how == "bit flipped":
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 4
+        data.write_bytes(bytes(content))
+    elif how == "index missing":
+        index.unlink()
+    elif how == "data missing":
+        data.unlink()
+
+
+DAMAGES = ["data truncated", "data empty", "index truncated", "bit flipped", "index missing", "data missing"]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_from_a_damaged_newest_one_the_way_leads_to_the_one_before(tmp_path, how, caplog):
+    three(tmp_path)
+    damage(tmp_path, how)
+    other = Job(0)
+    checkpoints = Checkpoints(tmp_path, other.objects(), keep=3)
+    assert checkpoints.restore_latest() == {"number": 2}
+    assert_equal(other.values(), Job(2).values())
+    assert "ckpt-3 is damaged" in caplog.text
+    names = {file.name for file in tmp_path.iterdir()}
+    assert not any(name.startswith("ckpt-3") for name in names)
+    assert any(name.startswith("damaged-ckpt-3") for name in names)
+    checkpoints.save(3, {"number": 33})  # the place is free again
+    assert Checkpoints(tmp_path, Job(0).objects()).restore_latest() == {"number": 33}
+
+
+def test_where_all_are_damaged_there_is_no_silent_restart(tmp_path):
+    three(tmp_path)
+    for data in tmp_path.glob("*.data*"):
+        data.write_bytes(b"x")
+    before = bytes_of(tmp_path)
+    with pytest.raises(UserError, match="none of the checkpoints .* can be read .*ckpt-3, ckpt-2, ckpt-1"):
+        Checkpoints(tmp_path, Job(0).objects()).restore_latest()
+    assert bytes_of(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe garbage", b'model_checkpoint_path: "ckpt-9"\n'])
+def test_tensorflows_list_does_not_matter(tmp_path, content):
+    three(tmp_path)
+    if content is None:
+        (tmp_path / "checkpoint").unlink()
+    else:
+        (tmp_path / "checkpoint").write_bytes(content)
+    assert Checkpoints(tmp_path, Job(0).objects()).restore_latest() == {"number": 3}
+    assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "ckpt-3")  # it has been written anew
+
+
+def test_a_list_that_points_elsewhere_neither_reads_nor_removes_there(tmp_path):
+    elsewhere, run = tmp_path / "elsewhere", tmp_path / "run"
+    three(elsewhere)
+    before = bytes_of(elsewhere)
+    Checkpoints(run, Job(1).objects()).save(1, {"number": 1})
+    lines = [f'{name}: "{elsewhere / "ckpt-3"}"' for name in ("model_checkpoint_path", "all_model_checkpoint_paths")]
+    lines += [f'all_model_checkpoint_paths: "{elsewhere / f"ckpt-{number}"}"' for number in (1, 2)]
+    (run / "checkpoint").write_text("\n".join(lines))
+    checkpoints = Checkpoints(run, Job(0).objects(), keep=1)
+    assert checkpoints.restore_latest() == {"number": 1}
+    for number in (2, 3, 4):
+        checkpoints.save(number, {})
+    assert bytes_of(elsewhere) == before
+    (run / "checkpoint").write_text("\n".join(lines))
+    Checkpoints(run, Job(0).objects(), keep=1).save(5, {})  # without having looked before
+    assert bytes_of(elsewhere) == before
+
+
+def test_a_folder_that_was_moved_goes_on(tmp_path):
+    Checkpoints(tmp_path / "old", Job(1).objects()).save(1, {"number": 1})
+    (tmp_path / "old").rename(tmp_path / "new")
+    job = Job(0)
+    checkpoints = Checkpoints(tmp_path / "new", job.objects(), keep=1)
+    assert checkpoints.restore_latest() == {"number": 1}
+    checkpoints.save(2, {})
+    assert {file.name for file in (tmp_path / "new").glob("*.index")} == {"ckpt-2.index"}
+    assert not (tmp_path / "old").exists()
+
+
+def test_what_an_interrupted_save_left_is_swept(tmp_path):
+    three(tmp_path)
+    (tmp_path / "ckpt-4_temp").mkdir()
+    (tmp_path / "ckpt-4_temp" / "part-00000-of-00001.data-00000-of-00001").write_bytes(b"x")
+    (tmp_path / "checkpoint.tmp12345").write_bytes(b"x")
+    (tmp_path / "best").mkdir()
+    checkpoints = Checkpoints(tmp_path, Job(0).objects())
+    before = bytes_of(tmp_path)
+    assert checkpoints.find(tidy=False) is not None and bytes_of(tmp_path) == before
+    assert checkpoints.restore_latest() == {"number": 3}
+    names = {entry.name for entry in tmp_path.iterdir()}
+    assert not any("temp" in name or "tmp" in name for name in names) and "best" in names
+
+
+def test_a_disk_that_is_full_is_told_and_the_checkpoint_before_is_good(tmp_path):
+    """In a process of its own, whose files may have 4,000 bytes, which a checkpoint has more of."""
+    Checkpoints(tmp_path, Job(1).objects()).save(1, {"number": 1})
+    assert max(file.stat().st_size for file in tmp_path.iterdir()) > 4000
+    code = (
+        "import pathlib, resource, signal, sys\n"
+        "from tests.runs.test_checkpoints import Job\n"
+        "from autogan_tf.runs.checkpoints import Checkpoints, SaveFailed\n"
+        "checkpoints = Checkpoints(pathlib.Path(sys.argv[1]), Job(2).objects())\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
+        "try:\n"
+        "    checkpoints.save(2, {'number': 2})\n"
+        "except SaveFailed as error:\n"
+        "    print(error)\n"
+    )
+    root = pathlib.Path(__file__).parents[2]
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert f"checkpoint 2 cannot be written to {tmp_path}" in done.stdout
+    job = Job(0)
+    assert Checkpoints(tmp_path, job.objects()).restore_latest() == {"number": 1}
+    assert_equal(job.values(), Job(1).values())

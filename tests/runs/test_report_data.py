@@ -95,6 +95,7 @@ def test_a_search_that_stopped_half_way_says_so(tmp_path):
     assert found["state"].startswith("not complete: 3 of 5 search iterations are done; last entry 2027-01-15 08:00 UTC")
     assert "there are no ranked architectures yet" in found["missing"]
     assert found["best_architecture"] is None and found["training"]["evaluations"] == []
+    assert found["commands"]["go on with it"].endswith(f"--run_dir={tmp_path / 'half'}")
 
 
 def test_a_training_by_itself_and_one_that_stopped(tmp_path):
@@ -114,6 +115,7 @@ def test_a_search_without_final_training(tmp_path):
 
 def test_commands_can_be_pasted(whole, run):
     commands = whole["commands"]
+    assert "go on with it" not in commands
     assert commands["evaluate"] == f"python -m autogan_tf.evaluate --run_dir={run}"
     again = commands["the same run anew"].replace(" \\\n   ", "")
     assert again.startswith("python -m autogan_tf.search --dataset=mnist5k --num_cells=2 --gf_dim=16 ")

@@ -1,0 +1,66 @@
+"""The settings of going on with an interrupted run, which search and train share; and which others may then change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import fields_of, setting, to_text
+
+RESUMES = ("auto", "must", "never")
+
+# What does not change the computation. The data may lie elsewhere, and rounding differs with the threads.
+_FREE = frozenset(
+    ("run_dir", "data_dir", "download", "data_memory_gb", "cache_dir", "verbosity", "dry_run", "resume", "save_steps",
+     "save_minutes", "grid_every", "threads")
+)  # fmt: skip
+
+
+def resume(*, group: str) -> str:
+    """--resume."""
+    return setting(
+        "auto",
+        "auto: go on with the run in run_dir if there is one; must: only go on; never: only begin, in a new folder.",
+        group=group,
+        choices=RESUMES,
+    )
+
+
+def save_steps(*, group: str) -> int:
+    """--save_steps."""
+    return setting(
+        0,
+        "Steps between checkpoints (of the generator; while searching, of the discriminator), besides those in time; 0 "
+        "for none.",
+        group=group,
+        minimum=0,
+    )
+
+
+def save_minutes(*, group: str) -> float:
+    """--save_minutes."""
+    return setting(10.0, "Minutes between checkpoints; 0 for none.", group=group, minimum=0)
+
+
+def check_same(config: Any, written: Mapping[str, Any], *, grows: tuple[str, ...] = ()) -> None:
+    """Raises UserError, with every difference, where a run would go on with settings that change its computation.
+
+    Args:
+      config: of the command now.
+      written: the settings in the run's config.json; what is not there was not a setting then.
+      grows: names of budgets, which may be larger than they were.
+    """
+    changes = []
+    for field in fields_of(config):
+        if field.name in _FREE or field.name not in written:
+            continue
+        now, then = getattr(config, field.name), written[field.name]
+        then = tuple(then) if isinstance(then, list) else then
+        if now == then or (field.name in grows and isinstance(then, int) and now > then):
+            continue
+        changes.append(f"--{field.name} was {to_text(then)} and is {to_text(now)}")
+    if changes:
+        raise UserError(
+            f"a run cannot go on with other settings: {'; '.join(changes)}; give the same ones, or another --run_dir"
+        )

@@ -1,0 +1,65 @@
+"""A search that goes on from any of its pauses ends as if it had never stopped."""
+
+from __future__ import annotations
+
+import pytest
+
+OF_THE_MACHINE = ("seconds", "images_per_second", "memory_mb")
+
+
+def rows(search) -> list:
+    return [
+        (step, phase, {name: value for name, value in numbers.items() if name not in OF_THE_MACHINE})
+        for step, phase, numbers in search.told.rows
+    ]
+
+
+def resumed(fake_search, pause, **options):
+    """A new search from what a pause saw: plain state, the controller's weights, and the shared GAN (its phase)."""
+    _, state, weights, phase = pause
+    search = fake_search(state=state, **options)
+    policy = search.searcher.policy
+    variables = [*policy.controller.variables, *policy.optimizer.variables]
+    for variable, value in zip(variables, weights, strict=True):
+        variable.assign(value)
+    search.searcher.gan.phase = phase
+    return search.run()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"collapse": (1, 3)},  # a reset before a ranking, and the phase of training that follows it
+        {"score_repeats": 2},
+        {"reference_semantics": True, "ctrl_sample_batch": 1},
+    ],
+    ids=["plain", "resets", "repeats", "reference"],
+)
+def test_from_every_pause(fake_search, options):
+    whole = fake_search(**options).run()
+    expected = rows(whole)
+    assert len(whole.pauses) > 25
+    parts = {pause[1]["part"]["name"] for pause in whole.pauses}
+    assert parts >= {"shared", "controller"}
+    for pause in whole.pauses[:: 1 if options == {} else 5]:
+        again = resumed(fake_search, pause, **options)
+        assert again.ranked == whole.ranked
+        found = rows(again)
+        assert found == expected[len(expected) - len(found) :]
+        for one, two in zip(again.searcher.policy.controller.variables, whole.searcher.policy.controller.variables,
+                            strict=True):  # fmt: skip
+            assert one.numpy().tobytes() == two.numpy().tobytes()
+
+
+def test_a_finished_search_only_tells_its_result(fake_search):
+    whole = fake_search().run()
+    again = resumed(fake_search, whole.pauses[-1])
+    assert again.ranked == whole.ranked and again.told.rows == [] and again.entries("train") == []
+
+
+def test_a_longer_search_goes_on_where_the_shorter_one_was(fake_search):
+    short, long = fake_search(max_search_iter=4).run(), fake_search(max_search_iter=5).run()
+    end = next(pause for pause in short.pauses if pause[1]["iteration"] == 4)
+    again = resumed(fake_search, end, max_search_iter=5)
+    assert again.ranked == long.ranked and [step for step, _ in again.told.of("search")] == [4]

@@ -1,0 +1,99 @@
+"""When a run saves itself, and how it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from autogan_tf.runs import keeper
+from autogan_tf.runs.keeper import Interrupted, Keeper, StopRequest
+
+
+class Saves:
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __call__(self) -> str:
+        self.number += 1
+        return f"ckpt-{self.number}"
+
+
+def test_by_steps():
+    saves = Saves()
+    kept = Keeper(saves, every_steps=10)
+    kept.begin(5)
+    numbers = []
+    for step in (8, 14, 15, 20, 26, 30):
+        kept.pause(step)
+        numbers.append(saves.number)
+    assert numbers == [0, 0, 1, 1, 2, 2]
+
+
+def test_by_minutes(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(keeper.time, "monotonic", lambda: now[0])
+    saves = Saves()
+    kept = Keeper(saves, every_minutes=2)
+    numbers = []
+    for now[0] in (60.0, 119.0, 121.0, 200.0, 241.5):
+        kept.pause(0)
+        numbers.append(saves.number)
+    assert numbers == [0, 0, 1, 1, 2]
+
+
+def test_without_intervals_only_when_told():
+    saves = Saves()
+    kept = Keeper(saves)
+    kept.pause(1_000_000)
+    assert saves.number == 0
+    kept.pause(1, save=True)
+    assert saves.number == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_wish_to_stop_saves_first(number, code, capfd):
+    saves = Saves()
+    before = signal.getsignal(number)
+    with StopRequest().listening() as stop:
+        kept = Keeper(saves, stop=stop)
+        kept.pause(1)
+        kept.check()
+        os.kill(os.getpid(), number)
+        with pytest.raises(Interrupted) as caught:
+            kept.pause(2)
+        with pytest.raises(Interrupted):
+            kept.check()
+    assert saves.number == 1 and caught.value.exit_code == code
+    assert number.name in str(caught.value) and "ckpt-1" in str(caught.value)
+    assert "once more to stop at once" in capfd.readouterr().err
+    assert signal.getsignal(number) == before
+
+
+def test_all_workers_do_as_the_chief():
+    saves = Saves()
+    asked = []
+
+    def agreed(values):
+        asked.append(values.tolist())
+        return np.array([0, signal.SIGTERM])
+
+    with pytest.raises(Interrupted):
+        Keeper(saves, every_steps=1, agreed=agreed).pause(5)
+    assert asked == [[1, 0]] and saves.number == 1
+
+
+def test_a_second_signal_ends_the_process_at_once():
+    code = (
+        "import os, signal, time\n"
+        "from autogan_tf.runs.keeper import StopRequest\n"
+        "with StopRequest().listening():\n"
+        "    os.kill(os.getpid(), signal.SIGTERM); print('still here', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGINT); print('not any more', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130 and done.stdout == "still here\n"
