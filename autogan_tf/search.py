@@ -53,9 +53,8 @@ def _search_here(config: SearchConfig) -> int:
     from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features import choice
     from autogan_tf.runs import machine
-    from autogan_tf.runs.checkpoints import SaveFailed
+    from autogan_tf.runs.ending import exit_code_of
     from autogan_tf.runs.folder import RunFolder, default_run_dir
-    from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training import distribution
@@ -99,31 +98,25 @@ def _search_here(config: SearchConfig) -> int:
         return _follow(config, plan, data, store, where, where_steps_run, RunFolder(run_dir))
     with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
         folder, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
+        settings = fields.to_dict(config) | {"replica_count": where_steps_run.count, "data_digest": data.digest()}
+        if goes_on:
+            resume_settings.check_same_data(settings, folder.settings())
         network = _network(config, where, store, terminal)
-        settings = fields.to_dict(config) | {"replica_count": where_steps_run.count}
         if goes_on:
             folder.goes_on(settings=settings)
         else:
             folder.create(command="search", settings=settings)
-        started = time.monotonic()
-        try:
-            with StopRequest().listening() as stop:
-                ranked = _run_search(config, plan, data, store, network, folder, terminal, where_steps_run, stop)
-                searched = time.monotonic()
-                terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
-                if config.train_steps:
-                    _train_best(config, ranked[0], data, network, folder, terminal, where_steps_run, stop)
-                    terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
-        except Interrupted as error:
-            terminal.result(f"{error}; the same command with --run_dir={folder.path} goes on")
-            return error.exit_code
-        except SaveFailed as error:
-            terminal.result(f"stopped: {error}; make room, and the same command with --run_dir={folder.path} goes on")
-            return 1
-        except TrainingDiverged as error:
-            terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
-            return 1
-    return 0
+
+        def search(stop: StopRequest) -> None:
+            started = time.monotonic()
+            ranked = _run_search(config, plan, data, store, network, folder, terminal, where_steps_run, stop)
+            searched = time.monotonic()
+            terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
+            if config.train_steps:
+                _train_best(config, ranked[0], data, network, folder, terminal, where_steps_run, stop)
+                terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
+
+        return exit_code_of(search, folder=folder, terminal=terminal, failures=(TrainingDiverged,))
 
 
 def _check_same(config: SearchConfig, folder: RunFolder) -> None:
@@ -273,7 +266,6 @@ def _follow(
                     _trainer(config, ranked[0], data, where_steps_run),
                     folder=chiefs.best if chiefs else None,
                     stop=stop,
-                    agreed=where_steps_run.agreement,
                 )
     except Interrupted as error:
         return error.exit_code
@@ -329,6 +321,7 @@ def _run_search(
         grid_every=config.grid_every,
         save_steps=config.save_steps,
         save_minutes=config.save_minutes,
+        keep_checkpoints=config.keep_checkpoints,
         stop=stop,
     )
 
@@ -379,8 +372,7 @@ def _train_best(
     trainer = _trainer(config, best, data, where_steps_run)
     if not folder.best.config_file.exists():
         folder.best.create(command="train", settings=fields.to_dict(config))
-    if not folder.best.genotype_file.exists():
-        write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())
+    write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())
     scores = run_training(
         trainer,
         folder=folder.best,
@@ -395,8 +387,8 @@ def _train_best(
         report_on=folder,
         save_steps=config.save_steps,
         save_minutes=config.save_minutes,
+        keep_checkpoints=config.keep_checkpoints,
         stop=stop,
-        agreed=where_steps_run.agreement,
     )
     terminal.result(
         f"trained generator: Inception score {scores['inception_score']:.3f}, Fréchet distance "

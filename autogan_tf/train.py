@@ -51,7 +51,7 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     from autogan_tf.features import choice
     from autogan_tf.metrics import reference
     from autogan_tf.runs import machine
-    from autogan_tf.runs.checkpoints import SaveFailed
+    from autogan_tf.runs.ending import exit_code_of
     from autogan_tf.runs.folder import RunFolder, default_run_dir, write_atomically
     from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.lock import locked
@@ -117,7 +117,6 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
                     folder=RunFolder(run_dir) if config.resume != "never" else None,
                     restarts=restarts,
                     stop=stop,
-                    agreed=where_steps_run.agreement,
                 )
         except Interrupted as error:
             return error.exit_code
@@ -126,6 +125,13 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
         return 0
     with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
         folder, goes_on = RunFolder.open(run_dir, command="train", resume=config.resume)
+        settings: dict[str, Any] = {
+            "num_cells": len(genotype.cells), "replica_count": where_steps_run.count, "data_digest": data.digest()
+        }  # fmt: skip
+        if config.conditional:
+            settings["class_counts"] = _class_counts(data)
+        if goes_on:
+            resume_settings.check_same_data(settings, folder.settings())
         network = _network(config, where, store, len(genotype.cells), terminal)
         terminal.phase(f"looking at the real images of {data.name}", len(data.images), "images")
         real = reference.of_images(
@@ -136,9 +142,6 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
             progress=terminal.done,
         )
         trainer = _trainer(config, genotype, data, where_steps_run)
-        settings: dict[str, Any] = {"num_cells": len(genotype.cells), "replica_count": where_steps_run.count}
-        if config.conditional:
-            settings["class_counts"] = _class_counts(data)
         if goes_on:
             folder.goes_on(settings=fields.to_dict(config) | settings)
         else:
@@ -151,39 +154,32 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
             )
             write_atomically(folder.genotype_file, text)
         terminal.line(f"training {genotype}: {cost.parameters:,} parameters, into {folder.path}")
-        started = time.monotonic()
-        try:
-            with StopRequest().listening() as stop:
-                best = run_training(
-                    trainer,
-                    folder=folder,
-                    terminal=terminal,
-                    network=network,
-                    reference=real,
-                    evaluate_every=every,
-                    num_eval_imgs=config.num_eval_imgs,
-                    score_each=True,
-                    restarts=restarts,
-                    real_images=data.images,
-                    save_steps=config.save_steps,
-                    save_minutes=config.save_minutes,
-                    stop=stop,
-                    agreed=where_steps_run.agreement,
-                )
-        except Interrupted as error:
-            terminal.result(f"{error}; the same command with --run_dir={folder.path} goes on")
-            return error.exit_code
-        except SaveFailed as error:
-            terminal.result(f"stopped: {error}; make room, and the same command with --run_dir={folder.path} goes on")
-            return 1
-        except (TrainingDiverged, TrainingCollapsed) as error:
-            terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
-            return 1
-        terminal.result(
-            f"trained in {(time.monotonic() - started) / 60:.1f} minutes; {_in_words(best)}; "
-            f"samples in {folder.samples}"
-        )
-    return 0
+
+        def train(stop: StopRequest) -> None:
+            started = time.monotonic()
+            best = run_training(
+                trainer,
+                folder=folder,
+                terminal=terminal,
+                network=network,
+                reference=real,
+                evaluate_every=every,
+                num_eval_imgs=config.num_eval_imgs,
+                score_each=True,
+                restarts=restarts,
+                real_images=data.images,
+                save_steps=config.save_steps,
+                save_minutes=config.save_minutes,
+                keep_checkpoints=config.keep_checkpoints,
+                stop=stop,
+            )
+            terminal.result(
+                f"trained in {(time.monotonic() - started) / 60:.1f} minutes; {_in_words(best)}; "
+                f"samples in {folder.samples}"
+            )
+
+        failures = (TrainingDiverged, TrainingCollapsed)
+        return exit_code_of(train, folder=folder, terminal=terminal, failures=failures)
 
 
 def _in_words(scores: Mapping[str, Any]) -> str:

@@ -207,7 +207,7 @@ def test_damage_is_told_with_the_file(place, whole, monkeypatch, capsys, caplog)
     shutil.copytree(whole["train"], run)
     shutil.rmtree(run / "checkpoints")
     code, told = call(place, monkeypatch, capsys, "train", "runs/damaged", max_iter=700)
-    assert code == 2 and "has scores and no checkpoint" in told
+    assert code == 2 and "has made progress and there is no checkpoint in runs/damaged/checkpoints" in told
 
 
 @pytest.mark.parametrize("name", ["train", "search"])

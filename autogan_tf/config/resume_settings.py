@@ -13,7 +13,7 @@ RESUMES = ("auto", "must", "never")
 # What does not change the computation. The data may lie elsewhere, and rounding differs with the threads.
 _FREE = frozenset(
     ("run_dir", "data_dir", "download", "data_memory_gb", "cache_dir", "verbosity", "dry_run", "resume", "save_steps",
-     "save_minutes", "grid_every", "threads")
+     "save_minutes", "keep_checkpoints", "grid_every", "threads")
 )  # fmt: skip
 
 
@@ -41,6 +41,25 @@ def save_steps(*, group: str) -> int:
 def save_minutes(*, group: str) -> float:
     """--save_minutes."""
     return setting(10.0, "Minutes between checkpoints; 0 for none.", group=group, minimum=0)
+
+
+def keep_checkpoints(*, group: str) -> int:
+    """--keep_checkpoints."""
+    return setting(
+        2,
+        "Newest checkpoints that stay; the one before the newest is for the day when that is damaged.",
+        group=group,
+        minimum=1,
+    )
+
+
+def check_same_data(settings: Mapping[str, Any], written: Mapping[str, Any]) -> None:
+    """Raises UserError where the images are not those that the run in whose config.json is `written` began with."""
+    if written.get("data_digest", settings["data_digest"]) != settings["data_digest"]:
+        raise UserError(
+            f"the images of --dataset={written.get('dataset')} are not those that the run began with; give it the same "
+            "ones, or another --run_dir"
+        )
 
 
 def check_same(config: Any, written: Mapping[str, Any], *, grows: tuple[str, ...] = ()) -> None:

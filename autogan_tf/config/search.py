@@ -201,6 +201,7 @@ class SearchConfig:
     resume: str = resume_settings.resume(group=_RUN)
     save_steps: int = resume_settings.save_steps(group=_RUN)
     save_minutes: float = resume_settings.save_minutes(group=_RUN)
+    keep_checkpoints: int = resume_settings.keep_checkpoints(group=_RUN)
     grid_every: int = setting(
         5,
         "Search iterations between sample grids of the best architecture, besides those before a cell is added; 0 for "

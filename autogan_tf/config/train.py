@@ -167,6 +167,7 @@ class TrainConfig:
     resume: str = resume_settings.resume(group=_RUN)
     save_steps: int = resume_settings.save_steps(group=_RUN)
     save_minutes: float = resume_settings.save_minutes(group=_RUN)
+    keep_checkpoints: int = resume_settings.keep_checkpoints(group=_RUN)
     verbosity: str = terminal_settings.verbosity(group=_RUN)
     dry_run: bool = setting(
         False, "Print the settings, the networks' sizes and the planned work, and stop without writing.", group=_RUN

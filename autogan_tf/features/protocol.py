@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 
 class FeatureNetwork(Protocol):
@@ -39,6 +40,20 @@ class FeatureNetwork(Protocol):
 def network_identity(network: FeatureNetwork) -> str:
     """ "name/digest": what two scores must share to be comparable."""
     return f"{network.name}/{network.digest}"
+
+
+def warn_if_not(network: FeatureNetwork, then: str) -> None:
+    """A warning where a run that was seen through the network of identity `then` is now seen through another one.
+
+    A classifier that is trained anew on another machine has other last digits; it is not worth losing the run.
+    """
+    if network_identity(network) != then:
+        logging.warning(
+            "the run was scored through %s and is from here on scored through %s; such scores do not compare exactly. "
+            "The first one lies in the --cache_dir of before",
+            then,
+            network_identity(network),
+        )
 
 
 def weights_digest(weights: Mapping[str, np.ndarray]) -> str:

@@ -51,7 +51,7 @@ class SearchLog:
         self._report = Refreshed(folder)
         self._grid_every = grid_every
         self._left = time_left(plan)
-        self._stage = 0
+        self._stage = sum(step < done for step in plan.grow_steps)
         for iteration in range(done):
             self._left.skip(_iterations(sum(step <= iteration for step in plan.grow_steps)), 1)
         terminal.overall("search", plan.max_search_iter, "iterations")

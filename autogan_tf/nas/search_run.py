@@ -11,7 +11,7 @@ import numpy as np
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.image_data import some_of
 from autogan_tf.data.image_store import ImageStore
-from autogan_tf.features.protocol import FeatureNetwork, network_identity
+from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Plan, Ranked, Searcher
@@ -43,6 +43,7 @@ def run_search(
     grid_every: int = 0,
     save_steps: int = 0,
     save_minutes: float = 0.0,
+    keep_checkpoints: int = 2,
     stop: StopRequest | None = None,
 ) -> list[Ranked]:
     """Searches, and writes what is found; goes on from the folder's checkpoint, if it has one.
@@ -55,6 +56,7 @@ def run_search(
       cost_of: what the trained generator of a genotype costs.
       grid_every: iterations between sample grids; 0: before a growth and at the end only.
       save_steps, save_minutes, stop: see `Keeper`; a step is one of the discriminator.
+      keep_checkpoints: how many of the newest checkpoints stay.
 
     Returns:
       The ranked architectures, best first, as in genotypes/01.json ...
@@ -65,17 +67,22 @@ def run_search(
       SaveFailed: a checkpoint could not be written; those before are as they were.
       UserError: the folder's checkpoints are all damaged, or lost, or of another run.
     """
-    checkpoints = Checkpoints(folder.checkpoints, {})
+    checkpoints = Checkpoints(folder.checkpoints, {}, keep=keep_checkpoints)
     saved = checkpoints.find()
-    if saved is None and folder.genotype_file.exists():
+    if saved is None and (folder.genotype_file.exists() or log_files.has_progress(folder)):
         raise UserError(
-            f"the run in {folder.path} has ranked architectures and no checkpoint in {folder.checkpoints}; copy its "
-            "checkpoints back, or begin anew in another folder"
+            f"the search in {folder.path} has made progress and there is no checkpoint in {folder.checkpoints}; copy "
+            "its checkpoints back, or begin anew in another folder"
         )
     state = saved.state if saved else {"logs": {}}
-    log_files.cut_back(folder, state["logs"], step=-1)
+    log_files.cut_back(folder, state["logs"])
     with MetricsLog(folder) as log:
-        if saved is None:
+        if saved:
+            warn_if_not(network, saved.state["network"])
+            log.tensorboard.go_on()
+        else:
+            if folder.was_resumed:
+                terminal.line("nothing had been saved yet: beginning anew")
             log.tensorboard.begin(folder.settings())
             log.picture("real", grid(some_of(images, seed=plan.seed)), file="real.png")
             accuracy = getattr(network, "accuracy", None)
@@ -98,10 +105,11 @@ def run_search(
             for name, trackable in searcher.trackables().items():
                 checkpoints.track(name, trackable)
             log.flush()
-            return checkpoints.save(saves, {"search": searcher.state(), "logs": log_files.sizes(folder)})
+            state = {"search": searcher.state(), "network": network_identity(network)}
+            return checkpoints.save(saves, state | {"logs": log_files.mark(folder)})
 
         keeper = Keeper(
-            save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, agreed=gan.distribution.agreement
+            save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, any_worker=gan.distribution.any_worker
         )
         searcher = Searcher(
             gan=gan,
@@ -113,6 +121,7 @@ def run_search(
             store=store,
             state=state.get("search"),
         )
+        gan.distribution.check_same_checkpoint(saves, folder=folder.checkpoints)
         if saved:
             for name, trackable in searcher.trackables().items():
                 checkpoints.track(name, trackable)
@@ -136,13 +145,13 @@ def run_search(
             scores=scores, cost=dataclasses.asdict(cost)
         )
         write_atomically(folder.genotypes / f"{place:02d}.json", text)
-        if place == 1:
-            write_atomically(folder.genotype_file, text)
         terminal.result(
             f"{place:2d}. {entry.genotype}  reward {entry.reward:.3f}, "
             f"on {entry.num_images:,} images {entry.score:.3f}; "
             f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e6:,.0f} M multiply-adds"
         )
+    # last, as it tells that the search is complete
+    write_atomically(folder.genotype_file, (folder.genotypes / "01.json").read_bytes())
     Refreshed(folder).now()
     return ranked
 
@@ -186,7 +195,10 @@ def follow_search(
     """
     checkpoints = Checkpoints(folder.checkpoints, {}) if folder else None
     saved = checkpoints.find(tidy=False) if checkpoints else None
-    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, agreed=gan.distribution.agreement)
+    gan.distribution.check_same_checkpoint(
+        saved.number if saved else 0, folder=folder.checkpoints if folder else "no folder"
+    )
+    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, any_worker=gan.distribution.any_worker)
     searcher = Searcher(
         gan=gan,
         scorer=scorer,

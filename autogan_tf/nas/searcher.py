@@ -100,13 +100,14 @@ class Searcher:
         self.stage = 0
         self.leaders: dict[str, float] = {}  # the best architectures of the stage with their rewards, best first
         self.part = Part()
-        self.ranking: dict[str, Any] = {}  # sums of the scores of the repetitions done, in a ranking
+        self.ranking: dict[str, Any] = {}  # what a ranking has found so far
         self.ranked: list[Ranked] = []  # the result, once it is there
         if state is None:
             self.policy = self._new_policy(np.zeros((1, 0), np.int32), self._zero_states())
         else:
             self._restore(state)
         self.loop = self._new_loop()
+        self._chunk = 1  # steps between two looks at training, soon so many as take about SECONDS_BETWEEN_REPORTS
         self._clock = time.monotonic()
 
     def run(self) -> list[Ranked]:
@@ -170,24 +171,23 @@ class Searcher:
         tokens = tf.constant(self._agreed(np.asarray(self.policy.sample(steps, draw)[0])))
         self._observer.phase(f"iteration {self.iteration + 1}: shared GAN", steps, "steps")
         begin = first = self.part.step
-        chunk = plan.shared_steps if self.loop.trace_count else 1
         first_step = self.phases * steps
         names = ("d_loss", "g_loss", "d_gradient_norm", "g_gradient_norm")
         numbers = {name: self.part.latest.get(name, math.nan) for name in names}
         began = time.monotonic()
         while True:
-            started = time.monotonic()
+            started, is_traced = time.monotonic(), self.loop.trace_count > 0
             # TensorFlow counts what workers exchange by stretches, which must therefore be the same on all of them
-            end = int(self._agreed(np.array(min(steps, begin + chunk))))
+            end = int(self._agreed(np.array(min(steps, begin + self._chunk))))
             progress = self.loop.run(begin=begin, end=end, first_step=first_step, tokens=tokens)
             self._observer.done(progress.steps)
             latest = {name: getattr(progress, name) for name in numbers}
             numbers |= {name: value for name, value in latest.items() if not math.isnan(value)}
+            if is_traced:  # otherwise most of the time was for that
+                rate = (progress.steps - begin) / max(time.monotonic() - started, 1e-3)
+                self._chunk = max(1, round(rate * SECONDS_BETWEEN_REPORTS))
             if progress.stopped or progress.steps >= steps:
                 break
-            if begin > first:  # the first stretch may have traced the graph
-                rate = (progress.steps - begin) / max(time.monotonic() - started, 1e-3)
-                chunk = max(1, round(rate * SECONDS_BETWEEN_REPORTS))
             begin = self.part.step = progress.steps
             self.part.latest = {name: value for name, value in numbers.items() if not math.isnan(value)}
             self._pause()
@@ -288,20 +288,26 @@ class Searcher:
         self.policy = self._new_policy(best.tokens, best.states)
         if not self.plan.reference_semantics:
             self.gan.detector.clear()
-        self.loop = self._new_loop()
+        self.loop, self._chunk = self._new_loop(), 1
         self._pause(save=True)
 
     def _final_ranking(self) -> list[Ranked]:
         plan = self.plan
-        best = self._rank("ranking complete architectures")
-        self.scorer.start_phase("final", 0)
-        self._observer.phase(f"scoring the best {len(best.tokens)} on more images", len(best.tokens), "architectures")
-        ranked = []
-        for row, reward in zip(best.tokens.tolist(), best.scores, strict=True):
-            score = float(self._agreed(np.array(self.scorer.score(row, num_images=plan.num_eval_imgs))))
-            ranked.append(Ranked(Genotype.from_tokens(row), reward, score, plan.num_eval_imgs))
-            self._observer.done(len(ranked))
+        if "best" not in self.ranking:
+            best = self._rank("ranking complete architectures")
+            self.ranking = {"best": best.tokens.tolist(), "rewards": list(best.scores), "scores": []}
+        rows, rewards, scores = (self.ranking[name] for name in ("best", "rewards", "scores"))
+        self.scorer.start_phase("final", 0, again=True)
+        self._observer.phase(f"scoring the best {len(rows)} on more images", len(rows), "architectures")
+        for row in rows[len(scores) :]:
+            scores.append(float(self._agreed(np.array(self.scorer.score(row, num_images=plan.num_eval_imgs)))))
+            self._observer.done(len(scores))
             self._pause()
+        self.ranking = {}
+        ranked = [
+            Ranked(Genotype.from_tokens(row), reward, score, plan.num_eval_imgs)
+            for row, reward, score in zip(rows, rewards, scores, strict=True)
+        ]
         return sorted(ranked, key=lambda entry: -entry.score)
 
     def _zero_states(self) -> tuple[np.ndarray, np.ndarray]:

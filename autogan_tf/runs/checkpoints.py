@@ -67,7 +67,7 @@ class Checkpoints:
         self._state.assign(json.dumps({"format": FORMAT} | dict(state)))
         try:
             if self._manager is None:  # it begins with what its file lists, and would remove what that names
-                self._write_list(self._numbers())
+                self._write_list(_numbers(self._folder))
                 self._manager = tf.train.CheckpointManager(
                     self._checkpoint, str(self._folder), max_to_keep=self._keep
                 )
@@ -87,31 +87,18 @@ class Checkpoints:
         """
         if tidy:
             self._sweep()
-        numbers = self._numbers()
-        damaged = []
-        for number in sorted(numbers, reverse=True):
-            prefix = self._folder / f"ckpt-{number}"
-            try:
-                state = _read_whole(prefix)
-            except _ERRORS as error:
-                logging.warning("the checkpoint %s is damaged (%s); looking at the one before", prefix, _why(error))
-                damaged.append(number)
-                continue
-            if state.pop("format", None) != FORMAT:
-                raise UserError(
-                    f"the checkpoint {prefix} was written by another version of the program, which this one cannot go "
-                    "on with; begin anew in another folder"
-                )
-            if tidy:
-                self._put_aside(damaged)
-                self._write_list([n for n in numbers if n not in damaged])
-            return Saved(str(prefix), number, state)
-        if numbers:
+        saved = newest(self._folder, otherwise="copy them back from elsewhere, or begin anew in another folder")
+        if saved is None:
+            return None
+        if saved.state.pop("format", None) != FORMAT:
             raise UserError(
-                f"none of the checkpoints in {self._folder} can be read ({', '.join(f'ckpt-{n}' for n in damaged)}); "
-                "copy them back from elsewhere, or begin anew in another folder"
+                f"the checkpoint {saved.prefix} was written by another version of the program, which this one cannot "
+                "go on with; begin anew in another folder"
             )
-        return None
+        if tidy:
+            self._put_aside(after=saved.number)
+            self._write_list(_numbers(self._folder))
+        return saved
 
     def restore(self, saved: Saved) -> None:
         """Restores every object wholly.
@@ -135,13 +122,6 @@ class Checkpoints:
         self.restore(saved)
         return saved.state
 
-    def _numbers(self) -> list[int]:
-        """Of the checkpoints of which any file is there, ascending."""
-        if not self._folder.is_dir():
-            return []
-        matches = (_FILE.fullmatch(entry.name) for entry in self._folder.iterdir())
-        return sorted({int(match[1]) for match in matches if match})
-
     def _write_list(self, numbers: list[int]) -> None:
         """TensorFlow's `checkpoint` file, with names only, so that the folder may be moved."""
         if not numbers:
@@ -162,11 +142,38 @@ class Checkpoints:
             elif ".tmp" in entry.name or ".tempstate" in entry.name:
                 entry.unlink(missing_ok=True)
 
-    def _put_aside(self, numbers: list[int]) -> None:
+    def _put_aside(self, *, after: int) -> None:
+        """The damaged checkpoints with higher numbers than the good one's."""
         for entry in list(self._folder.iterdir()):
             match = _FILE.fullmatch(entry.name)
-            if match and int(match[1]) in numbers:
+            if match and int(match[1]) > after:
                 entry.rename(entry.with_name(_ASIDE + entry.name))
+
+
+def newest(folder: pathlib.Path, *, otherwise: str) -> Saved | None:
+    """The newest checkpoint in a folder that is whole; None when there is none at all. Changes nothing.
+
+    otherwise: what to do where there are checkpoints and none of them can be read, which is a UserError.
+    """
+    numbers = _numbers(folder)
+    for number in reversed(numbers):
+        prefix = folder / f"ckpt-{number}"
+        try:
+            return Saved(str(prefix), number, _read_whole(prefix))
+        except _ERRORS as error:
+            logging.warning("the checkpoint %s is damaged (%s); looking at the one before", prefix, _why(error))
+    if numbers:
+        names = ", ".join(f"ckpt-{number}" for number in reversed(numbers))
+        raise UserError(f"none of the checkpoints in {folder} can be read ({names}); {otherwise}")
+    return None
+
+
+def _numbers(folder: pathlib.Path) -> list[int]:
+    """Of the checkpoints of which any file is there, ascending."""
+    if not folder.is_dir():
+        return []
+    matches = (_FILE.fullmatch(entry.name) for entry in folder.iterdir())
+    return sorted({int(match[1]) for match in matches if match})
 
 
 def _read_whole(prefix: pathlib.Path) -> dict[str, Any]:

@@ -183,6 +183,11 @@ class RunFolder:
         ]  # fmt: skip
         write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
 
+    @property
+    def was_resumed(self) -> bool:
+        """Whether config.json says that a command went on with the run."""
+        return bool(self.config().get("resumed"))
+
     def config(self) -> dict[str, Any]:
         """config.json; UserError when that is missing or damaged."""
         try:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 
 import numpy as np
 
@@ -23,23 +24,43 @@ class Interrupted(RuntimeError):
 
 
 class StopRequest:
-    """SIGTERM and SIGINT while it is `listening`: the first is noted, a second one ends the process at once."""
+    """SIGTERM and SIGINT while it is `listening`: the first is noted, a second one ends the process at once.
+
+    At once also while TensorFlow computes, which Python's own handlers would wait for: the interpreter writes each
+    signal's number to a socket, and a thread reads it there.
+    """
 
     def __init__(self) -> None:
         self.signal = 0
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        """Installs the handlers, and those that were before at the end."""
-        before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        """Installs the handlers, and those that were before at the end. For the main thread."""
+        reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        thread = threading.Thread(target=self._read, args=(reader,), name="signals", daemon=True)
+        handlers = {number: signal.signal(number, lambda number, frame: None) for number in _SIGNALS}
+        wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        thread.start()
         try:
             yield self
         finally:
-            for number, handler in before.items():
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
+            writer.close()
+            thread.join()
+            reader.close()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _read(self, reader: socket.socket) -> None:
+        while number := int.from_bytes(reader.recv(1), "big"):
+            if number in _SIGNALS:
+                self._note(number)
+
+    def _note(self, number: int) -> None:
         if self.signal:
+            if os.isatty(1):
+                os.write(1, b"\x1b[?25h")  # the cursor, which the bars hide
             os._exit(128 + number)
         self.signal = number
         # not through a stream that the main program may hold locked
@@ -53,7 +74,7 @@ class Keeper:
       save: writes a checkpoint and returns its path.
       every_steps, every_minutes: between checkpoints; 0 for no such interval.
       stop: notes the wish to stop.
-      agreed: where there are several workers, gives the chief's values to all, see `Distribution.agreed`.
+      any_worker: where there are several workers, see `Distribution.any_worker`: what one of them wishes, all do.
     """
 
     def __init__(
@@ -63,9 +84,9 @@ class Keeper:
         every_steps: int = 0,
         every_minutes: float = 0.0,
         stop: StopRequest | None = None,
-        agreed: Callable[[np.ndarray], np.ndarray] | None = None,
+        any_worker: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self._save, self._agreed = save, agreed
+        self._save, self._any_worker = save, any_worker
         self._every_steps, self._every_seconds = every_steps, 60.0 * every_minutes
         self._stop = stop or StopRequest()
         self._step, self._clock = 0, time.monotonic()
@@ -79,7 +100,7 @@ class Keeper:
 
         Not among several workers, which all stop at their next pause.
         """
-        if self._stop.signal and self._agreed is None:
+        if self._stop.signal and self._any_worker is None:
             raise Interrupted(self._stop.signal, "the newest checkpoint")
 
     def now(self, step: int) -> None:
@@ -102,10 +123,12 @@ class Keeper:
         """
         due = bool(self._every_steps) and step - self._step >= self._every_steps
         due = due or (bool(self._every_seconds) and time.monotonic() - self._clock >= self._every_seconds)
-        told = np.array([due, self._stop.signal], np.int64)
-        wish, number = map(int, told if self._agreed is None else self._agreed(told))
-        if wish or number or save:
+        wishes = np.array([due, *(self._stop.signal == number for number in _SIGNALS)])
+        if self._any_worker is not None:
+            wishes = self._any_worker(wishes)
+        if save or wishes.any():
             path = self._save()
             self._step, self._clock = step, time.monotonic()
-            if number:
-                raise Interrupted(number, path)
+            for number, wish in zip(_SIGNALS, wishes[1:], strict=True):
+                if wish:
+                    raise Interrupted(number, path)

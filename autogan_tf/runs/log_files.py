@@ -1,45 +1,83 @@
-"""The files of a run that only grow: how long they are at a checkpoint, and back to that length."""
+"""The files of a run that only grow: how far they are at a checkpoint, and back to there."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from autogan_tf.runs.folder import RunFolder, write_atomically
 
 
-def sizes(folder: RunFolder) -> dict[str, int]:
-    """Bytes of metrics.jsonl and of TensorBoard's files, by path within the folder."""
-    files = [folder.metrics_file, *sorted(folder.tensorboard.glob("events*"))]
-    return {str(file.relative_to(folder.path)): file.stat().st_size for file in files if file.is_file()}
+def mark(folder: RunFolder) -> dict[str, Any]:
+    """How far the logs are, as JSON: bytes of metrics.jsonl and of TensorBoard's files, by path within the folder, and
+    the training's own lines of evaluations.jsonl."""
+    lines = _lines(folder)
+    return {"bytes": _sizes(folder), "evaluations": sum(map(_is_own, lines))}
 
 
-def cut_back(folder: RunFolder, known: Mapping[str, int], *, step: int) -> None:
+def cut_back(folder: RunFolder, known: Mapping[str, Any]) -> None:
     """What was written after a checkpoint goes, so that the run writes it anew and no point appears twice.
 
     Args:
-      known: the `sizes` at the checkpoint; a file that is not among them is removed.
-      step: of the checkpoint: the training's own lines of evaluations.jsonl beyond it go. Those of the command
+      known: the `mark` at the checkpoint; empty for the start. Of evaluations.jsonl the lines of the command
         `evaluate`, which other processes add at any time, stay.
     """
-    for name, size in sizes(folder).items():
+    sizes = known.get("bytes", {})
+    for name, size in _sizes(folder).items():
         file = folder.path / name
-        if name not in known:
+        if name not in sizes:
             file.unlink()
-        elif size > known[name]:
-            os.truncate(file, known[name])
-    if not folder.evaluations_file.exists():
-        return
-    lines = folder.evaluations_file.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not _is_own_after(line, step)]
+        elif size > sizes[name]:
+            os.truncate(file, sizes[name])
+    left = known.get("evaluations", 0)
+    lines, kept = _lines(folder), []
+    for line in lines:
+        own = _is_own(line)
+        # a half-written line goes, as the next one must begin a line of its own
+        if line.endswith("\n") and (left > 0 or not own):
+            kept.append(line)
+        left -= own
     if len(kept) < len(lines):
         write_atomically(folder.evaluations_file, "".join(kept))
 
 
-def _is_own_after(line: str, step: int) -> bool:
+def has_progress(folder: RunFolder) -> bool:
+    """Whether the logs tell of more than a run's beginning: then there must have been checkpoints, too."""
+    if any(map(_is_own, _lines(folder))):
+        return True
+    if not folder.metrics_file.exists():
+        return False
+    with folder.metrics_file.open(encoding="utf-8", errors="replace") as rows:
+        return any(_phase(row) not in ("", "classifier") for row in rows)
+
+
+def _sizes(folder: RunFolder) -> dict[str, int]:
+    files = [folder.metrics_file, *sorted(folder.tensorboard.glob("events*"))]
+    return {str(file.relative_to(folder.path)): file.stat().st_size for file in files if file.is_file()}
+
+
+def _lines(folder: RunFolder) -> list[str]:
+    if not folder.evaluations_file.exists():
+        return []
+    return folder.evaluations_file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+
+
+def _row(line: str) -> dict[str, Any]:
+    """What the line holds; nothing where it was half-written."""
     try:
         row = json.loads(line)
     except ValueError:
-        return not line.endswith("\n")  # half-written, and the next one must begin a line of its own
-    return isinstance(row, dict) and "preset" not in row and isinstance(row.get("step"), int) and row["step"] > step
+        return {}
+    return row if isinstance(row, dict) else {}
+
+
+def _phase(line: str) -> str:
+    return _row(line).get("phase", "")
+
+
+def _is_own(line: str) -> bool:
+    """Whether the training wrote the line, and not the command `evaluate`."""
+    row = _row(line)
+    return bool(row) and "preset" not in row

@@ -77,6 +77,10 @@ class TensorBoardLog:
         self.text("settings", table(("setting", "value"), [(name, str(value)) for name, value in columns.items()]))
         self._begun = True
 
+    def go_on(self) -> None:
+        """As `begin`, where an earlier process has written all that."""
+        self._begun = True
+
     def scalars(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
         """The numbers among `numbers`, each under its group's name; of those by name their distribution."""
         with self._writer.as_default():

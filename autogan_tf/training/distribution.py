@@ -46,6 +46,7 @@ class Distribution:
         self._workers, task = _cluster(strategy)
         self.is_chief = task == 0  # of workers of one kind the first is the chief
         self._share: tf.types.experimental.GenericFunction | None = None
+        self._sum: tf.types.experimental.GenericFunction | None = None
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Variables made in it are every replica's."""
@@ -78,19 +79,46 @@ class Distribution:
         return self._share(tf.constant(mine, tf.float64)).numpy().astype(array.dtype).reshape(array.shape)
 
     @property
-    def agreement(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        """`agreed` where there are several workers, else None."""
-        return self.agreed if self._workers > 1 else None
+    def any_worker(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Where there are several workers, a function to be called by all of them in the same order: booleans [N] to
+        what is true on any of them."""
+        return self._any_worker if self._workers > 1 else None
+
+    def _any_worker(self, wishes: np.ndarray) -> np.ndarray:
+        if self._sum is None:
+            signature = [tf.TensorSpec([None], tf.float64)]
+            self._sum = tf.function(self._total, input_signature=signature, autograph=False)
+        return self._sum(tf.constant(wishes, tf.float64)).numpy() > 0
 
     def _shared(self, mine: tf.Tensor) -> tf.Tensor:
+        """Of the first replica's values the sum over all replicas: those of the chief."""
+
+        def once() -> tf.Tensor:
+            first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
+            return tf.where(first, mine, tf.zeros_like(mine))
+
+        return self._all_reduced(once)
+
+    def _total(self, mine: tf.Tensor) -> tf.Tensor:
+        return self._all_reduced(lambda: mine)
+
+    def _all_reduced(self, of_replica: Callable[[], tf.Tensor]) -> tf.Tensor:
         assert self._strategy is not None
 
-        def total(mine: tf.Tensor) -> tf.Tensor:
-            context = tf.distribute.get_replica_context()
-            once = tf.where(tf.equal(context.replica_id_in_sync_group, 0), mine, tf.zeros_like(mine))
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, once)
+        def total() -> tf.Tensor:
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, of_replica())
 
-        return self._strategy.experimental_local_results(self._strategy.run(total, args=(mine,)))[0]
+        return self._strategy.experimental_local_results(self._strategy.run(total))[0]
+
+    def check_same_checkpoint(self, number: int, *, folder: object) -> None:
+        """Raises UserError on a worker that goes on from another checkpoint than the chief; number: 0 for none."""
+        chiefs = int(self.agreed(np.array(number)))
+        if number != chiefs:
+            names = [f"checkpoint {n}" if n else "none" for n in (chiefs, number)]
+            raise UserError(
+                f"the chief goes on from {names[0]}, and this worker found {names[1]} in {folder}; the run's folder "
+                "must be one that all workers see"
+            )
 
     def check_batches(self, **sizes: int) -> None:
         """Raises UserError where a batch, given by its flag's name, cannot be divided among the replicas."""

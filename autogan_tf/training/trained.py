@@ -11,6 +11,7 @@ import tensorflow as tf
 from autogan_tf.config.errors import UserError
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator
+from autogan_tf.runs import checkpoints
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.search_space.genotype import Genotype
 
@@ -80,11 +81,13 @@ def load_discriminator(folder: RunFolder, *, checkpoint: str = "best") -> Discri
 
 def _prefix(folder: RunFolder, which: str) -> str:
     """The path of a checkpoint without its endings."""
-    best = tf.train.latest_checkpoint(str(folder.best_checkpoint)) if which == "best" else None
-    found = best or tf.train.latest_checkpoint(str(folder.checkpoints))
+    found = None
+    if which == "best":
+        found = checkpoints.newest(folder.best_checkpoint, otherwise="take another with --checkpoint=newest")
+    found = found or checkpoints.newest(folder.checkpoints, otherwise="copy them back from elsewhere")
     if found is None:
         raise UserError(f"{folder.checkpoints} holds no checkpoint, so there are no weights to load")
-    return found
+    return found.prefix
 
 
 def _shapes(checkpoint: str, prefix: str) -> dict[str, list[int]]:

@@ -99,7 +99,7 @@ class Trainer(tf.Module):
         reference_semantics: bool = False,
     ) -> None:
         super().__init__(name="trainer")
-        distribution = self._distribution = distribution or Distribution()
+        distribution = self.distribution = distribution or Distribution()
         compute_dtype = COMPUTE_DTYPES[precision]
 
         def new_generator(name: str, **options: str) -> Generator:
@@ -232,7 +232,7 @@ class Trainer(tf.Module):
             if evaluate_every:
                 end = min(end, (done // evaluate_every + 1) * evaluate_every)
             # TensorFlow counts what workers exchange by stretches, which must therefore be the same on all of them
-            end = int(self._distribution.agreed(np.array(end)))
+            end = int(self.distribution.agreed(np.array(end)))
             began = time.monotonic()
             progress = self.loop.run(begin=done * self.n_critic, end=end * self.n_critic)
             if progress.stopped:

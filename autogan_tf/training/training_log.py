@@ -45,7 +45,7 @@ class TrainingLog:
         real_images: np.ndarray | None,
     ) -> None:
         self._folder, self._terminal, self._log, self._real = folder, terminal, log, real_images
-        self._steps = steps
+        self._steps, self._evaluations = steps, evaluations
         self._left = TimeLeft({"steps": steps, "evaluations": evaluations})
         self._step, self._clock = 0, time.monotonic()
 
@@ -59,6 +59,15 @@ class TrainingLog:
         if self._real is not None:
             self._log.picture("real", grid(some_of(self._real, seed=seed)), file="real.png")
         self._terminal.overall("all", self._steps, "steps")
+
+    def go_on(self, step: int) -> None:
+        """An earlier process has begun, and come to `step`."""
+        self._log.tensorboard.go_on()
+        self._terminal.overall("all", self._steps, "steps")
+        self._terminal.advance_overall(step)
+        self._left.skip("steps", step)
+        self._left.skip("evaluations", self._evaluations * step // self._steps)
+        self.event(f"going on from step {step:,}")
 
     def training(self, step: int) -> None:
         """Training goes on from `step`."""

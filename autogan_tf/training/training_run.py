@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.features.protocol import FeatureNetwork
+from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
 from autogan_tf.metrics import kernel
 from autogan_tf.metrics.evaluator import evaluate_images
 from autogan_tf.metrics.reference import Reference
@@ -31,13 +32,15 @@ GRID_IMAGES = 100
 class Position:
     """How far a training is; with the weights all that it needs to go on.
 
-    step: generator steps done in this attempt; attempt: collapses before it; scored: the last step that was scored;
-    saves: checkpoints written; best: the scores with the lowest Fréchet distance so far.
+    step: generator steps done in this attempt; attempt: collapses before it; shown: the last step with a sample grid;
+    evaluated: the last one whose evaluation, of which the grid is the first part, was completed; saves: checkpoints
+    written; best: the scores with the lowest Fréchet distance so far.
     """
 
     step: int = 0
     attempt: int = 0
-    scored: int = 0
+    shown: int = 0
+    evaluated: int = 0
     saves: int = 0
     best: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -57,8 +60,8 @@ def run_training(
     report_on: RunFolder | None = None,
     save_steps: int = 0,
     save_minutes: float = 0.0,
+    keep_checkpoints: int = 2,
     stop: StopRequest | None = None,
-    agreed: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Trains to the end, scores the moving-average generator, and keeps the checkpoint with the best score.
 
@@ -78,7 +81,8 @@ def run_training(
       real_images: uint8 [N, S, S, C], shown beside the generated ones; in the order of the reference's features, whose
         nearest are shown if it has them. Then the kernel distance is taken, too, if there are enough images.
       report_on: the run whose report is kept up to date, where that is not `folder` but the search that it is part of.
-      save_steps, save_minutes, stop, agreed: see `Keeper`.
+      save_steps, save_minutes, stop: see `Keeper`.
+      keep_checkpoints: how many of the newest checkpoints stay, besides the best one.
 
     Returns:
       The best scores, as appended to evaluations.jsonl, with their "step".
@@ -90,11 +94,14 @@ def run_training(
       SaveFailed: a checkpoint could not be written; those before are as they were.
       UserError: the folder's checkpoints are all damaged, or lost, or of another run.
     """
-    checkpoints = Checkpoints(folder.checkpoints, {"trainer": trainer})
+    checkpoints = Checkpoints(folder.checkpoints, {"trainer": trainer}, keep=keep_checkpoints)
     best_checkpoint = Checkpoints(folder.best_checkpoint, {"trainer": trainer}, keep=1)
-    position, goes_on = _resumed(checkpoints, folder)
-    if position.scored >= trainer.steps:
+    position, goes_on = _resumed(checkpoints, folder, network)
+    trainer.distribution.check_same_checkpoint(position.saves, folder=folder.checkpoints)
+    if position.evaluated >= trainer.steps:
         return position.best
+    if not _is_there(best_checkpoint, position.best):
+        position.best = {}
     # a conditional generator's grid has a class in each row, as far as they go
     num_classes = trainer.generator.num_classes
     labels = sampling.label_rows(GRID_IMAGES, num_classes) if num_classes else None
@@ -115,9 +122,16 @@ def run_training(
         def save() -> str:
             position.saves += 1
             log.flush()
-            return checkpoints.save(position.saves, dataclasses.asdict(position) | {"logs": log_files.sizes(folder)})
+            state = dataclasses.asdict(position) | {"network": network_identity(network)}
+            return checkpoints.save(position.saves, state | {"logs": log_files.mark(folder)})
 
-        keeper = Keeper(save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, agreed=agreed)
+        keeper = Keeper(
+            save,
+            every_steps=save_steps,
+            every_minutes=save_minutes,
+            stop=stop,
+            any_worker=trainer.distribution.any_worker,
+        )
 
         def pause(step: int) -> None:
             position.step = step
@@ -126,10 +140,14 @@ def run_training(
         def evaluate(step: int) -> None:
             # the same latents every time, so that one can watch each image come to be
             grid = _gather(trainer.sample(GRID_IMAGES, purpose="grid", labels=labels))
-            told.grid(step, grid)
-            keeper.now(step)  # scoring may take long
+            if position.shown < step:
+                told.grid(step, grid)
+            position.shown = step
             if not (score_each or step == trainer.steps):
+                position.evaluated = step
+                keeper.now(step)
                 return
+            keeper.now(step)  # scoring may take long
             batches = told.scoring(num_eval_imgs, trainer.sample(num_eval_imgs, purpose="evaluation"))
             batches = _interruptible(batches, keeper)
             found = evaluate_images(batches, network, reference, metrics=metrics, seed=trainer.seed)
@@ -141,7 +159,7 @@ def run_training(
                 position.best = scores
                 best_checkpoint.save(step, {"step": step})
                 told.best(grid)
-            position.scored = step
+            position.evaluated = step
             keeper.now(step)
             report.now()
             told.training(step)
@@ -151,18 +169,21 @@ def run_training(
             if attempt < restarts:
                 told.event(f"{error}; beginning again with other weights ({attempt + 1} of {restarts})")
                 told.training(0)
-                position.attempt, position.step, position.scored = attempt + 1, 0, 0
+                position.attempt = attempt + 1
+                position.step = position.shown = position.evaluated = 0
             report.now()
 
         if goes_on:
-            told.event(f"going on from step {position.step:,}")
+            told.go_on(position.step)
             keeper.begin(position.step)
         else:
+            if folder.was_resumed:
+                told.event("nothing had been saved yet: beginning anew")
             told.begin(trainer.generator.genotype, bottom_width=trainer.generator.bottom_width, seed=trainer.seed)
             save()
         told.training(position.step)
-        scored_here = position.step == trainer.steps or (score_each and position.step % (evaluate_every or 1) == 0)
-        if position.scored < position.step and scored_here:  # interrupted before its scores were there
+        due = position.step == trainer.steps or (evaluate_every and position.step % evaluate_every == 0)
+        if due and position.evaluated < position.step:  # saved before its evaluation, or in it
             evaluate(position.step)
         _attempts(
             trainer,
@@ -185,7 +206,6 @@ def follow_training(
     folder: RunFolder | None = None,
     restarts: int = 0,
     stop: StopRequest | None = None,
-    agreed: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> None:
     """The same training where another process, the chief, writes and scores; arguments and errors as there.
 
@@ -198,9 +218,10 @@ def follow_training(
         if saved is not None:
             checkpoints.restore(saved)
             position = _position(saved.state)
-    if position.scored >= trainer.steps:
+    trainer.distribution.check_same_checkpoint(position.saves, folder=folder.checkpoints if folder else "no folder")
+    if position.evaluated >= trainer.steps:
         return
-    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, agreed=agreed)
+    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, any_worker=trainer.distribution.any_worker)
     _attempts(
         trainer,
         restarts,
@@ -215,27 +236,38 @@ def follow_training(
 def scores_if_complete(folder: RunFolder, *, steps: int) -> dict[str, Any]:
     """The best scores of a training that has made its `steps` and has been scored; else nothing."""
     saved = Checkpoints(folder.checkpoints, {}).find(tidy=False)
-    if saved is None or saved.state.get("scored", 0) < steps:
+    if saved is None or saved.state.get("evaluated", 0) < steps:
         return {}
     return saved.state["best"]
 
 
-def _resumed(checkpoints: Checkpoints, folder: RunFolder) -> tuple[Position, bool]:
+def _resumed(checkpoints: Checkpoints, folder: RunFolder, network: FeatureNetwork) -> tuple[Position, bool]:
     """Where the run in the folder stands, restored, its logs cut back to there; and whether there is one."""
     saved = checkpoints.find()
     if saved is None:
-        if folder.evaluations_file.exists():
+        if log_files.has_progress(folder):
             raise UserError(
-                f"the run in {folder.path} has scores and no checkpoint in {folder.checkpoints}; copy its checkpoints "
-                "back, or begin anew in another folder"
+                f"the training in {folder.path} has made progress and there is no checkpoint in {folder.checkpoints}; "
+                "copy its checkpoints back, or begin anew in another folder"
             )
-        log_files.cut_back(folder, {}, step=-1)
+        log_files.cut_back(folder, {})
         return Position(), False
     checkpoints.restore(saved)
-    position = _position(saved.state)
-    if "logs" in saved.state:
-        log_files.cut_back(folder, saved.state["logs"], step=position.scored)
-    return position, True
+    warn_if_not(network, saved.state["network"])
+    log_files.cut_back(folder, saved.state["logs"])
+    return _position(saved.state), True
+
+
+def _is_there(best_checkpoint: Checkpoints, scores: Mapping[str, Any]) -> bool:
+    """Whether the checkpoint with the best scores so far can be read; a warning where it was and is not any more."""
+    try:
+        found = best_checkpoint.find()
+    except UserError as error:
+        logging.warning("%s; from here on the best of the later evaluations is kept", error)
+        return False
+    if found is None and scores:
+        logging.warning("checkpoints/best is missing; from here on the best of the later evaluations is kept")
+    return found is not None
 
 
 def _position(state: Mapping[str, Any]) -> Position:

@@ -26,23 +26,21 @@ def resumed(fake_search, pause, **options):
     return search.run()
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"collapse": (1, 3)},  # a reset before a ranking, and the phase of training that follows it
-        {"score_repeats": 2},
-        {"reference_semantics": True, "ctrl_sample_batch": 1},
-    ],
-    ids=["plain", "resets", "repeats", "reference"],
-)
-def test_from_every_pause(fake_search, options):
+PLANS = {
+    "plain": {},
+    "resets": {"collapse": (1, 3)},  # a reset before a ranking, and the phase of training that follows it
+    "repeats": {"score_repeats": 2},
+    "reference": {"reference_semantics": True, "ctrl_sample_batch": 1},
+}
+
+
+def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
     whole = fake_search(**options).run()
     expected = rows(whole)
     assert len(whole.pauses) > 25
     parts = {pause[1]["part"]["name"] for pause in whole.pauses}
     assert parts >= {"shared", "controller"}
-    for pause in whole.pauses[:: 1 if options == {} else 5]:
+    for pause in whole.pauses[::every]:
         again = resumed(fake_search, pause, **options)
         assert again.ranked == whole.ranked
         found = rows(again)
@@ -50,6 +48,17 @@ def test_from_every_pause(fake_search, options):
         for one, two in zip(again.searcher.policy.controller.variables, whole.searcher.policy.controller.variables,
                             strict=True):  # fmt: skip
             assert one.numpy().tobytes() == two.numpy().tobytes()
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_from_pauses(fake_search, plan):
+    goes_on_from_pauses(fake_search, PLANS[plan], every=13)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", PLANS)
+def test_from_every_pause(fake_search, plan):
+    goes_on_from_pauses(fake_search, PLANS[plan], every=1 if plan == "plain" else 3)
 
 
 def test_a_finished_search_only_tells_its_result(fake_search):

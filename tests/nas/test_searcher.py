@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import types
 
 import pytest
 
@@ -211,3 +212,21 @@ def test_a_divergence_ends_the_search_and_is_not_saved(fake_search):
         search.run()
     assert [entry[1] for entry in search.entries("save")] == [0, 1, 1, 2]
     assert search.log[-1][0] == "train"
+
+
+def test_it_pauses_in_every_phase_of_training_and_not_in_the_first_alone(fake_search, monkeypatch):
+    """Half a second for a step, and a second between two looks."""
+    now = [0.0]
+    monkeypatch.setattr("autogan_tf.nas.searcher.time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    search = fake_search(shared_steps=8, max_search_iter=3, grow_steps=())
+    run = search.searcher.loop.run
+
+    def slow(*, begin: int, end: int, **rest):
+        now[0] += 0.5 * (end - begin)
+        return run(begin=begin, end=end, **rest)
+
+    search.searcher.loop.run = slow
+    search.run()
+    parts = [(state["iteration"], state["part"]) for _, state, _, _ in search.pauses]
+    steps = {i: [part["step"] for at, part in parts if at == i and part["name"] == "shared"] for i in range(3)}
+    assert steps == {0: [0, 1, 2, 4, 6], 1: [0, 2, 4, 6], 2: [0, 2, 4, 6]}

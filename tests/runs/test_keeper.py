@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -64,6 +65,7 @@ def test_a_wish_to_stop_saves_first(number, code, capfd):
         kept.pause(1)
         kept.check()
         os.kill(os.getpid(), number)
+        noted(stop)
         with pytest.raises(Interrupted) as caught:
             kept.pause(2)
         with pytest.raises(Interrupted):
@@ -74,26 +76,50 @@ def test_a_wish_to_stop_saves_first(number, code, capfd):
     assert signal.getsignal(number) == before
 
 
-def test_all_workers_do_as_the_chief():
+def test_all_workers_do_what_one_of_them_wishes():
     saves = Saves()
     asked = []
 
-    def agreed(values):
-        asked.append(values.tolist())
-        return np.array([0, signal.SIGTERM])
+    def any_worker(wishes):
+        asked.append(wishes.tolist())
+        return np.array([False, True, False])
 
-    with pytest.raises(Interrupted):
-        Keeper(saves, every_steps=1, agreed=agreed).pause(5)
-    assert asked == [[1, 0]] and saves.number == 1
+    with pytest.raises(Interrupted) as caught:
+        Keeper(saves, every_steps=1, any_worker=any_worker).pause(5)
+    assert caught.value.exit_code == 143
+    assert asked == [[True, False, False]] and saves.number == 1
 
 
-def test_a_second_signal_ends_the_process_at_once():
-    code = (
-        "import os, signal, time\n"
-        "from autogan_tf.runs.keeper import StopRequest\n"
-        "with StopRequest().listening():\n"
-        "    os.kill(os.getpid(), signal.SIGTERM); print('still here', flush=True)\n"
-        "    os.kill(os.getpid(), signal.SIGINT); print('not any more', flush=True)\n"
+def noted(stop: StopRequest) -> None:
+    """Waits until a thread has read the signal."""
+    deadline = time.monotonic() + 10
+    while not stop.signal:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+BUSY = (
+    "import hashlib\n"
+    "from autogan_tf.runs.keeper import StopRequest\n"
+    "with StopRequest().listening():\n"
+    "    print('listening', flush=True)\n"
+    "    hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)\n"  # minutes, and Python's own handlers only run after it
+)
+
+
+def test_a_second_signal_ends_the_process_at_once_whatever_it_computes():
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 130 and done.stdout == "still here\n"
+    try:
+        assert process.stdout and process.stderr and process.stdout.readline() == "listening\n"
+        process.send_signal(signal.SIGTERM)
+        process.stderr.readline()
+        assert "once more to stop at once" in process.stderr.readline()
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=15) == 130
+        assert time.monotonic() - began < 10
+    finally:
+        process.kill()
+        process.communicate()

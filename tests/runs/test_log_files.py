@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from autogan_tf.runs import log_files
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.metrics_log import MetricsLog
@@ -15,16 +17,16 @@ def test_what_came_after_a_checkpoint_is_written_once(tmp_path):
         for step in range(3):
             log.write(step=step, phase="train", numbers={"d_loss": 1.0})
         log.flush()
-        known = log_files.sizes(folder)
+        known = log_files.mark(folder)
         for step in range(3, 6):
             log.write(step=step, phase="train", numbers={"d_loss": 2.0})
     with MetricsLog(folder) as log:  # another process, which then died
         log.write(step=6, phase="train", numbers={"d_loss": 3.0})
     assert len(list(folder.tensorboard.iterdir())) == 2
-    log_files.cut_back(folder, known, step=2)
+    log_files.cut_back(folder, known)
     rows = [json.loads(line) for line in folder.metrics_file.read_text().splitlines()]
     assert [row["step"] for row in rows] == [0, 1, 2]
-    assert log_files.sizes(folder) == known
+    assert log_files.mark(folder) == known
     with MetricsLog(folder) as log:
         log.write(step=3, phase="train", numbers={"d_loss": 1.0})
     assert points(folder) == [0, 1, 2, 3]
@@ -40,14 +42,46 @@ def points(folder: RunFolder) -> list[int]:
     return [event.step for event in multiplexer.Tensors(run, "losses/d_loss")]
 
 
+def evaluations(folder: RunFolder) -> list[dict]:
+    return [json.loads(line) for line in folder.evaluations_file.read_text().splitlines()]
+
+
 def test_lines_of_the_command_evaluate_stay(tmp_path):
+    """Steps come again where a collapsed training began anew, so lines are counted."""
     folder = RunFolder(tmp_path)
-    rows = [{"step": 10}, {"step": 20}, {"preset": "default", "judged": "x"}, {"step": 30}]
-    folder.evaluations_file.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 4')
-    log_files.cut_back(folder, {}, step=20)
-    assert [json.loads(line) for line in folder.evaluations_file.read_text().splitlines()] == rows[:3]
+    for step in (10, 20, 10):
+        folder.append_evaluation({"step": step})
+    known = log_files.mark(folder)
+    folder.append_evaluation({"preset": "default", "judged": "x"})
+    folder.append_evaluation({"step": 20})
+    folder.append_evaluation({"preset": "default", "judged": "y"})
+    with folder.evaluations_file.open("a") as file:
+        file.write('{"step": 4')
+    log_files.cut_back(folder, known)
+    steps = [row.get("step", row.get("judged")) for row in evaluations(folder)]
+    assert steps == [10, 20, 10, "x", "y"]
+    log_files.cut_back(folder, {})
+    assert [row["judged"] for row in evaluations(folder)] == ["x", "y"]
 
 
 def test_nothing_to_cut(tmp_path):
-    log_files.cut_back(RunFolder(tmp_path), {}, step=0)
-    assert log_files.sizes(RunFolder(tmp_path)) == {}
+    log_files.cut_back(RunFolder(tmp_path), {})
+    assert log_files.mark(RunFolder(tmp_path)) == {"bytes": {}, "evaluations": 0}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "evaluations", "expected"),
+    [
+        (None, None, False),
+        ('{"step": 0, "phase": "classifier"}\n{"step": 0, "pha', None, False),
+        ('{"step": 0, "phase": "classifier"}\n{"step": 0, "phase": "controller"}\n', None, True),
+        (None, '{"preset": "default"}\n', False),
+        (None, '{"step": 5}\n', True),
+    ],
+)
+def test_what_tells_of_progress(tmp_path, metrics, evaluations, expected):
+    folder = RunFolder(tmp_path)
+    for file, content in ((folder.metrics_file, metrics), (folder.evaluations_file, evaluations)):
+        if content is not None:
+            file.write_text(content)
+    assert log_files.has_progress(folder) == expected
