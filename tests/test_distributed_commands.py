@@ -6,8 +6,10 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -35,18 +37,34 @@ def place(tmp_path_factory) -> pathlib.Path:
     return root
 
 
-def run(place: pathlib.Path, command: str, *words: str, tf_config: str = "") -> subprocess.CompletedProcess[str]:
+def start(place: pathlib.Path, command: str, *words: str, tf_config: str = "") -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
     if tf_config:
         environment["TF_CONFIG"] = tf_config
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", f"autogan_tf.{command}", *words],
         cwd=place,
         env=environment | {"PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=500,
     )
+
+
+def end(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    out, err = process.communicate(timeout=500)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def run(place: pathlib.Path, command: str, *words: str, tf_config: str = "") -> subprocess.CompletedProcess[str]:
+    return end(start(place, command, *words, tf_config=tf_config))
+
+
+def wait_for_rows(process: subprocess.Popen[str], file: pathlib.Path, number: int) -> None:
+    deadline = time.monotonic() + 200
+    while not file.exists() or file.read_text().count("\n") < number:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()
+        time.sleep(0.02)
 
 
 def scores(run_dir: pathlib.Path) -> list[dict]:
@@ -102,6 +120,57 @@ def test_a_search_on_two_devices_is_complete(place):
     done = run(place, "search", *arguments(SEARCH, run_dir="runs/search", strategy="mirrored", replicas=2))
     assert done.returncode == 0, done.stderr
     assert_complete_search(place / "runs" / "search")
+
+
+LONGER = TRAINING | {"max_iter": 150, "eval_steps": 50, "save_steps": 10}
+
+
+@pytest.mark.slow
+def test_a_stop_of_one_worker_stops_all_and_they_go_on(place):
+    """Though the signal comes to the one that does not write; and only together, from the same checkpoint."""
+    folder = place / "runs" / "stopped"
+    words = arguments(LONGER, run_dir="runs/stopped", strategy="multi_worker")
+    processes = [start(place, "train", *words, tf_config=text) for text in tf_configs()]
+    wait_for_rows(processes[0], folder / "metrics.jsonl", 2)
+    processes[1].send_signal(signal.SIGTERM)
+    chief, other = map(end, processes)
+    assert (chief.returncode, other.returncode) == (143, 143), chief.stderr + other.stderr
+    assert "stopped by SIGTERM; saved as runs/stopped/checkpoints/ckpt-" in chief.stdout
+
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("photos", "cache"):
+        (elsewhere / name).symlink_to(place / name)
+    configs = tf_configs()
+    processes = [start(where, "train", *words, tf_config=text) for where, text in zip((place, elsewhere), configs,
+                                                                                      strict=True)]  # fmt: skip
+    chief, other = map(end, processes)
+    assert other.returncode == 2 and "the run's folder must be one that all workers see" in other.stderr
+    assert chief.returncode == 2 and "another worker has ended" in chief.stderr
+
+    for name in ("stopped", "never-stopped"):
+        words = arguments(LONGER, run_dir=f"runs/{name}", strategy="multi_worker")
+        chief, other = map(end, [start(place, "train", *words, tf_config=text) for text in tf_configs()])
+        assert (chief.returncode, other.returncode) == (0, 0), chief.stderr + other.stderr
+        assert ("going on from step" in chief.stdout) == (name == "stopped")
+    assert scores(folder) == scores(place / "runs" / "never-stopped")
+
+
+@pytest.mark.slow
+def test_a_training_on_two_devices_goes_on(place):
+    found = []
+    for name in ("disturbed", "undisturbed"):
+        words = arguments(LONGER, run_dir=f"runs/{name}", strategy="mirrored", replicas=2)
+        if name == "disturbed":
+            process = start(place, "train", *words)
+            wait_for_rows(process, place / "runs" / name / "metrics.jsonl", 2)
+            process.kill()
+            end(process)
+        done = run(place, "train", *words)
+        assert done.returncode == 0, done.stderr
+        assert ("going on from step" in done.stdout) == (name == "disturbed")
+        found.append(scores(place / "runs" / name))
+    assert found[0] == found[1]
 
 
 def test_batches_that_the_replicas_cannot_divide_are_refused(place):

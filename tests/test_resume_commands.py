@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,14 +18,16 @@ import pytest
 from PIL import Image
 
 from autogan_tf import search, train
+from autogan_tf.training import trained
 from tests.test_search_command import TWO_CELLS
 from tests.test_train_command import SMALL
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 COMMON = {"dataset": "folder:photos", "cache_dir": "cache"}
-TRAINING = SMALL | COMMON | {"max_iter": 600, "eval_steps": 100, "save_steps": 20}
-SEARCH = TWO_CELLS | COMMON | {"max_search_iter": 8, "grow_steps": "4", "shared_steps": 20, "ctrl_step": 8,
-                               "train_steps": 200, "train_eval_every": 50, "save_steps": 5}  # fmt: skip
+TRAINING = SMALL | COMMON | {"max_iter": 400, "eval_steps": 100, "save_steps": 20}
+LONGER = {"max_iter": 500}
+SEARCH = TWO_CELLS | COMMON | {"max_search_iter": 6, "grow_steps": "3", "shared_steps": 20, "ctrl_step": 6,
+                               "train_steps": 120, "train_eval_every": 40, "save_steps": 5}  # fmt: skip
 COMMANDS = {"train": TRAINING, "search": SEARCH}
 
 
@@ -67,9 +70,13 @@ def whole(soak, place) -> dict[str, pathlib.Path]:
     return found
 
 
-def started(place: pathlib.Path, name: str, run: pathlib.Path, **changes) -> subprocess.Popen[str]:
+def started(place: pathlib.Path, name: str, run: pathlib.Path, file_bytes: int = 0, **changes) -> subprocess.Popen[str]:
+    """file_bytes: more than that no file may have."""
     line = [sys.executable, "-m", f"autogan_tf.{name}", *words(name, **changes)[1:], f"--run_dir={run}"]
-    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options(place))
+    limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))) if file_bytes else None
+    return subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit, **options(place)
+    )
 
 
 def wait_for(process: subprocess.Popen, ready) -> None:
@@ -97,8 +104,9 @@ def test_killed_ten_times_it_ends_as_if_nothing_had_happened(soak, place, whole,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("name", ["train", "search"])
+@pytest.mark.parametrize(
+    ("name", "number", "code"), [("train", signal.SIGINT, 130), ("search", signal.SIGTERM, 143)]
+)
 def test_a_signal_saves_and_the_same_command_goes_on(soak, place, whole, name, number, code):
     run = place / "runs" / f"{name}-{code}"
     process = started(place, name, run)
@@ -116,18 +124,7 @@ def test_a_signal_saves_and_the_same_command_goes_on(soak, place, whole, name, n
 
 
 @pytest.mark.slow
-def test_a_second_signal_ends_at_once(place):
-    run = place / "runs" / "twice"
-    process = started(place, "train", run, max_iter=100_000, eval_steps=100_000)
-    wait_for(process, lambda: has_rows(run, "train", 2))
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode == 143
-
-
-@pytest.mark.slow
-def test_two_processes_on_one_folder(place):
+def test_two_processes_on_one_folder_and_two_signals_to_the_first(place):
     run = place / "runs" / "shared"
     first = started(place, "train", run, max_iter=100_000, eval_steps=100_000)
     try:
@@ -135,9 +132,29 @@ def test_two_processes_on_one_folder(place):
         second = started(place, "train", run, max_iter=100_000, eval_steps=100_000)
         _, err = second.communicate(timeout=120)
         assert second.returncode == 2 and f"in use by process {first.pid}" in err
+        first.send_signal(signal.SIGTERM)
+        assert first.stderr
+        while "once more to stop at once" not in first.stderr.readline():
+            assert first.poll() is None
+        first.send_signal(signal.SIGINT)
+        out, _ = first.communicate(timeout=60)
+        assert (first.returncode, "saved as" in out) in ((130, False), (143, True))  # it may have been done already
     finally:
         first.kill()
         first.communicate()
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_run_and_with_room_it_goes_on(soak, place, whole):
+    """A checkpoint has some 52,000 bytes; TensorBoard's file grows above that."""
+    run = place / "runs" / "full"
+    process = started(place, "train", run, file_bytes=60_000)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    assert "stopped: " in out and "cannot be written" in out and "make room" in out and "Traceback" not in err
+    soak.run_whole(words("train"), run, **options(place))
+    assert soak.differences(whole["train"], run) == []
+    assert len(json.loads((run / "config.json").read_text())["resumed"]) == 1
 
 
 def call(place, monkeypatch, capsys, name: str, run: str, **changes) -> tuple[int, str]:
@@ -172,42 +189,98 @@ def test_a_finished_run(place, whole, monkeypatch, capsys, name):
 
 
 @pytest.mark.slow
-def test_a_longer_training_goes_on(soak, place, whole):
-    run, long = place / "runs" / "longer", place / "runs" / "long"
-    shutil.copytree(whole["train"], run)
-    for folder in (run, long):
-        soak.run_whole(words("train", max_iter=700), folder, **options(place))
-    assert soak.differences(run, long) == []
+def test_a_longer_training_goes_on(soak, place, whole, monkeypatch, capsys):
+    for name, changes in (("long", LONGER), ("longer", {}), ("longer", LONGER)):
+        code, told = call(place, monkeypatch, capsys, "train", f"runs/{name}", **changes)
+        assert code == 0, told
+    assert "going on from step 400" in told
+    assert soak.differences(place / "runs" / "long", place / "runs" / "longer") == []
+    code, told = call(place, monkeypatch, capsys, "train", "runs/longer", **{"max_iter": 450})
+    assert code == 2 and "--max_iter was 500 and is 450" in told
 
 
-@pytest.mark.slow
-def test_damage_is_told_with_the_file(place, whole, monkeypatch, capsys, caplog):
+@pytest.fixture
+def damaged(place, whole):
+    """Gives a copy of a finished run with one file changed (None: removed), runs/damaged."""
     run = place / "runs" / "damaged"
 
-    def damaged(file: str, content: bytes | None, **changes) -> tuple[int, str]:
+    def make(name: str, file: str, content: bytes | None) -> pathlib.Path:
         shutil.rmtree(run, ignore_errors=True)
-        shutil.copytree(whole["train"], run)
-        if content is None:
+        shutil.copytree(whole[name], run)
+        if content is None and (run / file).is_dir():
+            shutil.rmtree(run / file)
+        elif content is None:
             (run / file).unlink()
         else:
             (run / file).write_bytes(content)
-        return call(place, monkeypatch, capsys, "train", "runs/damaged", **({"max_iter": 700} | changes))
+        return run
 
-    code, told = damaged("config.json", b"{")
-    assert code == 2 and "runs/damaged/config.json" in told
-    code, told = damaged("config.json", None)
-    assert code == 2 and "already holds files" in told
-    code, told = damaged("genotype.json", b"nonsense")
-    assert code == 2 and "genotype.json" in told
-    newest = max((whole["train"] / "checkpoints").glob("*.index"), key=lambda file: int(file.stem.split("-")[1]))
-    code, told = damaged(f"checkpoints/{newest.name}", newest.read_bytes()[:20])
+    return make
+
+
+REFUSED = {
+    "no settings": ("train", "config.json", None, "already holds files"),
+    "half of the settings": ("train", "config.json", b'{"command": "train", "se', "config.json"),
+    "a list for settings": ("search", "config.json", b"[]", "config.json"),
+    "no architecture": ("train", "genotype.json", b"nonsense", "genotype.json"),
+    "no architecture of a search": ("search", "genotype.json", b"", "genotype.json"),
+    "no checkpoints": ("train", "checkpoints", None, "has made progress and there is no checkpoint in "),
+    "no checkpoints of a search": ("search", "checkpoints", None, "has made progress and there is no checkpoint"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REFUSED)
+def test_damage_that_is_refused_names_the_file_and_changes_nothing(place, damaged, monkeypatch, capsys, case):
+    name, file, content, part = REFUSED[case]
+    run = damaged(name, file, content)
+    if name == "search" and file == "checkpoints":
+        (run / "genotype.json").unlink()  # as while it still searched
+        shutil.rmtree(run / "best")
+    before = {path: content for path, content in contents(run).items() if not path.endswith("config.json")}
+    longer = LONGER if name == "train" else {}
+    code, told = call(place, monkeypatch, capsys, name, "runs/damaged", **longer)
+    assert code == 2 and part in told and "Traceback" not in told
+    assert {path: content for path, content in contents(run).items() if not path.endswith("config.json")} == before
+
+
+@pytest.mark.slow
+def test_damage_that_the_run_survives_is_told_with_the_file(place, whole, damaged, monkeypatch, capsys, caplog):
+    checkpoints = whole["train"] / "checkpoints"
+    newest = max(checkpoints.glob("*.index"), key=lambda file: int(file.stem.split("-")[1]))
+    run = damaged("train", f"checkpoints/{newest.name}", newest.read_bytes()[:20])
+    (best,) = (run / "checkpoints" / "best").glob("*.index")
+    best.write_bytes(b"x")
+    code, told = call(place, monkeypatch, capsys, "train", "runs/damaged", **LONGER)
     assert code == 0 and "going on from step" in told
     assert f"the checkpoint runs/damaged/checkpoints/{newest.stem} is damaged" in caplog.text
-    shutil.rmtree(run)
-    shutil.copytree(whole["train"], run)
-    shutil.rmtree(run / "checkpoints")
-    code, told = call(place, monkeypatch, capsys, "train", "runs/damaged", max_iter=700)
-    assert code == 2 and "has made progress and there is no checkpoint in runs/damaged/checkpoints" in told
+    assert f"the checkpoint runs/damaged/checkpoints/best/{best.stem} is damaged" in caplog.text
+    assert "the best of the later evaluations is kept" in caplog.text
+    assert json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1])["step"] == 500
+    assert trained.load_generator(trained.training_run(run)).gf_dim == TRAINING["gf_dim"]
+
+
+@pytest.mark.slow
+def test_other_images_are_refused(place, damaged, monkeypatch, capsys):
+    damaged("train", "report.html", None)
+    image = place / "photos" / "dark" / "00.png"
+    before = image.read_bytes()
+    try:
+        shutil.copy(place / "photos" / "bright" / "00.png", image)
+        code, told = call(place, monkeypatch, capsys, "train", "runs/damaged", **LONGER)
+    finally:
+        image.write_bytes(before)
+    assert code == 2 and "the images of --dataset=folder:photos are not those that the run began with" in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [None, b"", b"\xff garbage", "elsewhere"])
+def test_readers_take_the_runs_own_checkpoint_whatever_tensorflows_list_says(place, whole, damaged, content):
+    expected = trained.load_generator(trained.training_run(whole["train"])).l1.kernel.numpy()
+    if content == "elsewhere":
+        content = f'model_checkpoint_path: "{whole["search"] / "best" / "checkpoints" / "ckpt-1"}"\n'.encode()
+    run = damaged("train", "checkpoints/best/checkpoint", content)
+    np.testing.assert_array_equal(trained.load_generator(trained.training_run(run)).l1.kernel.numpy(), expected)
 
 
 @pytest.mark.parametrize("name", ["train", "search"])

@@ -3,6 +3,7 @@
 TensorFlow is not imported here, so that `--help` and a misspelt flag answer at once.
 """
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -68,7 +69,7 @@ def run(
 ) -> int:
     """Runs a command: reads its settings as `parse` does, then calls `body` with them, which returns the exit code.
 
-    A UserError becomes one line on stderr and exit code 2, an interruption from the keyboard code 130.
+    A UserError becomes one line on stderr and exit code 2, a full disk code 1, an interruption from the keyboard 130.
 
     Args:
         argv: the arguments without the program's name; None for those of this process.
@@ -78,6 +79,11 @@ def run(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"error: {error.filename or 'a file'} cannot be written: {error.strerror}; make room", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

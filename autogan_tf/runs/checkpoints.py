@@ -73,7 +73,7 @@ class Checkpoints:
                 )
             return self._manager.save(checkpoint_number=number)
         except (tf.errors.OpError, OSError) as error:
-            raise SaveFailed(f"checkpoint {number} cannot be written to {self._folder}: {_why(error)}") from None
+            raise SaveFailed(f"checkpoint {number} cannot be written to {self._folder}: {why(error)}") from None
 
     def find(self, *, tidy: bool = True) -> Saved | None:
         """The newest checkpoint that is whole; None when there is none at all.
@@ -110,7 +110,7 @@ class Checkpoints:
             self._checkpoint.restore(saved.prefix).assert_existing_objects_matched()
         except (*_ERRORS, AssertionError) as error:
             raise UserError(
-                f"the checkpoint {saved.prefix} does not fit this run: {_why(error)}; it is of other settings or of "
+                f"the checkpoint {saved.prefix} does not fit this run: {why(error)}; it is of other settings or of "
                 "another version"
             ) from None
 
@@ -161,7 +161,7 @@ def newest(folder: pathlib.Path, *, otherwise: str) -> Saved | None:
         try:
             return Saved(str(prefix), number, _read_whole(prefix))
         except _ERRORS as error:
-            logging.warning("the checkpoint %s is damaged (%s); looking at the one before", prefix, _why(error))
+            logging.warning("the checkpoint %s is damaged (%s); looking at the one before", prefix, why(error))
     if numbers:
         names = ", ".join(f"ckpt-{number}" for number in reversed(numbers))
         raise UserError(f"none of the checkpoints in {folder} can be read ({names}); {otherwise}")
@@ -190,6 +190,7 @@ def _read_whole(prefix: pathlib.Path) -> dict[str, Any]:
     return state
 
 
-def _why(error: BaseException) -> str:
-    text = str(error).strip() or repr(error)
-    return text.splitlines()[0][:300]
+def why(error: BaseException) -> str:
+    """An exception's message in a line, without the names of TensorFlow's operations."""
+    text = (str(error).strip() or repr(error)).splitlines()[0]
+    return re.sub(r"\{\{function_node [^}]*\}\} |\.tempstate\d+| \[Op:\w+\]$", "", text)[:300]

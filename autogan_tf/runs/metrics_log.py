@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -51,8 +52,10 @@ class MetricsLog:
 
     def close(self, *, complete: bool = True) -> None:
         """Ends both files; `complete`: the run is, and has not failed."""
-        self._file.close()
-        self.tensorboard.close(complete=complete)
+        try:
+            self._file.close()
+        finally:
+            self.tensorboard.close(complete=complete)
 
     def __enter__(self) -> MetricsLog:
         return self
@@ -60,7 +63,9 @@ class MetricsLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(complete=error is None)
+        # what ended the run is worth more than that a full disk does not take the rest
+        with contextlib.suppress(*([OSError] if error else [])):
+            self.close(complete=error is None)
 
 
 def _jsonable(value: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 
+from autogan_tf.runs.checkpoints import why
 from autogan_tf.search_space.choices import DECISIONS
 
 # A number's group; those that are not here are under the name of their phase.
@@ -62,13 +65,15 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._folder = folder
+        with _as_os_error(folder):
+            self._writer = tf.summary.create_file_writer(str(folder))
         self._begun = False
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """The layout of the charts, and the settings: as a table, and beside the final scores of all runs (HParams)."""
         columns = {name: _plain(value) for name, value in settings.items()}
-        with self._writer.as_default():
+        with self._writing():
             hparams.hparams_config(
                 hparams=[hparams.HParam(name) for name in columns], metrics=[hparams.Metric(tag) for tag in _SCORES]
             )
@@ -83,7 +88,7 @@ class TensorBoardLog:
 
     def scalars(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
         """The numbers among `numbers`, each under its group's name; of those by name their distribution."""
-        with self._writer.as_default():
+        with self._writing():
             for name, value in numbers.items():
                 if isinstance(value, int | float):
                     tf.summary.scalar(f"{_GROUP_OF.get(name, _PHASES.get(phase, phase))}/{name}", float(value), step)
@@ -95,26 +100,42 @@ class TensorBoardLog:
 
     def image(self, tag: str, pixels: np.ndarray, *, step: int = 0) -> None:
         """A picture, uint8 [H, W, C], C 1 or 3."""
-        with self._writer.as_default():
+        with self._writing():
             tf.summary.image(tag, pixels[None], step)
 
     def text(self, tag: str, markdown: str, *, step: int = 0) -> None:
         """A text, which TensorBoard shows as Markdown."""
-        with self._writer.as_default():
+        with self._writing():
             tf.summary.text(tag, markdown, step)
 
     def flush(self) -> None:
         """Everything so far is in the files."""
-        self._writer.flush()
+        with self._writing():
+            self._writer.flush()
 
     def close(self, *, complete: bool = True) -> None:
         """Ends the files; `complete`: the run is, and has not failed."""
         if self._begun:
             status = api_pb2.STATUS_SUCCESS if complete else api_pb2.STATUS_FAILURE
-            with self._writer.as_default():
+            with self._writing():
                 end = hparams_summary.session_end_pb(status)
                 tf.summary.experimental.write_raw_pb(end.SerializeToString(), step=0)
-        self._writer.close()
+        with self._writing():
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        with _as_os_error(self._folder), self._writer.as_default():
+            yield
+
+
+@contextlib.contextmanager
+def _as_os_error(folder: pathlib.Path) -> Iterator[None]:
+    """As other files do, TensorFlow's raise OSError where the disk is full or cannot be written to."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, why(error), str(folder)) from None
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

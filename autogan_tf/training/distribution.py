@@ -100,7 +100,7 @@ class Distribution:
         return self._all_reduced(once)
 
     def _total(self, mine: tf.Tensor) -> tf.Tensor:
-        return self._all_reduced(lambda: mine)
+        return self._all_reduced(lambda: tf.identity(mine))  # a tensor of the replica's own
 
     def _all_reduced(self, of_replica: Callable[[], tf.Tensor]) -> tf.Tensor:
         assert self._strategy is not None
