@@ -141,6 +141,7 @@ class Searcher:
     def _iterate(self) -> None:
         """One iteration, or what of it is still to be done."""
         part = self.part
+        self.ranking = {}  # a search that was given more iterations may have been ranking already
         if part.name == "shared" and part.step == 0:  # a ranking before it counts by itself
             part.seconds, self._clock = 0.0, time.monotonic()
         if part.name == "shared":

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -174,7 +175,10 @@ class RunFolder:
         write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
 
     def goes_on(self, *, settings: Mapping[str, Any]) -> None:
-        """Notes in config.json that the run goes on, with these settings, and when."""
+        """Sweeps what a killed process was writing, and notes in config.json that the run goes on, and with what."""
+        for file in self.path.rglob(".*.tmp"):
+            if re.fullmatch(r"\..+\.[0-9a-f]{16}\.tmp", file.name):  # of `replacing`
+                file.unlink(missing_ok=True)
         document = self.config()
         now = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
         document["settings"] = document["settings"] | dict(settings)

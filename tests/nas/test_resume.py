@@ -72,3 +72,13 @@ def test_a_longer_search_goes_on_where_the_shorter_one_was(fake_search):
     end = next(pause for pause in short.pauses if pause[1]["iteration"] == 4)
     again = resumed(fake_search, end, max_search_iter=5)
     assert again.ranked == long.ranked and [step for step, _ in again.told.of("search")] == [4]
+
+
+def test_a_longer_search_ranks_anew(fake_search):
+    """Also where the shorter one was ranking, or had ranked and was scoring the best."""
+    plan = {"max_search_iter": 2, "grow_steps": ()}
+    short, long = fake_search(**plan).run(), fake_search(**(plan | {"max_search_iter": 3})).run()
+    ends = [pause for pause in short.pauses if pause[1]["iteration"] == 2 and pause[1]["ranking"]]
+    assert {"best", "sums"} & {name for pause in ends for name in pause[1]["ranking"]}
+    for pause in ends[:: len(ends) - 1]:
+        assert resumed(fake_search, pause, **(plan | {"max_search_iter": 3})).ranked == long.ranked

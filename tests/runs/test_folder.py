@@ -144,3 +144,17 @@ def test_evaluations_are_appended_one_a_line(tmp_path):
 )
 def test_a_runs_folder_has_a_name_of_its_own(dataset, name):
     assert re.fullmatch(rf"runs/train-{name}-\d{{8}}-\d{{6}}", default_run_dir("train", dataset))
+
+
+def test_what_a_killed_process_was_writing_is_swept_when_the_run_goes_on(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create(command="train", settings={"seed": 1})
+    folder.samples.mkdir()
+    kept = [folder.samples / ".hidden.png", folder.samples / "a.tmp", folder.path / ".notes.tmp"]
+    left = [folder.path / ".config.json.0123456789abcdef.tmp", folder.samples / ".a.png.0123456789abcdef.tmp"]
+    for file in (*kept, *left):
+        file.touch()
+    assert not folder.was_resumed
+    folder.goes_on(settings={"seed": 1, "verbosity": "quiet"})
+    assert folder.was_resumed and folder.settings() == {"seed": 1, "verbosity": "quiet"}
+    assert all(file.exists() for file in kept) and not any(file.exists() for file in left)

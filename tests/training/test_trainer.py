@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.trainer import Trainer, TrainingCollapsed
@@ -96,6 +97,31 @@ def test_evaluations_come_in_time_and_do_not_change_the_result(trained):
         np.testing.assert_array_equal(value, other)
     assert trained.evaluated == [2, 4, 5]
     assert trained.trainer.loop.trace_count == 1
+
+
+def test_from_a_checkpoint_it_ends_with_the_same_weights_bit_for_bit(tmp_path):
+    """In a new trainer; with all that there may be: float16's loss scales, and the windows of losses."""
+
+    def new() -> Trainer:
+        return made(precision="mixed_float16", detector=CollapseDetector(window=4, threshold=1e-9))
+
+    class Stop(Exception):
+        pass
+
+    def interrupt(step: int) -> None:
+        if step == 2:
+            Checkpoints(tmp_path, {"trainer": first}).save(1, {})
+        if step == 4:  # some steps later, which are lost
+            raise Stop
+
+    whole, first, second = new(), new(), new()
+    whole.run(report=lambda step, losses: None)
+    with pytest.raises(Stop):
+        first.run(report=lambda step, losses: None, pause=interrupt, evaluate=lambda step: None, evaluate_every=2)
+    Checkpoints(tmp_path, {"trainer": second}).restore_latest()
+    second.run(start=2, report=lambda step, losses: None)
+    variables = zip(whole.variables, second.variables, strict=True)
+    assert all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in variables)
 
 
 def test_the_average_follows_the_generator(trained):
