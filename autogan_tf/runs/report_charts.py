@@ -47,9 +47,9 @@ def svg(figure: Figure, name: str) -> str:
     body = re.sub(r'^<svg [^>]*viewBox="([^"]*)"[^>]*>', r'<svg xmlns="http://www.w3.org/2000/svg" '
                   r'xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="\1" class="chart" aria-hidden="true">',
                   body, count=1)  # fmt: skip
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
-    body = re.sub(r'url\(#([^)]+)\)', rf'url(#{name}-\1)', body)
-    return re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', body)
+    # in the order in which they come: Matplotlib's own are other ones every time
+    ids = {found: f"{name}-{place}" for place, found in enumerate(re.findall(r'\bid="([^"]+)"', body))}
+    return re.sub(r'(\bid="|url\(#|href="#)([^")]+)', lambda m: m[1] + ids.get(m[2], m[2]), body)
 
 
 def pixels(figure: Figure) -> np.ndarray:

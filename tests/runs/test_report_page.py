@@ -138,6 +138,7 @@ def test_charts_do_not_share_names_of_their_parts():
         links = {value[1:] for element in ElementTree.fromstring(text).iter() for name, value in element.attrib.items()
                  if name.endswith("href") and value.startswith("#")}  # fmt: skip
         assert links <= found
+    assert one.replace("one-", "two-") == two  # the same every time
 
 
 def test_a_policy_is_dark_where_it_is_probable():
