@@ -42,6 +42,7 @@ newest_grid=""
 for grid in "$run_dir"/best/samples/*.png; do
     if [[ -f "$grid" && (-z "$newest_grid" || "$grid" -nt "$newest_grid") ]]; then newest_grid="$grid"; fi
 done
+[[ ! -f "$run_dir/report.html" ]] || printf '  report              %s\n' "$run_dir/report.html"
 [[ -z "$newest_grid" ]] || printf '  sample grid         %s\n' "$newest_grid"
 [[ ! -f "$run_dir/genotype.json" ]] || printf '  best architecture   %s\n' "$run_dir/genotype.json"
 [[ ! -d "$run_dir/genotypes" ]] || printf '  all ranked          %s\n' "$run_dir/genotypes"
