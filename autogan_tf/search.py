@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from autogan_tf.data.image_data import ImageData
     from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features.protocol import FeatureNetwork
+    from autogan_tf.nas.plan import Plan, Ranked
     from autogan_tf.nas.reward import Scorer
-    from autogan_tf.nas.searcher import Plan, Ranked
     from autogan_tf.nas.shared_gan import SharedGan
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import StopRequest
@@ -140,7 +140,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _plan(config: SearchConfig, num_images: int) -> Plan:
-    from autogan_tf.nas.searcher import Plan
+    from autogan_tf.nas.plan import Plan
 
     steps = config.shared_steps or max(1, config.shared_epoch * num_images // config.dis_batch_size)
     names = {field.name for field in dataclasses.fields(Plan)} - {"shared_steps"}

@@ -11,10 +11,9 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-from PIL import Image
 
+from tests import photos
 from tests.test_search_command import TWO_CELLS, arguments
 from tests.test_train_command import SMALL
 from tests.training.test_distribution import tf_configs
@@ -28,13 +27,7 @@ SEARCH = TWO_CELLS | BATCHES | {f"train_{name}": size for name, size in BATCHES.
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> pathlib.Path:
     """A folder with photos/: 20 small grey images in each of two class folders."""
-    root = tmp_path_factory.mktemp("distributed")
-    rng = np.random.default_rng(0)
-    for name, low in (("dark", 0), ("bright", 128)):
-        (root / "photos" / name).mkdir(parents=True)
-        for index, image in enumerate(rng.integers(low, low + 100, (20, 16, 16), np.uint8)):
-            Image.fromarray(image).save(root / "photos" / name / f"{index:02d}.png")
-    return root
+    return photos.write(tmp_path_factory.mktemp("distributed"), side=16)
 
 
 def start(place: pathlib.Path, command: str, *words: str, tf_config: str = "") -> subprocess.Popen[str]:

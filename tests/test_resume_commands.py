@@ -15,10 +15,10 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from autogan_tf import search, train
 from autogan_tf.training import trained
+from tests import photos
 from tests.test_search_command import TWO_CELLS
 from tests.test_train_command import SMALL
 
@@ -43,13 +43,7 @@ def soak():
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> pathlib.Path:
     """A folder with photos/: 20 small grey images in each of two class folders."""
-    root = tmp_path_factory.mktemp("resume")
-    rng = np.random.default_rng(0)
-    for name, low in (("dark", 0), ("bright", 128)):
-        (root / "photos" / name).mkdir(parents=True)
-        for index, image in enumerate(rng.integers(low, low + 100, (20, 16, 16), np.uint8)):
-            Image.fromarray(image).save(root / "photos" / name / f"{index:02d}.png")
-    return root
+    return photos.write(tmp_path_factory.mktemp("resume"), side=16)
 
 
 def words(name: str, **changes) -> list[str]:

@@ -10,12 +10,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from autogan_tf import evaluate, train
 from autogan_tf.search_space.cost import generator_cost
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import trained
+from tests import photos
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 ARCHITECTURE = "0 1 2 1"
@@ -44,13 +44,7 @@ SMALL = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> pathlib.Path:
     """A folder with photos/: 20 small grey images in each of two class folders, dark and bright."""
-    root = tmp_path_factory.mktemp("train")
-    rng = np.random.default_rng(0)
-    for name, low in (("dark", 0), ("bright", 128)):
-        (root / "photos" / name).mkdir(parents=True)
-        for index, image in enumerate(rng.integers(low, low + 100, (20, 8, 8), np.uint8)):
-            Image.fromarray(image).save(root / "photos" / name / f"{index:02d}.png")
-    return root
+    return photos.write(tmp_path_factory.mktemp("train"), side=8)
 
 
 def arguments(**changes) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autogan_tf.nas.searcher import Plan
+from autogan_tf.nas.plan import Plan
 from autogan_tf.runs import diagram_pixels, history, report_charts, report_data
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.image_grid import grid

@@ -12,9 +12,10 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.data.image_data import some_of
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
+from autogan_tf.nas.plan import Plan, Ranked
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.search_log import SearchLog
-from autogan_tf.nas.searcher import Plan, Ranked, Searcher
+from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.runs import diagram_pixels, log_files
 from autogan_tf.runs.checkpoints import Checkpoints

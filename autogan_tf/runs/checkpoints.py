@@ -114,14 +114,6 @@ class Checkpoints:
                 "another version"
             ) from None
 
-    def restore_latest(self) -> dict[str, Any] | None:
-        """Finds and restores the newest checkpoint; its state, or None when there is none."""
-        saved = self.find()
-        if saved is None:
-            return None
-        self.restore(saved)
-        return saved.state
-
     def _write_list(self, numbers: list[int]) -> None:
         """TensorFlow's `checkpoint` file, with names only, so that the folder may be moved."""
         if not numbers:

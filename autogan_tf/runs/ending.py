@@ -9,6 +9,7 @@ from autogan_tf.runs.checkpoints import SaveFailed
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.keeper import Interrupted, StopRequest
 from autogan_tf.runs.progress import Terminal
+from autogan_tf.runs.report import Refreshed
 
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES)
 
@@ -20,7 +21,8 @@ def exit_code_of(
     terminal: Terminal,
     failures: tuple[type[Exception], ...],
 ) -> int:
-    """Runs `body` while SIGTERM and SIGINT are heard, and says how it ended, unless it came to its own end.
+    """Runs `body` while SIGTERM and SIGINT are heard; where it does not come to its own end, says how it ended, and
+    brings the run's report up to date.
 
     failures: exceptions with which a training ends.
 
@@ -28,22 +30,22 @@ def exit_code_of(
       0; 128 and the number of a signal; or 1.
     """
     again = f"the same command with --run_dir={folder.path} goes on"
+    code = 1
     try:
         with StopRequest().listening() as stop:
             body(stop)
+        return 0
     except Interrupted as error:
         terminal.result(f"{error}; {again}")
-        return error.exit_code
+        code = error.exit_code
     except SaveFailed as error:
         terminal.result(f"stopped: {error}; make room, and {again}")
-        return 1
     except OSError as error:
         if error.errno not in _NOT_WRITTEN:
             raise
         what = error.filename or f"a file in {folder.path}"
         terminal.result(f"stopped: {what} cannot be written: {error.strerror}; make room, and {again}")
-        return 1
     except failures as error:
         terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
-        return 1
-    return 0
+    Refreshed(folder).now()
+    return code

@@ -30,12 +30,15 @@ def locked(folder: pathlib.Path) -> Iterator[None]:
             raise UserError(f"--run_dir={folder} cannot be written to: {error.strerror}; give another folder") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             os.close(descriptor)
             raise UserError(
                 f"--run_dir={folder} is in use by {holder}; wait until it has ended, stop it, or give another folder"
             ) from None
+        except OSError as error:  # a file system without locks
+            os.close(descriptor)
+            raise UserError(f"--run_dir={folder} cannot be locked: {error.strerror}; give another folder") from None
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 break

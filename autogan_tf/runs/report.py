@@ -15,6 +15,8 @@ from autogan_tf.runs.folder import RunFolder, write_atomically
 
 # Between two reports of a run that goes on: so many times as long as the last one took, and at least so many seconds.
 _TIMES, _SECONDS = 50, 60.0
+_COMPARISON = "autogan-comparison"
+_MARKS = (b'<meta name="generator" content="autogan_tf.report">', f'"format": "{_COMPARISON}"'.encode())  # of our files
 
 
 def write(path: str | pathlib.Path) -> list[pathlib.Path]:
@@ -41,10 +43,10 @@ def compare(paths: Sequence[str], output: pathlib.Path) -> list[pathlib.Path]:
     """
     data = output.with_suffix(".json")
     for file in (output, data):
-        if file.exists() and b"autogan" not in file.read_bytes():
+        if file.exists() and not any(mark in file.read_bytes() for mark in _MARKS):
             raise UserError(f"--output={output}: {file} is there and is no report; give another name")
     documents = [report_data.document(history.read(path)) for path in paths]
-    together = {"format": "autogan-comparison", "version": report_data.VERSION, "runs": documents}
+    together = {"format": _COMPARISON, "version": report_data.VERSION, "runs": documents}
     return _write({output: report_page.comparison(documents), data: json.dumps(together, allow_nan=False) + "\n"})
 
 

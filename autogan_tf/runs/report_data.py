@@ -17,6 +17,7 @@ from autogan_tf.config.train import TrainConfig
 from autogan_tf.runs import history
 from autogan_tf.runs.history import History, Row
 from autogan_tf.search_space import choices
+from autogan_tf.search_space.genotype import CellGenotype
 
 FORMAT, VERSION = "autogan-report", 1
 _CONFIGS: dict[str, Any] = {"search": SearchConfig, "train": TrainConfig}
@@ -123,6 +124,7 @@ def _times(run: History, best: History | None) -> dict[str, Any]:
     if not everything:
         return {"began": None, "ended": None, "parts": {}}
     parts: dict[str, float] = {}
+    rest = " and interruptions" if run.config.get("resumed") else ""
     if run.command == "search":
         iterations = sum(row.get("seconds") or 0.0 for row in run.of("search"))
         controller = sum(row.get("seconds") or 0.0 for row in run.of("controller"))
@@ -131,11 +133,11 @@ def _times(run: History, best: History | None) -> dict[str, Any]:
             parts["training the controller, with scoring"] = controller
         own, trained = spans[0], spans[1] if len(spans) > 1 else []
         if own:
-            parts["ranking and the rest of the search"] = max(0.0, max(own) - min(own) - iterations)
+            parts[f"ranking and the rest of the search{rest}"] = max(0.0, max(own) - min(own) - iterations)
         if trained:
-            parts["training the best architecture, with scoring"] = max(trained) - max(own or trained[:1])
+            parts[f"training the best architecture, with scoring{rest}"] = max(trained) - max(own or trained[:1])
     else:
-        parts["training, with scoring"] = max(everything) - min(everything)
+        parts[f"training, with scoring{rest}"] = max(everything) - min(everything)
     return {
         "began": _utc(min(everything)),
         "ended": _utc(max(everything)),
@@ -228,7 +230,8 @@ def choice_name(cell: int, decision: int, token: int) -> str:
     """A token of cell `cell` (from 0) in words: "batch", "nearest", "no", "from 1 and 2"."""
     if decision < 4:
         return (choices.CONVS, choices.NORMS, choices.UPSAMPLINGS, ("no", "yes"))[decision][token]
-    sources = [str(source + 1) for source in range(cell) if token >> (cell - 1 - source) & 1]
+    skips = CellGenotype.from_tokens([0, 0, 0, 0, token], cell).skips
+    sources = [str(source) for source, used in enumerate(skips, 1) if used]
     return "from " + " and ".join(sources) if sources else "none"
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from autogan_tf.nas.searcher import Plan, Searcher
+from autogan_tf.nas.plan import Plan
+from autogan_tf.nas.searcher import Searcher
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import Progress, TrainingDiverged
 

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
-from autogan_tf.nas.searcher import Plan, Searcher
+from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space import choices
 from autogan_tf.training.collapse import CollapseDetector

@@ -34,6 +34,15 @@ class Job:
         return [variable.numpy() for variable in [*self.controller.variables, *self.optimizer.variables]]
 
 
+def restored(checkpoints: Checkpoints) -> dict | None:
+    """The state of the newest checkpoint, whose objects are restored; None when there is none."""
+    saved = checkpoints.find()
+    if saved is None:
+        return None
+    checkpoints.restore(saved)
+    return saved.state
+
+
 def assert_equal(first: list[np.ndarray], second: list[np.ndarray]) -> None:
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -44,7 +53,7 @@ def test_state_and_variables_come_back(tmp_path):
     state = {"iteration": 3, "prefixes": [[0, 1], [1, 0]], "name": "Fréchet", "spread": 0.1}
     Checkpoints(tmp_path / "c", saved.objects()).save(3, state)
     assert any(np.any(a != b) for a, b in zip(saved.values(), other.values(), strict=True))
-    assert Checkpoints(tmp_path / "c", other.objects()).restore_latest() == state
+    assert restored(Checkpoints(tmp_path / "c", other.objects())) == state
     assert_equal(other.values(), saved.values())
 
 
@@ -55,7 +64,7 @@ def test_the_newest_of_several_is_restored_and_old_ones_go(tmp_path):
         job.optimizer.learning_rate.assign(float(number))
         checkpoints.save(number, {"iteration": number})
     other = Job(1)
-    assert Checkpoints(tmp_path, other.objects()).restore_latest() == {"iteration": 3}
+    assert restored(Checkpoints(tmp_path, other.objects())) == {"iteration": 3}
     assert float(other.optimizer.learning_rate) == 3.0
     assert len(list(tmp_path.glob("*.index"))) == 2
 
@@ -63,7 +72,7 @@ def test_the_newest_of_several_is_restored_and_old_ones_go(tmp_path):
 def test_without_a_checkpoint_there_is_nothing_to_restore(tmp_path):
     job = Job(0)
     before = job.values()
-    assert Checkpoints(tmp_path, job.objects()).restore_latest() is None
+    assert restored(Checkpoints(tmp_path, job.objects())) is None
     assert_equal(job.values(), before)
 
 
@@ -75,7 +84,7 @@ def test_an_object_that_was_replaced_is_saved_anew(tmp_path):
         checkpoints.track(name, trackable)
     checkpoints.save(1, {"stage": 1})
     other = Job(3, stage=1)
-    assert Checkpoints(tmp_path, other.objects()).restore_latest() == {"stage": 1}
+    assert restored(Checkpoints(tmp_path, other.objects())) == {"stage": 1}
     assert_equal(other.values(), grown.values())
 
 
@@ -83,11 +92,11 @@ def test_objects_that_do_not_fit_are_no_silent_restart(tmp_path):
     Checkpoints(tmp_path, Job(0).objects()).save(0, {})
     wider = Controller(stage=0, hid_size=5)
     with pytest.raises(UserError, match="does not fit this run"):
-        Checkpoints(tmp_path, {"controller": wider}).restore_latest()
+        restored(Checkpoints(tmp_path, {"controller": wider}))
     extra = Job(0).objects() | {"other": tf.Module()}
     extra["other"].weight = tf.Variable(1.0)
     with pytest.raises(UserError, match="does not fit this run"):
-        Checkpoints(tmp_path, extra).restore_latest()
+        restored(Checkpoints(tmp_path, extra))
 
 
 def three(folder) -> None:
@@ -127,14 +136,14 @@ def test_from_a_damaged_newest_one_the_way_leads_to_the_one_before(tmp_path, how
     damage(tmp_path, how)
     other = Job(0)
     checkpoints = Checkpoints(tmp_path, other.objects(), keep=3)
-    assert checkpoints.restore_latest() == {"number": 2}
+    assert restored(checkpoints) == {"number": 2}
     assert_equal(other.values(), Job(2).values())
     assert "ckpt-3 is damaged" in caplog.text
     names = {file.name for file in tmp_path.iterdir()}
     assert not any(name.startswith("ckpt-3") for name in names)
     assert any(name.startswith("damaged-ckpt-3") for name in names)
     checkpoints.save(3, {"number": 33})  # the place is free again
-    assert Checkpoints(tmp_path, Job(0).objects()).restore_latest() == {"number": 33}
+    assert restored(Checkpoints(tmp_path, Job(0).objects())) == {"number": 33}
 
 
 def test_where_all_are_damaged_there_is_no_silent_restart(tmp_path):
@@ -143,7 +152,7 @@ def test_where_all_are_damaged_there_is_no_silent_restart(tmp_path):
         data.write_bytes(b"x")
     before = bytes_of(tmp_path)
     with pytest.raises(UserError, match="none of the checkpoints .* can be read .*ckpt-3, ckpt-2, ckpt-1"):
-        Checkpoints(tmp_path, Job(0).objects()).restore_latest()
+        restored(Checkpoints(tmp_path, Job(0).objects()))
     assert bytes_of(tmp_path) == before
 
 
@@ -154,7 +163,7 @@ def test_tensorflows_list_does_not_matter(tmp_path, content):
         (tmp_path / "checkpoint").unlink()
     else:
         (tmp_path / "checkpoint").write_bytes(content)
-    assert Checkpoints(tmp_path, Job(0).objects()).restore_latest() == {"number": 3}
+    assert restored(Checkpoints(tmp_path, Job(0).objects())) == {"number": 3}
     assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "ckpt-3")  # it has been written anew
 
 
@@ -167,7 +176,7 @@ def test_a_list_that_points_elsewhere_neither_reads_nor_removes_there(tmp_path):
     lines += [f'all_model_checkpoint_paths: "{elsewhere / f"ckpt-{number}"}"' for number in (1, 2)]
     (run / "checkpoint").write_text("\n".join(lines))
     checkpoints = Checkpoints(run, Job(0).objects(), keep=1)
-    assert checkpoints.restore_latest() == {"number": 1}
+    assert restored(checkpoints) == {"number": 1}
     for number in (2, 3, 4):
         checkpoints.save(number, {})
     assert bytes_of(elsewhere) == before
@@ -181,7 +190,7 @@ def test_a_folder_that_was_moved_goes_on(tmp_path):
     (tmp_path / "old").rename(tmp_path / "new")
     job = Job(0)
     checkpoints = Checkpoints(tmp_path / "new", job.objects(), keep=1)
-    assert checkpoints.restore_latest() == {"number": 1}
+    assert restored(checkpoints) == {"number": 1}
     checkpoints.save(2, {})
     assert {file.name for file in (tmp_path / "new").glob("*.index")} == {"ckpt-2.index"}
     assert not (tmp_path / "old").exists()
@@ -196,7 +205,7 @@ def test_what_an_interrupted_save_left_is_swept(tmp_path):
     checkpoints = Checkpoints(tmp_path, Job(0).objects())
     before = bytes_of(tmp_path)
     assert checkpoints.find(tidy=False) is not None and bytes_of(tmp_path) == before
-    assert checkpoints.restore_latest() == {"number": 3}
+    assert restored(checkpoints) == {"number": 3}
     names = {entry.name for entry in tmp_path.iterdir()}
     assert not any("temp" in name or "tmp" in name for name in names) and "best" in names
 
@@ -223,5 +232,5 @@ def test_a_disk_that_is_full_is_told_and_the_checkpoint_before_is_good(tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"checkpoint 2 cannot be written to {tmp_path}" in done.stdout
     job = Job(0)
-    assert Checkpoints(tmp_path, job.objects()).restore_latest() == {"number": 1}
+    assert restored(Checkpoints(tmp_path, job.objects())) == {"number": 1}
     assert_equal(job.values(), Job(1).values())

@@ -13,6 +13,7 @@ from autogan_tf.runs.ending import exit_code_of
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.keeper import Interrupted
 from autogan_tf.runs.progress import Terminal
+from tests.runs import written_run
 
 
 def ended(error: Exception | None, capsys) -> tuple[int, str]:
@@ -42,6 +43,17 @@ def test_the_code_and_what_is_said(error, code, parts, capsys):
     found, said = ended(error, capsys)
     assert found == code
     assert said.count("\n") == bool(parts) and all(part in said for part in parts)
+
+
+def test_the_report_of_a_run_that_was_stopped_is_up_to_date(tmp_path):
+    folder = written_run.write_search(tmp_path / "run", iterations=3)
+
+    def body(stop) -> None:
+        raise Interrupted(signal.SIGTERM, "ckpt-3")
+
+    with Terminal(silent=True) as terminal:
+        assert exit_code_of(body, folder=RunFolder(folder), terminal=terminal, failures=()) == 143
+    assert "3 of 5 search iterations are done" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_is_no_ending_of_a_run_is_no_secret(capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -57,4 +58,13 @@ def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
 
     monkeypatch.setattr("autogan_tf.runs.lock.os.open", refuse)
     with pytest.raises(UserError, match="cannot be written to: Permission denied"), locked(tmp_path):
+        pass
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("autogan_tf.runs.lock.fcntl.flock", refuse)
+    with pytest.raises(UserError, match="cannot be locked: No locks available"), locked(tmp_path):
         pass

@@ -53,6 +53,15 @@ def test_where_the_time_went(whole):
     assert whole["time"]["began"] == "2027-01-15 08:00 UTC"
 
 
+def test_a_run_that_was_interrupted_says_what_its_times_contain(tmp_path):
+    folder = written_run.write_search(tmp_path / "run")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"resumed": [{"time": "2027-01-15 09:00:00 UTC"}]}))
+    parts = document(folder)["time"]["parts"]
+    assert parts["ranking and the rest of the search and interruptions"] == 0.0
+    assert parts["training the shared GAN"] == 30.0
+
+
 def test_how_often_a_choice_was_drawn_and_what_it_brought(whole):
     found = {(row["cell"], row["decision"], row["choice"]): (row["drawn"], row["mean_reward"])
              for row in whole["search"]["choices"]}  # fmt: skip

@@ -116,10 +116,15 @@ def test_runs_side_by_side(run, tmp_path):
 
 
 def test_a_file_that_is_no_report_is_not_overwritten(run, tmp_path):
-    (tmp_path / "notes.html").write_text("mine")
+    (tmp_path / "notes.html").write_text("mine, about autogan")
     with pytest.raises(UserError, match="notes.html is there and is no report"):
         report.compare([str(run), str(run)], tmp_path / "notes.html")
-    assert (tmp_path / "notes.html").read_text() == "mine"
+    assert (tmp_path / "notes.html").read_text() == "mine, about autogan"
+    (tmp_path / "notes.html").unlink()
+    (tmp_path / "notes.json").write_text('{"format": "autogan-run"}')
+    with pytest.raises(UserError, match="notes.json is there and is no report"):
+        report.compare([str(run), str(run)], tmp_path / "notes.html")
+    assert not (tmp_path / "notes.html").exists()
 
 
 def test_a_report_that_fails_is_no_end_of_the_run(tmp_path, caplog):
@@ -185,7 +190,6 @@ def test_in_a_browser(run, tmp_path, width):
                 box = section.bounding_box()
                 assert box and box["x"] + box["width"] <= width
             expect(tab.locator("html")).to_have_js_property("scrollWidth", width)
-            tab.locator("html").screenshot()
         browser.close()
 
 

@@ -54,9 +54,8 @@ def test_no_browser_is_one_error(tool, monkeypatch, capsys, tmp_path, name):
     assert "needs one of chromium" in capsys.readouterr().err
 
 
+@needs_browser
 def test_what_is_no_run_is_one_error(tool, capsys, tmp_path):
-    if BROWSER is None:
-        pytest.skip("needs Chromium or Chrome on the PATH")
     with pytest.raises(SystemExit):
         tool("photograph_report").main([f"--run_dir={tmp_path}"])
     assert "holds no run" in capsys.readouterr().err

@@ -1,0 +1,42 @@
+"""What a search is given, and what it ends with, as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from autogan_tf.search_space.genotype import Genotype
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How much work a search is, and its controller. Names and units are those of the flags."""
+
+    max_search_iter: int
+    grow_steps: tuple[int, ...]
+    shared_steps: int  # discriminator steps in an iteration
+    dis_batch_size: int
+    ctrl_step: int
+    ctrl_sample_batch: int
+    ctrl_lr: float
+    ctrl_beta1: float
+    ctrl_beta2: float
+    hid_size: int
+    baseline_decay: float
+    entropy_coeff: float
+    rl_num_eval_img: int
+    num_eval_imgs: int
+    num_candidate: int
+    topk: int
+    score_repeats: int
+    seed: int
+    reference_semantics: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """An architecture at the search's end: its reward when it was chosen, and its score on `num_images` images."""
+
+    genotype: Genotype
+    reward: float
+    score: float
+    num_images: int
