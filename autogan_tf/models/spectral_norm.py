@@ -111,8 +111,7 @@ class SpectralDeconv2D(SpectralLayer):
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Each pixel becomes 2 x 2."""
-        kernel = tf.cast(self.normalized_kernel(training), x.dtype)
-        return self._with_bias(layers.doubling_conv2d(x, tf.transpose(kernel, [0, 1, 3, 2])))
+        return self._with_bias(layers.doubling_conv2d(x, tf.cast(self.normalized_kernel(training), x.dtype)))
 
 
 class SpectralDense(SpectralLayer):
