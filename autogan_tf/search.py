@@ -5,7 +5,6 @@ Ends with the ranked architectures (genotypes/01.json ...) and, in best/, a comp
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 import pathlib
@@ -23,13 +22,10 @@ if TYPE_CHECKING:
     from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features.protocol import FeatureNetwork
     from autogan_tf.nas.plan import Plan, Ranked
-    from autogan_tf.nas.reward import Scorer
-    from autogan_tf.nas.shared_gan import SharedGan
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import StopRequest
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.distribution import Distribution
-    from autogan_tf.training.trainer import Trainer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,12 +48,13 @@ def _search_here(config: SearchConfig) -> int:
     from autogan_tf.data import sources
     from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features import choice
+    from autogan_tf.nas import assembly
     from autogan_tf.runs import machine
     from autogan_tf.runs.ending import exit_code_of
     from autogan_tf.runs.folder import RunFolder, default_run_dir
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
-    from autogan_tf.training import distribution
+    from autogan_tf.training import distribution, precision
     from autogan_tf.training.loop import TrainingDiverged
 
     machine.use_threads(config.threads)
@@ -71,6 +68,7 @@ def _search_here(config: SearchConfig) -> int:
     if not tf.config.list_physical_devices("GPU"):
         # rewriting the supernet's graphs takes longer than all that it gains on CPUs
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    precision.check(config.precision)
     run_dir = config.run_dir or default_run_dir("search", config.dataset)
     if where_steps_run.is_chief:  # which alone writes; it may have begun by now
         _, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
@@ -89,7 +87,7 @@ def _search_here(config: SearchConfig) -> int:
     data = sources.load(resolution=config.resolution, store=store, **where)
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")
-    plan = _plan(config, len(data.images))
+    plan = assembly.new_plan(config, len(data.images))
     if config.dry_run:
         print(listing.format_settings(config))
         print(_describe(config, data, plan))
@@ -139,19 +137,12 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.1f} minutes"
 
 
-def _plan(config: SearchConfig, num_images: int) -> Plan:
-    from autogan_tf.nas.plan import Plan
-
-    steps = config.shared_steps or max(1, config.shared_epoch * num_images // config.dis_batch_size)
-    names = {field.name for field in dataclasses.fields(Plan)} - {"shared_steps"}
-    return Plan(shared_steps=steps, **{name: getattr(config, name) for name in names})
-
-
 def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
     """Sizes and planned work, for --dry_run."""
+    from autogan_tf.nas import assembly
     from autogan_tf.search_space import choices
 
-    gan = _shared_gan(config, data.images.shape[-1])
+    gan = assembly.new_shared_gan(config, data.images.shape[-1])
     sizes = {
         name: sum(math.prod(variable.shape) for variable in network.trainable_variables)
         for name, network in (("supernet generator", gan.generator), ("discriminator", gan.discriminator))
@@ -209,34 +200,6 @@ def _network(
     )
 
 
-def _shared_gan(config: SearchConfig, channels: int, where_steps_run: Distribution | None = None) -> SharedGan:
-    from autogan_tf.nas.shared_gan import SharedGan
-    from autogan_tf.training.collapse import CollapseDetector
-
-    threshold = config.reset_threshold
-    if config.reference_semantics:  # given as a variance there
-        threshold = math.sqrt(threshold)
-    return SharedGan(
-        num_cells=config.num_cells,
-        bottom_width=config.bottom_width,
-        latent_dim=config.latent_dim,
-        gf_dim=config.gf_dim,
-        df_dim=config.df_dim,
-        channels=channels,
-        g_lr=config.g_lr,
-        d_lr=config.d_lr,
-        beta1=config.beta1,
-        beta2=config.beta2,
-        gen_batch_size=config.gen_batch_size,
-        n_critic=config.n_critic,
-        init_type=config.init_type,
-        detector=CollapseDetector(window=config.dynamic_reset_window, threshold=threshold),
-        seed=config.seed,
-        distribution=where_steps_run,
-        reference_semantics=config.reference_semantics,
-    )
-
-
 def _follow(
     config: SearchConfig,
     plan: Plan,
@@ -247,14 +210,15 @@ def _follow(
     folder: RunFolder,
 ) -> int:
     """The same search on a worker that is not the chief, which alone writes and speaks."""
+    from autogan_tf.nas import assembly
     from autogan_tf.nas.search_run import follow_search
     from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.loop import TrainingDiverged
     from autogan_tf.training.training_run import follow_training
 
-    gan = _shared_gan(config, data.images.shape[-1], where_steps_run)
-    scorer = _scorer(config, gan, _network(config, where, store, Terminal(silent=True)))
+    gan = assembly.new_shared_gan(config, data.images.shape[-1], where_steps_run)
+    scorer = assembly.new_scorer(config, gan, _network(config, where, store, Terminal(silent=True)))
     chiefs = folder if config.resume != "never" else None
     try:
         with StopRequest().listening() as stop:
@@ -263,7 +227,7 @@ def _follow(
             )
             if config.train_steps:
                 follow_training(
-                    _trainer(config, ranked[0], data, where_steps_run),
+                    assembly.new_trainer(config, ranked[0].genotype, data, where_steps_run),
                     folder=chiefs.best if chiefs else None,
                     stop=stop,
                 )
@@ -272,19 +236,6 @@ def _follow(
     except TrainingDiverged:
         return 1
     return 0
-
-
-def _scorer(config: SearchConfig, gan: SharedGan, network: FeatureNetwork) -> Scorer:
-    from autogan_tf.nas.reward import Scorer
-
-    return Scorer(
-        generator=gan.generator,
-        network=network,
-        batch_size=config.eval_batch_size,
-        calibration_batches=config.calibration_batches,
-        seed=config.seed,
-        reference_semantics=config.reference_semantics,
-    )
 
 
 def _run_search(
@@ -298,13 +249,14 @@ def _run_search(
     where_steps_run: Distribution,
     stop: StopRequest,
 ) -> list[Ranked]:
+    from autogan_tf.nas import assembly
     from autogan_tf.nas.search_run import run_search
     from autogan_tf.search_space.cost import generator_cost
 
-    gan = _shared_gan(config, data.images.shape[-1], where_steps_run)
+    gan = assembly.new_shared_gan(config, data.images.shape[-1], where_steps_run)
     return run_search(
         gan=gan,
-        scorer=_scorer(config, gan, network),
+        scorer=assembly.new_scorer(config, gan, network),
         images=data.images,
         store=store,
         plan=plan,
@@ -326,34 +278,6 @@ def _run_search(
     )
 
 
-def _trainer(config: SearchConfig, best: Ranked, data: ImageData, where_steps_run: Distribution) -> Trainer:
-    from autogan_tf.data.pipeline import ImageStream
-    from autogan_tf.training.trainer import Trainer
-
-    return Trainer(
-        genotype=best.genotype,
-        stream=ImageStream(images=data.images, batch_size=config.train_dis_batch_size, seed=config.seed),
-        gf_dim=config.train_gf_dim,
-        df_dim=config.train_df_dim,
-        latent_dim=config.latent_dim,
-        bottom_width=config.bottom_width,
-        channels=data.images.shape[-1],
-        gen_batch_size=config.train_gen_batch_size,
-        n_critic=config.train_n_critic,
-        g_lr=config.train_g_lr,
-        d_lr=config.train_d_lr,
-        beta1=config.beta1,
-        beta2=config.beta2,
-        init_type=config.init_type,
-        steps=config.train_steps,
-        lr_decay=config.train_lr_decay,
-        ema_decay=config.ema_decay,
-        seed=config.seed,
-        distribution=where_steps_run,
-        reference_semantics=config.reference_semantics,
-    )
-
-
 def _train_best(
     config: SearchConfig,
     best: Ranked,
@@ -366,10 +290,11 @@ def _train_best(
 ) -> None:
     from autogan_tf.features import choice
     from autogan_tf.metrics import reference
+    from autogan_tf.nas import assembly
     from autogan_tf.runs.folder import write_atomically
     from autogan_tf.training.training_run import run_training
 
-    trainer = _trainer(config, best, data, where_steps_run)
+    trainer = assembly.new_trainer(config, best.genotype, data, where_steps_run)
     if not folder.best.config_file.exists():
         folder.best.create(command="train", settings=fields.to_dict(config))
     write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())

@@ -224,6 +224,19 @@ def test_two_cells_without_final_training(place):
 
 
 @pytest.mark.slow
+def test_two_cells_in_half_precision_on_two_replicas(place):
+    half = {"precision": "mixed_bfloat16", "strategy": "mirrored", "replicas": 2, "run_dir": "runs/half"}
+    half |= {"dis_batch_size": 4, "gen_batch_size": 4, "train_dis_batch_size": 4, "train_gen_batch_size": 4}
+    done = command(place, *arguments(TWO_CELLS | half))
+    assert done.returncode == 0, done.stderr
+    assert "trained generator" in done.stdout
+    settings = json.loads((place / "runs" / "half" / "config.json").read_text())["settings"]
+    assert settings["precision"] == "mixed_bfloat16"
+    refused = command(place, *arguments(TWO_CELLS | half, precision="float32"))
+    assert refused.returncode == 2 and "--precision was mixed_bfloat16 and is float32" in refused.stderr
+
+
+@pytest.mark.slow
 def test_images_on_the_disk_give_the_same_search(place):
     """At both stages; 40 images of 8 x 8 pixels are over 1,000 bytes."""
     found = []

@@ -99,7 +99,7 @@ def as_published() -> Iterator[None]:
         yield
 
 
-def small_gan(arguments: argparse.Namespace, *, n_critic: int) -> SharedGan:
+def small_gan(arguments: argparse.Namespace, *, n_critic: int, precision: str = "float32") -> SharedGan:
     """Three cells as a search trains them, of the flags of SMALL_SIZES."""
     return SharedGan(
         num_cells=3,
@@ -117,6 +117,7 @@ def small_gan(arguments: argparse.Namespace, *, n_critic: int) -> SharedGan:
         init_type="xavier_uniform",
         detector=CollapseDetector(window=500, threshold=0.0),
         seed=0,
+        precision=precision,
     )
 
 
@@ -143,7 +144,7 @@ class Ours:
             "gf_dim": arguments.gf_dim, "latent_dim": LATENT_DIM, "bottom_width": BOTTOM_WIDTH, "channels": CHANNELS
         }
         self.generator = generator = (
-            SupernetGenerator(num_cells=cells, **sizes)
+            SupernetGenerator(num_cells=cells, compute_dtype=dtype, **sizes)
             if supernet
             else Generator(arguments.genotype, compute_dtype=dtype, **sizes)
         )

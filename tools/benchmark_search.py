@@ -25,11 +25,14 @@ from autogan_tf.features.classifier import Classifier
 from autogan_tf.models.controller import Controller
 from autogan_tf.nas.reinforce import Reinforce
 from autogan_tf.nas.reward import Scorer
+from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space.choices import token_counts
 from autogan_tf.training.loop import GanLoop
+from autogan_tf.training.precision import COMPUTE_DTYPES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("costs", "iteration")
+PRECISIONS = ("float32", "mixed_bfloat16")
 ARCHITECTURES = 10  # drawn at random
 EACH = 5  # iterations of each cell, of which the first is not counted
 
@@ -45,6 +48,7 @@ def checkout(text: str) -> pathlib.Path:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which parts to run, and their sizes; the defaults are those of cifar10_cpu.flags."""
     add_some_of(parser, "parts", PARTS)
+    add_some_of(parser, "precisions", PRECISIONS)
     counts = [
         ("rl_num_eval_img", 1000, "images that an architecture is scored with"),
         ("calibration_batches", 2, "batches of 100 images that measure batch norm's statistics before"),
@@ -61,33 +65,43 @@ def run(arguments: argparse.Namespace, report: Report) -> None:
 
 def _costs(arguments: argparse.Namespace, report: Report) -> None:
     """Training steps and scorings of architectures drawn at random, in each stage; the controller's work."""
-    gan = networks.small_gan(arguments, n_critic=1)
+    ways: dict[tuple[str, str], Callable[[], object]] = {}
+    for precision in arguments.precisions:
+        rng = np.random.default_rng(0)
+        gan = networks.small_gan(arguments, n_critic=1, precision=precision)
+        scorer = _scorer(gan, precision, arguments.calibration_batches)
+        for stage in range(3):
+            side = 8 * 2**stage
+            images = rng.integers(0, 256, (1000, side, side, 3), np.uint8)
+            stream = ImageStream(images=images, batch_size=arguments.batch_size, seed=0)
+            loop = gan.stage_loop(stage=stage, stream=stream)
+            tokens = rng.integers(0, token_counts(stage + 1), (ARCHITECTURES, len(token_counts(stage + 1))))
+            ways[f"{ARCHITECTURES} training steps of both at {side} pixels", precision] = functools.partial(
+                _train, loop, tf.constant(tokens, tf.int32), itertools.count()
+            )
+            ways[f"{ARCHITECTURES} scorings at {side} pixels", precision] = functools.partial(
+                _score, scorer, tokens.tolist(), arguments.rl_num_eval_img, itertools.count()
+            )
+    ways[f"{ARCHITECTURES} steps of the controller", "float32"] = functools.partial(
+        _learn, _policy(), itertools.count()
+    )
+    seconds = alternate(ways, arguments.rounds)
+    for part in dict.fromkeys(part for part, _ in ways):
+        of_part = {precision: taken for (name, precision), taken in seconds.items() if name == part}
+        report.times(f"{part}, seconds", of_part, baseline=next(iter(of_part)), work=ARCHITECTURES)
+
+
+def _scorer(gan: SharedGan, precision: str, calibration_batches: int) -> Scorer:
     network = classifier_network.build_network(resolution=32, channels=3, num_classes=10, width=32)
     classifier_network.initialise(network, seed=0)
-    scorer = Scorer(
+    classifier = Classifier(network, accuracy={}, from_cache=False)
+    return Scorer(
         generator=gan.generator,
-        network=Classifier(network, accuracy={}, from_cache=False),
+        network=classifier.computing_in(COMPUTE_DTYPES[precision]),
         batch_size=100,
-        calibration_batches=arguments.calibration_batches,
+        calibration_batches=calibration_batches,
         seed=0,
     )
-    rng = np.random.default_rng(0)
-    ways: dict[str, Callable[[], object]] = {}
-    for stage in range(3):
-        side = 8 * 2**stage
-        images = rng.integers(0, 256, (1000, side, side, 3), np.uint8)
-        loop = gan.stage_loop(stage=stage, stream=ImageStream(images=images, batch_size=arguments.batch_size, seed=0))
-        tokens = rng.integers(0, token_counts(stage + 1), (ARCHITECTURES, len(token_counts(stage + 1))))
-        ways[f"{side} pixels: {ARCHITECTURES} training steps of both"] = functools.partial(
-            _train, loop, tf.constant(tokens, tf.int32), itertools.count()
-        )
-        ways[f"{side} pixels: {ARCHITECTURES} scorings"] = functools.partial(
-            _score, scorer, tokens.tolist(), arguments.rl_num_eval_img, itertools.count()
-        )
-    policy = _policy()
-    ways[f"{ARCHITECTURES} steps of the controller"] = functools.partial(_learn, policy, itertools.count())
-    seconds = alternate(ways, arguments.rounds)
-    report.times(f"Parts of an iteration, {ARCHITECTURES} architectures at once", seconds, work=ARCHITECTURES)
 
 
 def _train(loop: GanLoop, tokens: tf.Tensor, calls: Iterator[int]) -> None:
@@ -124,26 +138,28 @@ def _learn(policy: Reinforce, calls: Iterator[int]) -> None:
 
 def _iteration(arguments: argparse.Namespace, report: Report) -> None:
     """Whole commands, in alternation: the seconds that a search itself reports for its iterations."""
-    checkouts = {"this checkout": ROOT} | ({"the other one": arguments.against} if arguments.against else {})
-    seconds: dict[str, list[list[list[float]]]] = {name: [] for name in checkouts}
+    ways = {precision: (ROOT, [f"--precision={precision}"]) for precision in arguments.precisions}
+    if arguments.against:
+        ways["the other checkout"] = (arguments.against, [])
+    seconds: dict[str, list[list[list[float]]]] = {name: [] for name in ways}
     for _ in range(arguments.rounds):
-        for name, root in checkouts.items():
-            seconds[name].append(_searched(root, arguments.flagfile))
+        for name, (root, flags) in ways.items():
+            seconds[name].append(_searched(root, [f"--flagfile={arguments.flagfile}", *flags]))
     for stage in range(3):
         report.times(
             f"One iteration of {arguments.flagfile} at {8 * 2**stage} pixels, seconds",
             {name: [second for values in rounds for second in values[stage]] for name, rounds in seconds.items()},
-            baseline=list(checkouts)[-1],
+            baseline=list(ways)[-1] if arguments.against else arguments.precisions[0],
         )
 
 
-def _searched(root: pathlib.Path, flagfile: str) -> list[list[float]]:
+def _searched(root: pathlib.Path, given: list[str]) -> list[list[float]]:
     """Seconds of the iterations of each cell but the first one, which also traces the graphs.
 
     Several, as an architecture that comes again is not scored again, and versions may draw other ones.
     """
     with tempfile.TemporaryDirectory() as folder:
-        flags = [f"--flagfile={flagfile}", f"--run_dir={folder}/run", f"--max_search_iter={3 * EACH}"]
+        flags = [*given, f"--run_dir={folder}/run", f"--max_search_iter={3 * EACH}"]
         flags += [f"--grow_steps={EACH},{2 * EACH}", "--train_steps=0", "--num_candidate=5", "--topk=1"]
         words = [sys.executable, "-m", "autogan_tf.search", *flags, "--num_eval_imgs=100"]
         done = subprocess.run(words, cwd=root, capture_output=True, text=True)

@@ -6,7 +6,8 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from autogan_tf.runs import machine
 
+Name = TypeVar("Name", bound=Hashable)
 FILE_WIDTH = 120  # columns where the output is no terminal, whose width would be taken for 80
 
 
@@ -69,9 +71,9 @@ def run_parts(
             measure(arguments, report)
 
 
-def alternate(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def alternate(functions: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, list[float]]:
     """Seconds of each function, called in turn `rounds` times after one call that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    seconds: dict[Name, list[float]] = {name: [] for name in functions}
     for count in range(rounds + 1):
         for name, function in functions.items():
             start = time.perf_counter()

@@ -1,9 +1,10 @@
-"""The settings of where steps run, which the search and the training share."""
+"""The settings of where and in what steps are computed, which the search and the training share."""
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import setting
 
 STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def strategy(*, group: str) -> str:
@@ -24,6 +25,17 @@ def replicas(*, group: str) -> int:
         "Replicas of --strategy=mirrored; 0 for all GPUs. Where there is none, so many logical devices on the CPU.",
         group=group,
         minimum=0,
+    )
+
+
+def precision(*, group: str, what: str = "feature maps are") -> str:
+    """--precision; `what` is computed in it, with its verb."""
+    return setting(
+        "float32",
+        f"What {what} computed in; weights, statistics, spectral norm and losses stay float32. With mixed_float16 the "
+        "loss is scaled.",
+        group=group,
+        choices=PRECISIONS,
     )
 
 

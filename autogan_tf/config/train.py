@@ -19,7 +19,6 @@ from autogan_tf.config.search import RESET_STANDARD_DEVIATION
 LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
 PENALTIES = ("none", "wgan_gp", "r1")
 SPECTRAL_NORMS = ("discriminator", "generator", "both", "none")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 MAX_RESTARTS = 5
 AUGMENTATIONS = ("flip", "color", "translation", "cutout")
 
@@ -135,13 +134,7 @@ class TrainConfig:
 
     strategy: str = distribution_settings.strategy(group=_DEVICES)
     replicas: int = distribution_settings.replicas(group=_DEVICES)
-    precision: str = setting(
-        "float32",
-        "What feature maps are computed in; weights, statistics, spectral norm and losses stay float32. With "
-        "mixed_float16 the loss is scaled.",
-        group=_DEVICES,
-        choices=PRECISIONS,
-    )
+    precision: str = distribution_settings.precision(group=_DEVICES)
     jit_compile: bool = setting(
         False, "Compile the steps with XLA; for accelerators, on CPUs it is slower.", group=_DEVICES
     )

@@ -44,6 +44,20 @@ class Classifier:
         self._network = network
         network.trainable = False
 
+    def computing_in(self, compute_dtype: str) -> Classifier:
+        """The same classifier with feature maps of "float32", "bfloat16" or "float16"."""
+        if compute_dtype == "float32":
+            return self
+        network = classifier_network.build_network(
+            resolution=self.resolution,
+            channels=self.channels,
+            num_classes=self.num_logits,
+            width=self.num_features // classifier_network.FEATURES_PER_WIDTH,
+            compute_dtype=compute_dtype,
+        )
+        classifier_network.set_weight_arrays(network, classifier_network.weight_arrays(self._network))
+        return Classifier(network, accuracy=self.accuracy, from_cache=self.from_cache)
+
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Features and logits of images, in inference mode.
 

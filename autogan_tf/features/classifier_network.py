@@ -12,10 +12,14 @@ BATCH_NORM_EPSILON = 1e-5
 # Bumped whenever layers or their initial values change, so that cached weights of an older layout are not loaded.
 ARCHITECTURE = "pooled-2"
 
+FEATURES_PER_WIDTH = 4
+
 _layers = tf.keras.layers
 
 
-def build_network(*, resolution: int, channels: int, num_classes: int, width: int) -> tf.keras.Model:
+def build_network(
+    *, resolution: int, channels: int, num_classes: int, width: int, compute_dtype: str = "float32"
+) -> tf.keras.Model:
     """The network, with weights still to be set by `initialise`.
 
     Strided convolution to half the resolution, convolution, pooling, convolution, a residual one, pooling, convolution;
@@ -28,6 +32,7 @@ def build_network(*, resolution: int, channels: int, num_classes: int, width: in
       channels: 1 (grey) or 3 (colour).
       num_classes: columns of the logits, at least 2.
       width: channels of the first stage, at least 1.
+      compute_dtype: "float32", "bfloat16" or "float16", of feature maps; weights, features and logits are float32.
 
     Returns:
       Keras model: float32 [N, resolution, resolution, channels] -> (features [N, 4 * width], logits [N, num_classes]).
@@ -44,25 +49,33 @@ def build_network(*, resolution: int, channels: int, num_classes: int, width: in
         if value < minimum:
             raise ValueError(f"{name} of the classifier must be at least {minimum}, got {value}")
     images = _layers.Input((resolution, resolution, channels), name="images")
-    x = _block(images, width, name="stem", kernel=4, strides=2)
-    x = _layers.MaxPool2D(name="pool1")(_block(x, 2 * width, name="conv1"))
-    x = _block(x, 4 * width, name="conv2")
-    x = _layers.Add(name="add")([x, _block(x, 4 * width, name="residual", activate=False)])
-    x = _layers.MaxPool2D(name="pool2")(_layers.ReLU(name="add_relu")(x))
-    x = _block(x, 4 * width, name="conv3")
+    kind = tf.keras.mixed_precision.Policy(compute_dtype if compute_dtype == "float32" else f"mixed_{compute_dtype}")
+    x = _block(images, width, kind, name="stem", kernel=4, strides=2)
+    x = _layers.MaxPool2D(name="pool1", dtype=kind)(_block(x, 2 * width, kind, name="conv1"))
+    x = _block(x, 4 * width, kind, name="conv2")
+    x = _layers.Add(name="add", dtype=kind)([x, _block(x, 4 * width, kind, name="residual", activate=False)])
+    x = _layers.MaxPool2D(name="pool2", dtype=kind)(_layers.ReLU(name="add_relu", dtype=kind)(x))
+    x = _block(x, FEATURES_PER_WIDTH * width, kind, name="conv3")
     features = _layers.GlobalAveragePooling2D(name="features")(x)
     logits = _layers.Dense(num_classes, name="logits")(features)
     return tf.keras.Model(images, (features, logits), name="classifier")
 
 
 def _block(
-    x: tf.Tensor, filters: int, *, name: str, kernel: int = 3, strides: int = 1, activate: bool = True
+    x: tf.Tensor,
+    filters: int,
+    kind: tf.keras.mixed_precision.Policy,
+    *,
+    name: str,
+    kernel: int = 3,
+    strides: int = 1,
+    activate: bool = True,
 ) -> tf.Tensor:
-    x = _layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = _layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False, name=f"{name}_conv", dtype=kind)(x)
     x = _layers.BatchNormalization(
-        momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, fused=True, name=f"{name}_norm"
+        momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, fused=True, name=f"{name}_norm", dtype=kind
     )(x)
-    return _layers.ReLU(name=f"{name}_relu")(x) if activate else x
+    return _layers.ReLU(name=f"{name}_relu", dtype=kind)(x) if activate else x
 
 
 def weight_arrays(network: tf.keras.Model) -> dict[str, np.ndarray]:

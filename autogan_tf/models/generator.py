@@ -141,6 +141,7 @@ class SupernetGenerator(GeneratorBase):
         latent_dim: int = 128,
         bottom_width: int = 4,
         channels: int = 3,
+        compute_dtype: str = "float32",
         name: str = "supernet",
     ) -> None:
         if num_cells < 1:
@@ -152,6 +153,7 @@ class SupernetGenerator(GeneratorBase):
             bottom_width=bottom_width,
             channels=channels,
             name=name,
+            compute_dtype=compute_dtype,
         )
 
     def call(

@@ -10,11 +10,13 @@ from autogan_tf.models import initializers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import SupernetGenerator
 from autogan_tf.search_space import choices
+from autogan_tf.training import loss_scale
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.gan_step import GanStep
 from autogan_tf.training.loop import GanLoop
+from autogan_tf.training.precision import COMPUTE_DTYPES
 
 
 class SharedGan(tf.Module):
@@ -28,6 +30,7 @@ class SharedGan(tf.Module):
       init_type: as `initializers.initialize`.
       detector: the dynamic reset's.
       seed: of the run.
+      precision: "float32", "mixed_bfloat16" or "mixed_float16": what feature maps are computed in.
       distribution: where the training steps run; all replicas take the same architecture in a step.
       reference_semantics: initial weights and optimizer as in the published implementation.
     """
@@ -50,22 +53,32 @@ class SharedGan(tf.Module):
         init_type: str,
         detector: CollapseDetector,
         seed: int,
+        precision: str = "float32",
         distribution: Distribution | None = None,
         reference_semantics: bool = False,
     ) -> None:
         super().__init__(name="shared_gan")
         self.distribution = distribution or Distribution()
+        compute_dtype = COMPUTE_DTYPES[precision]
         with self.distribution.scope():
             self.generator = SupernetGenerator(
-                num_cells=num_cells, gf_dim=gf_dim, latent_dim=latent_dim, bottom_width=bottom_width, channels=channels
+                num_cells=num_cells,
+                gf_dim=gf_dim,
+                latent_dim=latent_dim,
+                bottom_width=bottom_width,
+                channels=channels,
+                compute_dtype=compute_dtype,
             )
-            self.discriminator = Discriminator(num_cells=num_cells, df_dim=df_dim, channels=channels)
+            self.discriminator = Discriminator(
+                num_cells=num_cells, df_dim=df_dim, channels=channels, compute_dtype=compute_dtype
+            )
             self.g_optimizer = Adam(
                 self.generator.trainable_variables, learning_rate=g_lr, beta_1=beta1, beta_2=beta2, name="g_adam"
             )
             self.d_optimizer = Adam(
                 self.discriminator.trainable_variables, learning_rate=d_lr, beta_1=beta1, beta_2=beta2, name="d_adam"
             )
+            self.loss_scales = loss_scale.for_precision(precision)
         self.detector = detector
         self._gen_batch_size, self._n_critic = gen_batch_size, n_critic
         self._init_type, self._seed, self._reference = init_type, seed, reference_semantics
@@ -82,6 +95,8 @@ class SharedGan(tf.Module):
             )
         self.g_optimizer.reset()
         self.d_optimizer.reset()
+        for scale in self.loss_scales or ():
+            scale.reset()
         self.detector.clear()
 
     def stage_loop(self, *, stage: int, stream: ImageStream) -> GanLoop:
@@ -93,6 +108,7 @@ class SharedGan(tf.Module):
             d_optimizer=self.d_optimizer,
             stage=stage,
             decay_unused=self._reference,
+            loss_scales=self.loss_scales,
         )
         return GanLoop(
             step=step,

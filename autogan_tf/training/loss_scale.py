@@ -13,6 +13,11 @@ GROWTH_STEPS = 2000  # steps without overflow after which the scale doubles
 SMALLEST = 1.0
 
 
+def for_precision(precision: str) -> tuple[LossScale, LossScale] | None:
+    """The scales of a generator and a discriminator that compute in `--precision`; None where that needs none."""
+    return (LossScale("g_loss_scale"), LossScale("d_loss_scale")) if precision == "mixed_float16" else None
+
+
 class LossScale(tf.Module):
     """A dynamic scale: halved by each step that overflows, doubled after 2,000 that did not.
 

@@ -15,14 +15,13 @@ from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator
 from autogan_tf.runs import machine
 from autogan_tf.search_space.genotype import Genotype
-from autogan_tf.training import sampling
+from autogan_tf.training import loss_scale, sampling
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.averaging import WeightAverage
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.gan_step import CompiledStep, GanStep
 from autogan_tf.training.loop import GanLoop
-from autogan_tf.training.loss_scale import LossScale
 from autogan_tf.training.precision import COMPUTE_DTYPES
 
 SECONDS_BETWEEN_REPORTS = 2.0
@@ -132,9 +131,7 @@ class Trainer(tf.Module):
             self.d_optimizer = Adam(
                 self.discriminator.trainable_variables, learning_rate=d_lr, beta_1=beta1, beta_2=beta2, name="d_adam"
             )
-            self.loss_scales = None
-            if precision == "mixed_float16":
-                self.loss_scales = (LossScale("g_loss_scale"), LossScale("d_loss_scale"))
+            self.loss_scales = loss_scale.for_precision(precision)
         # outside of the scope: one copy is enough
         self.ema_generator = new_generator("ema_generator")
         average = self._average = WeightAverage(

@@ -72,6 +72,17 @@ def test_bytes_and_floats_of_the_same_images_give_the_same(trained: classifier.C
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_in_half_precision_its_outputs_are_float32_and_near(trained: classifier.Classifier, dtype: str) -> None:
+    half = trained.computing_in(dtype)
+    images = stripes(count=32, seed=4, split="test").images
+    for ours, expected in zip(half(images), trained(images), strict=True):
+        assert ours.dtype == tf.float32 and np.any(ours != expected)
+        np.testing.assert_allclose(ours, expected, atol=0.03 * np.abs(expected).max())
+    assert (half.name, half.digest, half.accuracy) == (trained.name, trained.digest, trained.accuracy)
+    assert trained.computing_in("float32") is trained
+
+
 def test_an_image_is_scored_the_same_in_any_company(trained: classifier.Classifier) -> None:
     # Inference mode: batch norm must use its stored statistics.
     alone, together = trained(TEST.images[:1])[1], trained(TEST.images)[1]

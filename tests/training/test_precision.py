@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.distribution_settings import PRECISIONS
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.train import PRECISIONS
 from autogan_tf.training import precision
 from tests.training.test_trainer import made
 

@@ -1,0 +1,72 @@
+"""A search in half precision: how far losses and rewards are off, and that all state stays float32."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.nas.reward import Scorer
+from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.training.precision import COMPUTE_DTYPES
+from tests.nas.test_shared_gan import IMAGES, Quarters, architectures, made
+
+TOKENS = [0, 1, 1, 1, 1, 0, 0, 0, 1]
+HALF = [name for name in COMPUTE_DTYPES if name != "float32"]
+
+
+def losses(gan: SharedGan, steps: int = 6) -> np.ndarray:
+    for scale in gan.loss_scales or ():
+        scale.scale.assign(64.0)  # the first steps at the initial scale overflow and are left out
+    loop = gan.stage_loop(stage=1, stream=ImageStream(images=IMAGES, batch_size=4, seed=0))
+    tokens = architectures(steps, 2)
+    ends = [loop.run(begin=step, end=step + 1, first_step=0, tokens=tokens) for step in range(steps)]
+    return np.array([[progress.d_loss, progress.g_loss] for progress in ends])
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_losses_are_near_those_of_float32_and_all_state_stays_float32(name):
+    half, full = made(num_cells=2, precision=name), made(num_cells=2)
+    ours, expected = losses(half), losses(full)
+    np.testing.assert_allclose(ours[0], expected[0], rtol=0.01)
+    np.testing.assert_allclose(ours, expected, rtol=0.2, atol=0.2)  # the high learning rate makes more of differences
+    assert np.any(ours != expected)
+    for variable in [*half.generator.variables, *half.discriminator.variables, *half.g_optimizer.first_moments]:
+        assert variable.dtype == tf.float32
+        assert np.all(np.isfinite(variable))
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_rewards_are_near_those_of_float32(name):
+    def rewards(gan: SharedGan) -> np.ndarray:
+        scorer = Scorer(generator=gan.generator, network=Quarters(), batch_size=10, calibration_batches=2, seed=0)
+        return scorer.scores(architectures(8, 2).numpy().tolist(), num_images=40)
+
+    ours, expected = rewards(made(num_cells=2, precision=name)), rewards(made(num_cells=2))
+    np.testing.assert_allclose(ours, expected, rtol=0.01)
+    assert np.any(ours != expected)
+
+
+def test_every_convolution_of_the_shared_gan_is_in_half_precision(monkeypatch):
+    seen = []
+    inner = tf.nn.conv2d
+
+    def spy(x, *arguments, **options):
+        seen.append(x.dtype)
+        return inner(x, *arguments, **options)
+
+    gan = made(num_cells=2, precision="mixed_bfloat16")
+    monkeypatch.setattr(tf.nn, "conv2d", spy)
+    images = gan.generator(tf.zeros([2, 3]), tf.constant(TOKENS), training=True)
+    gan.discriminator(images, stage=1, training=True)
+    assert set(seen) == {tf.bfloat16} and images.dtype == tf.float32
+
+
+def test_new_weights_begin_with_new_loss_scales():
+    gan = made(precision="mixed_float16")
+    for scale in gan.loss_scales:
+        scale.scale.assign(2.0)
+    gan.draw_weights(generation=1)
+    assert [float(scale.scale) for scale in gan.loss_scales] == [2.0**15, 2.0**15]
+    assert made().loss_scales is None and made(precision="mixed_bfloat16").loss_scales is None
