@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autogan_tf.config import command_line, environment
+from autogan_tf.config import command_line, environment, json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.export import ExportConfig
 
@@ -81,7 +81,7 @@ def _describe(config: ExportConfig, run: RunFolder, generator: Generator) -> dic
 
 def _read(path: pathlib.Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_text.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
 
@@ -91,7 +91,7 @@ def _evaluations(run: RunFolder) -> list[dict[str, Any]]:
     if not run.evaluations_file.exists():
         return []
     try:
-        return [json.loads(line) for line in run.evaluations_file.read_text(encoding="utf-8").splitlines()]
+        return [json_text.parse(line) for line in run.evaluations_file.read_text(encoding="utf-8").splitlines()]
     except ValueError as error:
         raise UserError(f"{run.evaluations_file} cannot be read: {error}") from None
 

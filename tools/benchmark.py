@@ -20,7 +20,8 @@ from autogan_tf.config import environment  # noqa: E402
 
 environment.set_tensorflow_defaults()
 
-import benchmark_data  # noqa: E402 (beside this file)
+import benchmark_checkpoints  # noqa: E402 (beside this file)
+import benchmark_data  # noqa: E402
 import benchmark_metrics  # noqa: E402
 import benchmark_sample  # noqa: E402
 import benchmark_search  # noqa: E402
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "search": benchmark_search,
         "sample": benchmark_sample,
         "data": benchmark_data,
+        "checkpoints": benchmark_checkpoints,
         "serve": benchmark_serve,
         "metrics": benchmark_metrics,
     }

@@ -121,24 +121,37 @@ def _start(arguments: argparse.Namespace, report: Report) -> None:
             common = ["--classifier_steps=1", f"--cache_dir={folder / 'cache'}"]
             return lambda: _until([*words, *common, f"--run_dir={folder / str(next(numbers))}"], phase, folder)
 
+        def goes_on(words: Sequence[str], phase: str) -> Callable[[], object]:
+            one = ["--classifier_steps=1", f"--cache_dir={folder / 'cache'}", "--save_steps=1"]
+            return lambda: _until([*words, *one, f"--run_dir={folder / words[0]}"], phase, folder, saved=True)
+
         ways = {
             "first step of train": first(train, "train"),
             "first controller step of search": first(search, "controller"),
+            "next steps of a train that goes on": goes_on(train, "train"),
+            "next controller step of a search that goes on": goes_on(search, "controller"),
         }
         seconds = alternate(ways, arguments.rounds)  # the first time, which is not counted, trains the classifier
     report.times("Seconds from the command to", seconds)
 
 
-def _until(words: Sequence[str], phase: str, folder: pathlib.Path) -> None:
-    """Starts a command and stops it when its run has numbers of a phase."""
+def _until(words: Sequence[str], phase: str, folder: pathlib.Path, *, saved: bool = False) -> None:
+    """Starts a command and stops it when its run has numbers of a phase that it had not before.
+
+    saved: waits for a checkpoint as well, so that the run can go on.
+    """
     run_dir = pathlib.Path(words[-1].partition("=")[2])
+    before = list(_lines(run_dir / "metrics.jsonl"))
     with open(folder / "output.txt", "w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", f"autogan_tf.{words[0]}", *words[1:]], cwd=ROOT, stdout=output, stderr=output
         )
     try:
         began = time.monotonic()
-        while not any(line.get("phase") == phase for line in _lines(run_dir / "metrics.jsonl")):
+        while not (
+            any(line.get("phase") == phase and line not in before for line in _lines(run_dir / "metrics.jsonl"))
+            and (any(run_dir.glob("checkpoints/*.index")) or not saved)
+        ):
             if process.poll() is not None or time.monotonic() - began > PATIENCE:
                 shown = (folder / "output.txt").read_text()
                 raise UserError(f"{' '.join(words)} gave no first number:\n{shown}")

@@ -233,13 +233,20 @@ class _Sizes:
 def _plain_state(state: Mapping[str, Any], *parts: str) -> tuple[dict[str, np.ndarray], str]:
     """The names and arrays of one network, without DataParallel's prefix, and that prefix.
 
-    `parts`: what a whole checkpoint calls that network; the first one that it has is taken.
+    `parts`: what a whole checkpoint calls that network; the first one that it has is taken. UserError where it holds
+    anything but arrays by name.
     """
     found = next((part for part in parts if isinstance(state.get(part), Mapping)), None)
     if found is not None:
         state = state[found]
     elif any(isinstance(value, Mapping) for value in state.values()):
-        raise UserError(f"the checkpoint holds {', '.join(state)}; {' or '.join(parts) or 'one network'} is needed")
+        held = ", ".join(map(str, state))
+        raise UserError(f"the checkpoint holds {held}; {' or '.join(parts) or 'one network'} is needed")
+    for name, value in state.items():
+        if not isinstance(name, str):
+            raise UserError(f"the state must hold arrays by name, got {name!r} as a name")
+        if not isinstance(value, np.ndarray | np.generic | bool | int | float):
+            raise UserError(f"the state must hold arrays by name, but its {name} is a {type(value).__name__}")
     prefix = DATA_PARALLEL if state and all(name.startswith(DATA_PARALLEL) for name in state) else ""
     return {name.removeprefix(prefix): np.asarray(array) for name, array in state.items()}, prefix
 

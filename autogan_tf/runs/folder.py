@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
+from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.atomic_file import replacing
 from autogan_tf.runs import machine
@@ -195,7 +196,7 @@ class RunFolder:
     def config(self) -> dict[str, Any]:
         """config.json; UserError when that is missing or damaged."""
         try:
-            document = json.loads(self.config_file.read_text(encoding="utf-8"))
+            document = json_text.parse(self.config_file.read_text(encoding="utf-8"))
             dict(document["settings"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"cannot read the settings of the run in {self.config_file}: {error!r}") from None

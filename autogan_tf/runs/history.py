@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
+from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs.folder import FORMAT, VERSION, RunFolder
 from autogan_tf.search_space.genotype import Genotype
@@ -92,7 +92,7 @@ def read(path: str | pathlib.Path) -> History:
 
 def _config(folder: RunFolder, missing: list[str]) -> dict[str, Any]:
     try:
-        config = json.loads(folder.config_file.read_text(encoding="utf-8"))
+        config = json_text.parse(folder.config_file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         missing.append("config.json is missing, so the settings are not known")
         return {}
@@ -123,7 +123,7 @@ def _rows(file: pathlib.Path, missing: list[str]) -> dict[str, list[Row]]:
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
+            row = json_text.parse(line)
             ok = isinstance(row["step"], int) and isinstance(row["phase"], str) and isinstance(row["time"], int | float)
         except (ValueError, KeyError, TypeError):
             ok = False
@@ -141,7 +141,7 @@ def _genotype(file: pathlib.Path, missing: list[str]) -> Found | None:
     try:
         text = file.read_text(encoding="utf-8")
         genotype = Genotype.from_json(text, where=file.name)
-        document = json.loads(text)
+        document = json_text.parse(text)
         scores, cost = (part if isinstance(part := document.get(key), dict) else {} for key in ("scores", "cost"))
         return Found(genotype, scores, cost)
     except FileNotFoundError:

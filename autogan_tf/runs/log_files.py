@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from autogan_tf.config import json_text
 from autogan_tf.runs.folder import RunFolder, write_atomically
 
 
@@ -67,7 +67,7 @@ def _lines(folder: RunFolder) -> list[str]:
 def _row(line: str) -> dict[str, Any]:
     """What the line holds; nothing where it was half-written."""
     try:
-        row = json.loads(line)
+        row = json_text.parse(line)
     except ValueError:
         return {}
     return row if isinstance(row, dict) else {}

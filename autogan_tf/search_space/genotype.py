@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.search_space import choices
 
@@ -152,7 +153,7 @@ class Genotype:
     def from_json(cls, text: str, *, where: str = "genotype") -> Genotype:
         """Reads a genotype file's text. UserError (naming `where`) when it is not one, or tokens and cells disagree."""
         try:
-            document = json.loads(text)
+            document = json_text.parse(text)
         except ValueError as error:
             raise UserError(f"{where} is not JSON ({error}); give a genotype file such as search writes") from None
         if not isinstance(document, dict) or document.get("format") != FORMAT:

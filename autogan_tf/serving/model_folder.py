@@ -13,6 +13,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf import text_format
 
+from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs.folder import write_atomically
 from autogan_tf.serving.signatures import Draw, ServedGenerator
@@ -112,7 +113,7 @@ def read_description(version: pathlib.Path) -> dict[str, Any]:
     """What `write_version` was given; UserError where there is nothing."""
     path = version / "assets" / DESCRIPTION
     try:
-        return json.loads(path.read_text())
+        return json_text.parse(path.read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{version} was not written by export: {path} cannot be read ({error})") from None
 

@@ -262,3 +262,12 @@ def test_weights_of_a_loaded_network_go_on_to_others(supernet_state):
 def test_what_the_published_implementation_has_not_cannot_be_given_to_it(network, what):
     with pytest.raises(UserError, match=what):
         official_pytorch.state_dict(network)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [({"cell1.c1.weight": [[1], [1, 2]]}, "its cell1.c1.weight is a list"), ({7: np.zeros(3)}, "got 7 as a name")],
+)
+def test_a_state_that_does_not_hold_arrays_by_name_is_refused(state, told):
+    with pytest.raises(UserError, match=told):
+        official_pytorch.generator(state, [0, 1, 0, 1])

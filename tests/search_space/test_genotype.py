@@ -212,3 +212,9 @@ def test_published_architectures():
     assert all(published.load(name).name == name for name in published.TOKENS)
     with pytest.raises(UserError, match="autogan_cifar10_a"):
         published.load("autogan")
+
+
+def test_a_file_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    with pytest.raises(UserError, match="deep.json is not JSON .nested too deeply"):
+        Genotype.load(tmp_path / "deep.json")

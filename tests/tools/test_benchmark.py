@@ -1,6 +1,5 @@
 """tools/benchmark.py: the command's numbers as a file, its refusals, and the other interpreter that it may start."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -12,13 +11,6 @@ import pytest
 from autogan_tf.config.errors import UserError
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
-
-
-@pytest.fixture
-def load(monkeypatch):
-    """Imports a module of tools/ as benchmark.py does, which lies beside them."""
-    monkeypatch.syspath_prepend(str(TOOLS))
-    return importlib.import_module
 
 
 def test_the_ways_to_a_frechet_distance_agree_and_a_file_keeps_all_numbers(tmp_path):
