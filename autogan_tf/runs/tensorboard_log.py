@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar
 from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from autogan_tf.runs.checkpoints import why
 from autogan_tf.search_space.choices import DECISIONS
@@ -88,12 +90,18 @@ class TensorBoardLog:
 
     def scalars(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
         """The numbers among `numbers`, each under its group's name; of those by name their distribution."""
+        values = {
+            f"{_GROUP_OF.get(name, _PHASES.get(phase, phase))}/{name}": float(value)
+            for name, value in numbers.items()
+            if isinstance(value, int | float)
+        }
+        entropies = zip(DECISIONS, numbers.get("entropies", ()), strict=False)
+        values |= {f"entropy/{decision}": value for decision, value in entropies}
+        together = Summary()  # one record instead of an operation for each number
+        for tag, value in values.items():
+            together.MergeFrom(scalar_pb(tag, value))
         with self._writing():
-            for name, value in numbers.items():
-                if isinstance(value, int | float):
-                    tf.summary.scalar(f"{_GROUP_OF.get(name, _PHASES.get(phase, phase))}/{name}", float(value), step)
-            for decision, value in zip(DECISIONS, numbers.get("entropies", ()), strict=False):
-                tf.summary.scalar(f"entropy/{decision}", value, step)
+            tf.summary.experimental.write_raw_pb(together.SerializeToString(), step=step)
             rewards = [value for value in numbers.get("rewards", {}).values() if math.isfinite(value)]
             if rewards:
                 tf.summary.histogram("controller/rewards", rewards, step)
