@@ -33,7 +33,18 @@ import fuzz_inputs  # noqa: E402 (beside this file)
 from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from autogan_tf.config import command_line, convert, evaluate, export, fields, report, sample, search, serve, train  # noqa: E402
+from autogan_tf.config import (  # noqa: E402
+    command_line,
+    convert,
+    evaluate,
+    export,
+    fields,
+    report,
+    sample,
+    search,
+    serve,
+    train,
+)
 from autogan_tf.config.errors import UserError  # noqa: E402
 from autogan_tf.data import folder as image_folder  # noqa: E402
 from autogan_tf.interop import official_pytorch  # noqa: E402
@@ -61,11 +72,11 @@ def kinds(folder: pathlib.Path, canary: pathlib.Path) -> dict[str, Kind]:
     """All of them; files lie in `folder`, `canary` is what hostile ones try to make."""
     names = sorted({field.name for command in COMMANDS for field in fields.fields_of(command)} | {"grow_step", "x y"})
     return {
-        "genotype": Kind("found.json", fuzz_inputs.genotypes(canary), Genotype.load),
+        "genotype": Kind("found.json", fuzz_inputs.genotypes(), Genotype.load),
         "flags": Kind("my.flags", fuzz_inputs.flag_files(names, folder / "my.flags"), _read_flags),
         "statistics": Kind("of_data.npz", fuzz_inputs.statistics(canary), FrechetStatistics.load),
         "checkpoint": Kind("official.pth", fuzz_inputs.checkpoints(canary), _read_checkpoint),
-        "image": Kind("image.png", fuzz_inputs.images(canary), _read_image),
+        "image": Kind("image.png", fuzz_inputs.images(), _read_image),
     }
 
 

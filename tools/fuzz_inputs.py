@@ -87,7 +87,7 @@ def _changed_json(draw: st.DrawFn, document: str) -> bytes:
     return json.dumps(content).encode()
 
 
-def genotypes(canary: pathlib.Path) -> st.SearchStrategy[bytes]:
+def genotypes() -> st.SearchStrategy[bytes]:
     """Genotype files."""
     whole = Genotype.from_string(TOKENS, name="found").to_json(scores={"inception_score": 8.5})
     nested = st.builds(lambda mark, depth: mark * depth, st.sampled_from([b"[", b'{"cells":']), st.integers(1, 200_000))
@@ -175,7 +175,7 @@ def _with_size(png: bytes, width: int, height: int) -> bytes:
     return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
 
 
-def images(canary: pathlib.Path) -> st.SearchStrategy[bytes]:
+def images() -> st.SearchStrategy[bytes]:
     """PNG and JPEG files of several modes, and PNG headers of any size."""
     png = [_drawn_image("PNG", mode) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I")]
     jpeg = [_drawn_image("JPEG", mode) for mode in ("RGB", "L", "CMYK")]

@@ -216,7 +216,8 @@ class SearchConfig:
     strategy: str = distribution_settings.strategy(group=_RUN)
     replicas: int = distribution_settings.replicas(group=_RUN)
     precision: str = distribution_settings.precision(
-        group=_RUN, what="feature maps, of the final training and of a classifier that gives rewards, too, are"
+        group=_RUN,
+        what="the feature maps of the shared GAN, of the final training and of a classifier that gives rewards are",
     )
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_RUN, minimum=0)
 
