@@ -182,10 +182,21 @@ def convolution_then_mean(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return (y[:, ::2, ::2] + y[:, 1::2, ::2] + y[:, ::2, 1::2] + y[:, 1::2, 1::2]) / 4
 
 
+def of_any_batch(function):
+    """The function in a graph that does not know how many images it will get."""
+
+    def call(x, kernel):
+        signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec(kernel.shape, kernel.dtype)]
+        return tf.function(function, input_signature=signature)(x, kernel)
+
+    return call
+
+
 @pytest.mark.parametrize(
     ("fused", "plain"),
     [
         (layers.nearest_upsampled_conv2d, nearest_then_convolution),
+        (of_any_batch(layers.nearest_upsampled_conv2d), nearest_then_convolution),
         (layers.pooled_conv2d, convolution_then_mean),
     ],
 )
