@@ -166,7 +166,10 @@ class Ours:
         real, z, z_generator = (tf.constant(inputs[name]) for name in ("real", "z", "z_generator"))
         tokens = (tf.constant(arguments.genotype.tokens),) if supernet else ()
         self._arguments = {
-            "discriminator": (real, z, *tokens), "generator": (z_generator, *tokens), "sample": (z_generator, *tokens)
+            "discriminator": (real, z, *tokens),
+            "generator": (z_generator, *tokens),
+            "sample": (z_generator, *tokens),
+            "sample of any size": (z_generator, *tokens),
         }
         functions = {
             "discriminator": lambda *given: step.discriminator_step(*given)["loss"],
@@ -174,9 +177,14 @@ class Ours:
             "sample": lambda *given: pipeline.to_uint8(generator(*given, training=False)),
         }
         self._graphs = {name: tf.function(function, autograph=False) for name, function in functions.items()}
+        # as the commands draw, and a server
+        signature = [tf.TensorSpec([None, LATENT_DIM]), *(tf.TensorSpec(given.shape, given.dtype) for given in tokens)]
+        self._graphs["sample of any size"] = tf.function(
+            functions["sample"], input_signature=signature, autograph=False
+        )
 
     def concrete(self, what: str) -> tf.types.experimental.ConcreteFunction:
-        """The traced graph of "discriminator", "generator" or "sample"."""
+        """The traced graph of "discriminator", "generator", "sample" or "sample of any size"."""
         return self._graphs[what].get_concrete_function(*self._arguments[what])
 
     def step(self, what: str) -> float:
@@ -185,7 +193,7 @@ class Ours:
 
     def sample(self) -> np.ndarray:
         """Images uint8 [N, S, S, C]."""
-        return self._graphs["sample"](*self._arguments["sample"]).numpy()
+        return self._graphs["sample of any size"](*self._arguments["sample of any size"]).numpy()
 
     def weights_for_torch(self) -> dict[str, np.ndarray]:
         """All weights by the names and in the layouts of torch_gan.py."""

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, report: Report) -> None:
     """Draws `--gen_batch_size` images at once, of levels 0 to 255, into the host's memory."""
     inputs = networks.drawn_inputs(arguments)
-    built = {name: networks.build(name, arguments, inputs, ("sample",)) for name in arguments.ways}
+    built = {name: networks.build(name, arguments, inputs, ("sample", "sample of any size")) for name in arguments.ways}
     first = next(iter(built.values()))
     reference = first.sample().astype(int)
     rows = [

@@ -28,7 +28,6 @@ from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space.choices import token_counts
 from autogan_tf.training.loop import GanLoop
-from autogan_tf.training.precision import COMPUTE_DTYPES
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("costs", "iteration")
@@ -97,7 +96,7 @@ def _scorer(gan: SharedGan, precision: str, calibration_batches: int) -> Scorer:
     classifier = Classifier(network, accuracy={}, from_cache=False)
     return Scorer(
         generator=gan.generator,
-        network=classifier.computing_in(COMPUTE_DTYPES[precision]),
+        network=classifier.computing_in(precision),
         batch_size=100,
         calibration_batches=calibration_batches,
         seed=0,

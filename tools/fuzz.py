@@ -4,8 +4,8 @@
     python tools/fuzz.py --inputs=500 --kinds=checkpoint  fewer, of one kind
 
 A reader may take a file or refuse it with an error of ours (UserError). Anything else is a fault: another exception, a
-hang of over 20 seconds, memory beyond 4 GiB, code from the file that runs. The smallest file that shows it is kept in
---folder. Exits with 1 where something was found.
+hang of over 20 seconds, code from the file that runs. The process may take 4 GiB of memory, so that no file takes the
+machine's. The smallest file that shows a fault is kept in --folder. Exits with 1 where there is one.
 """
 
 from __future__ import annotations
@@ -105,6 +105,10 @@ class Fault(Exception):
     """What a reader may not do."""
 
 
+class TooLate(BaseException):
+    """The time is up; no `except Exception` of a reader takes it for a damaged file."""
+
+
 def try_one(kind: Kind, path: pathlib.Path, canary: pathlib.Path) -> str:
     """Reads the file; "read" or "refused".
 
@@ -113,7 +117,7 @@ def try_one(kind: Kind, path: pathlib.Path, canary: pathlib.Path) -> str:
     """
 
     def too_late(*_: object) -> None:
-        raise TimeoutError(f"still reading after {SECONDS} seconds")
+        raise TooLate(f"still reading after {SECONDS} seconds")
 
     before = signal.signal(signal.SIGALRM, too_late)
     signal.alarm(SECONDS)
@@ -124,7 +128,7 @@ def try_one(kind: Kind, path: pathlib.Path, canary: pathlib.Path) -> str:
         if not str(error).strip():
             raise Fault("an error without a message") from error
         outcome = "refused"
-    except Exception as error:
+    except (Exception, TooLate) as error:
         raise Fault(f"{type(error).__name__}: {error}") from error
     finally:
         signal.alarm(0)

@@ -1,4 +1,4 @@
-"""The settings of where and in what steps are computed, which the search and the training share."""
+"""The settings of where steps run and in what precision, which the search and the training share."""
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import setting

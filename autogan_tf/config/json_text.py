@@ -1,4 +1,4 @@
-"""JSON from files that anyone may have changed."""
+"""JSON that others have written: files that anyone may have changed, requests, the environment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 
-def parse(text: str) -> Any:
+def parse(text: str | bytes) -> Any:
     """As `json.loads`, with ValueError also where it is nested too deeply for Python."""
     try:
         return json.loads(text)

@@ -44,16 +44,16 @@ class Classifier:
         self._network = network
         network.trainable = False
 
-    def computing_in(self, compute_dtype: str) -> Classifier:
-        """The same classifier with feature maps of "float32", "bfloat16" or "float16"."""
-        if compute_dtype == "float32":
+    def computing_in(self, precision: str) -> Classifier:
+        """The same classifier with feature maps in "float32", "mixed_bfloat16" or "mixed_float16"."""
+        if precision == "float32":
             return self
         network = classifier_network.build_network(
             resolution=self.resolution,
             channels=self.channels,
             num_classes=self.num_logits,
             width=self.num_features // classifier_network.FEATURES_PER_WIDTH,
-            compute_dtype=compute_dtype,
+            precision=precision,
         )
         classifier_network.set_weight_arrays(network, classifier_network.weight_arrays(self._network))
         return Classifier(network, accuracy=self.accuracy, from_cache=self.from_cache)

@@ -18,7 +18,7 @@ _layers = tf.keras.layers
 
 
 def build_network(
-    *, resolution: int, channels: int, num_classes: int, width: int, compute_dtype: str = "float32"
+    *, resolution: int, channels: int, num_classes: int, width: int, precision: str = "float32"
 ) -> tf.keras.Model:
     """The network, with weights still to be set by `initialise`.
 
@@ -32,7 +32,8 @@ def build_network(
       channels: 1 (grey) or 3 (colour).
       num_classes: columns of the logits, at least 2.
       width: channels of the first stage, at least 1.
-      compute_dtype: "float32", "bfloat16" or "float16", of feature maps; weights, features and logits are float32.
+      precision: "float32", "mixed_bfloat16" or "mixed_float16": Keras's policy for feature maps; weights, features and
+        logits are float32.
 
     Returns:
       Keras model: float32 [N, resolution, resolution, channels] -> (features [N, 4 * width], logits [N, num_classes]).
@@ -49,7 +50,7 @@ def build_network(
         if value < minimum:
             raise ValueError(f"{name} of the classifier must be at least {minimum}, got {value}")
     images = _layers.Input((resolution, resolution, channels), name="images")
-    kind = tf.keras.mixed_precision.Policy(compute_dtype if compute_dtype == "float32" else f"mixed_{compute_dtype}")
+    kind = tf.keras.mixed_precision.Policy(precision)
     x = _block(images, width, kind, name="stem", kernel=4, strides=2)
     x = _layers.MaxPool2D(name="pool1", dtype=kind)(_block(x, 2 * width, kind, name="conv1"))
     x = _block(x, 4 * width, kind, name="conv2")

@@ -245,7 +245,7 @@ def _plain_state(state: Mapping[str, Any], *parts: str) -> tuple[dict[str, np.nd
     for name, value in state.items():
         if not isinstance(name, str):
             raise UserError(f"the state must hold arrays by name, got {name!r} as a name")
-        if not isinstance(value, np.ndarray | np.generic | bool | int | float):
+        if not isinstance(value, np.ndarray | np.generic | int | float):
             raise UserError(f"the state must hold arrays by name, but its {name} is a {type(value).__name__}")
     prefix = DATA_PARALLEL if state and all(name.startswith(DATA_PARALLEL) for name in state) else ""
     return {name.removeprefix(prefix): np.asarray(array) for name, array in state.items()}, prefix

@@ -157,20 +157,21 @@ def doubling_conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     side, _, outputs, _ = kernel.shape
     if side == 4 and x.shape[0] is not None:
         return tf.nn.conv2d_transpose(x, kernel, [x.shape[0], 2 * height, 2 * width, outputs], 2, "SAME")
-    taps = tf.transpose(kernel, [0, 1, 3, 2])
 
     def at(i: int, j: int) -> tf.Tensor:
         """[N, H, W, O]: the outputs with row 2h + i and column 2w + j."""
         # not `padding=[...]`: the gradients of such a convolution go not to oneDNN but to kernels that are slower in
         # float32 and a hundred times slower in bfloat16
         padded = tf.pad(x, [[0, 0], [1 - i, i], [1 - j, j], [0, 0]])
-        return tf.nn.conv2d(padded, taps[3 - i :: -2, 3 - j :: -2], 1, "VALID")
+        taps = tf.transpose(kernel[3 - i :: -2, 3 - j :: -2], [0, 1, 3, 2])
+        return tf.nn.conv2d(padded, taps, 1, "VALID")
 
     def row(i: int) -> tf.Tensor:
         """[N, H, W, 2O]: the outputs in row 2h + i."""
         if side == 4:
             return tf.concat([at(i, 0), at(i, 1)], 3)
-        return tf.nn.conv2d(x, tf.reshape(tf.transpose(taps[i], [1, 0, 2]), [1, 1, inputs, 2 * outputs]), 1, "VALID")
+        matrix = tf.reshape(tf.transpose(kernel[i], [2, 0, 1]), [1, 1, inputs, 2 * outputs])
+        return tf.nn.conv2d(x, matrix, 1, "VALID")
 
     rows = [tf.reshape(row(i), [-1, height, 2 * width * outputs]) for i in (0, 1)]
     return tf.reshape(tf.concat(rows, 2), [-1, 2 * height, 2 * width, outputs])

@@ -16,7 +16,6 @@ from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
-from autogan_tf.training.precision import COMPUTE_DTYPES
 from autogan_tf.training.trainer import Trainer
 
 
@@ -55,9 +54,9 @@ def new_shared_gan(config: SearchConfig, channels: int, where_steps_run: Distrib
 
 
 def new_scorer(config: SearchConfig, gan: SharedGan, network: FeatureNetwork) -> Scorer:
-    """What gives the rewards; a classifier computes in the search's precision there, Inception always in float32."""
+    """What gives the rewards; a classifier computes in the search's precision there, other networks in float32."""
     if isinstance(network, Classifier):
-        network = network.computing_in(COMPUTE_DTYPES[config.precision])
+        network = network.computing_in(config.precision)
     return Scorer(
         generator=gan.generator,
         network=network,

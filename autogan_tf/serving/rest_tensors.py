@@ -16,6 +16,7 @@ import orjson
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from autogan_tf.config import json_text
 from autogan_tf.serving.request_error import invalid
 
 _BYTES = "_bytes"  # outputs of such names are written in base64
@@ -30,9 +31,7 @@ def parse(body: bytes) -> dict[str, Any]:
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = json.loads(body)
-    except RecursionError:
-        raise invalid("JSON Parse error: nested too deeply") from None
+        document = json_text.parse(body)
     except ValueError as error:
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):

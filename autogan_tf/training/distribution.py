@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
 
 Nest = TypeVar("Nest")
@@ -215,7 +215,7 @@ def _check_tf_config(text: str) -> None:
     if not text:
         raise UserError(f"--strategy=multi_worker needs the environment variable TF_CONFIG, for example {_EXAMPLE}")
     try:
-        config = json.loads(text)
+        config = json_text.parse(text)
         cluster, task = config["cluster"], config["task"]
         workers = cluster["worker"]
         fits = set(cluster) == {"worker"} and isinstance(workers, list) and task["type"] == "worker"

@@ -72,9 +72,9 @@ def test_bytes_and_floats_of_the_same_images_give_the_same(trained: classifier.C
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_in_half_precision_its_outputs_are_float32_and_near(trained: classifier.Classifier, dtype: str) -> None:
-    half = trained.computing_in(dtype)
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_in_half_precision_its_outputs_are_float32_and_near(trained: classifier.Classifier, precision: str) -> None:
+    half = trained.computing_in(precision)
     images = stripes(count=32, seed=4, split="test").images
     for ours, expected in zip(half(images), trained(images), strict=True):
         assert ours.dtype == tf.float32 and np.any(ours != expected)

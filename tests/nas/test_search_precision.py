@@ -76,3 +76,12 @@ def test_new_weights_begin_with_new_loss_scales():
     gan.draw_weights(generation=1)
     assert [float(scale.scale) for scale in gan.loss_scales] == [2.0**15, 2.0**15]
     assert made().loss_scales is None and made(precision="mixed_bfloat16").loss_scales is None
+
+
+def test_a_checkpoint_holds_the_loss_scales(tmp_path):
+    first, second = made(precision="mixed_float16"), made(precision="mixed_float16")
+    for scale, value in zip(first.loss_scales, (8.0, 32.0), strict=True):
+        scale.scale.assign(value)
+    path = tf.train.Checkpoint(gan=first).write(str(tmp_path / "saved"))
+    tf.train.Checkpoint(gan=second).read(path).assert_existing_objects_matched()
+    assert [float(scale.scale) for scale in second.loss_scales] == [8.0, 32.0]

@@ -42,8 +42,11 @@ def refuse_without_a_word(path: pathlib.Path) -> None:
 
 
 def wait(path: pathlib.Path) -> None:
-    while True:
-        path.exists()
+    try:
+        while True:
+            path.exists()
+    except Exception as error:  # as readers have, whose libraries raise anything on damaged files
+        raise UserError("it is damaged") from error
 
 
 @pytest.mark.parametrize(
