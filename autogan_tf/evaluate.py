@@ -44,7 +44,6 @@ def _evaluate(config: EvaluateConfig) -> int:
     # imported late: --help and errors in the flags must not wait for TensorFlow
     import tensorflow as tf
 
-    from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features import choice
     from autogan_tf.metrics import evaluator
     from autogan_tf.runs import machine, score_table
@@ -58,7 +57,7 @@ def _evaluate(config: EvaluateConfig) -> int:
         check_new_file(path, flag=flag)
     judged = _judged(config)
     settings = dict(judged.settings) if judged else {}
-    store = ImageStore(folder=choice.cache_folder(config.cache_dir), memory_gb=config.data_memory_gb)
+    store = choice.image_store(config.cache_dir, memory_gb=config.data_memory_gb)
     with Terminal(stderr=config.json == "-") as terminal:
         data = _reference_images(config, judged, store)
         if judged is not None:
@@ -80,13 +79,12 @@ def _evaluate(config: EvaluateConfig) -> int:
         if config.heldout and data is not None:
             heldout = _heldout(config, judged, data, store, network, terminal)
         results = _scores(config, judged, network, reference, heldout, terminal)
-        score_table.show(results, terminal)
-    if config.json:
         text = json.dumps(results, indent=1, allow_nan=False) + "\n"
-        if config.json == "-":
-            sys.stdout.write(text)
-        else:
+        if config.json and config.json != "-":
             write_atomically(pathlib.Path(config.json), text)
+        score_table.show(results, terminal)
+    if config.json == "-":
+        sys.stdout.write(text)
     return 0
 
 
@@ -107,7 +105,7 @@ def _judged(config: EvaluateConfig) -> ImageSource | None:
 
 def _where(config: EvaluateConfig, dataset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """A data set as `sources.load` takes it; a path may stand for a folder."""
-    if "/" in dataset and pathlib.Path(dataset).expanduser().is_dir():
+    if "/" in dataset and pathlib.Path(dataset).is_dir():
         dataset = f"folder:{dataset}"
     of_the_run = settings.get("data_dir", "") if dataset == settings.get("dataset") else ""
     return {"dataset": dataset, "data_dir": config.data_dir or of_the_run, "download": config.download}
@@ -219,7 +217,7 @@ def _reference(
     from autogan_tf.metrics import evaluator, reference
 
     if config.has_statistics_file:
-        found = reference.read(pathlib.Path(config.reference).expanduser())
+        found = reference.read(config.reference)
         found.check_network(network)
         return found
     if data is None:

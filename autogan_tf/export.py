@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, json_text
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.export import ExportConfig
 
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(config: ExportConfig) -> int:
     environment.set_tensorflow_defaults()
     # imported late: --help and errors in the flags must not wait for TensorFlow
-    from autogan_tf.runs.folder import check_new_file, write_atomically
+    from autogan_tf.runs.folder import check_can_be_made, check_new_file, write_atomically
     from autogan_tf.serving import model_folder, signatures, small_forms
     from autogan_tf.training import trained
 
@@ -39,6 +40,12 @@ def _export(config: ExportConfig) -> int:
         return 0
     check_new_file(config.tflite, flag="tflite")
     folder = pathlib.Path(config.output).absolute()
+    check_can_be_made(folder, flag="output", inside=f"1/{'n' * 100}")
+    if shown(folder.name) != folder.name:
+        raise UserError(
+            f"--output={config.output}: its last name is the model's, which clients ask for, and must be UTF-8; give "
+            "another one"
+        )
     model_folder.check_version(folder, config.version)
     run = trained.training_run(config.run_dir)
     generator = trained.load_generator(run, weights=config.weights, checkpoint=config.checkpoint)
@@ -54,10 +61,12 @@ def _export(config: ExportConfig) -> int:
         description=_describe(config, run, generator),
         version=config.version,
     )
-    for path in (written, *model_folder.write_server_files(folder)):
-        print(path)
+    beside = model_folder.write_server_files(folder)
     if config.tflite:
         write_atomically(pathlib.Path(config.tflite), content)
+    for path in (written, *beside):
+        print(path)
+    if config.tflite:
         print(f"{config.tflite}: images differ by at most {difference / small_forms.LEVEL:.2g} of 255 levels")
     return 0
 

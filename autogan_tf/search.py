@@ -46,7 +46,6 @@ def _search_here(config: SearchConfig) -> int:
     import tensorflow as tf
 
     from autogan_tf.data import sources
-    from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features import choice
     from autogan_tf.nas import assembly
     from autogan_tf.runs import machine
@@ -79,10 +78,8 @@ def _search_here(config: SearchConfig) -> int:
                 return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
-    store = ImageStore(
-        folder=choice.cache_folder(config.cache_dir),
-        memory_gb=config.data_memory_gb,
-        keeps_decoded=not config.dry_run,
+    store = choice.image_store(
+        config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
     data = sources.load(resolution=config.resolution, store=store, **where)
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")

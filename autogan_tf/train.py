@@ -47,7 +47,6 @@ def _train(config: TrainConfig) -> int:
 
 def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     from autogan_tf.data import sources
-    from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features import choice
     from autogan_tf.metrics import reference
     from autogan_tf.runs import machine
@@ -78,10 +77,8 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
                 return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     sources.check_available(**where)
-    store = ImageStore(
-        folder=choice.cache_folder(config.cache_dir),
-        memory_gb=config.data_memory_gb,
-        keeps_decoded=not config.dry_run,
+    store = choice.image_store(
+        config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
     data = sources.load(resolution=resolution, store=store, **where)
     if (data.smallest_side or resolution) < resolution:

@@ -4,15 +4,16 @@ TensorFlow is not imported here, so that `--help` and a misspelt flag answer at 
 """
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from absl import flags as absl_flags
 
-from autogan_tf.config import flag_files, listing
+from autogan_tf.config import encoding, environment, flag_files, listing, paths
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import Field, did_you_mean, fields_of, from_text
+from autogan_tf.config.fields import Field, did_you_mean, fields_of, from_text, path_in, resolved
 
 Config = TypeVar("Config")
 
@@ -51,12 +52,12 @@ def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Confi
             except UserError as error:
                 raise UserError(f"{where}: {error}") from None
     stray = _apply(values, rest)
-    taker = next((field.name for field in fields if field.rules.words), None)
+    taker = next((field for field in fields if field.rules.words), None)
     if stray and taker is None:
         _refuse(stray)
     settings = {field.name: values[field.name].value for field in fields}
     if taker is not None:
-        settings[taker] = (*(settings[taker] or ()), *stray)
+        settings[taker.name] = (*(settings[taker.name] or ()), *(resolved(taker, word) for word in stray))
     config = config_class(**settings)
     validate = getattr(config, "validate", None)
     if validate is not None:
@@ -69,24 +70,55 @@ def run(
 ) -> int:
     """Runs a command: reads its settings as `parse` does, then calls `body` with them, which returns the exit code.
 
-    A UserError becomes one line on stderr and exit code 2, a full disk code 1, an interruption from the keyboard 130.
+    A UserError, and what the file system refuses, becomes one line on stderr and exit code 2, a full disk code 1, an
+    interruption from the keyboard 130.
 
     Args:
         argv: the arguments without the program's name; None for those of this process.
     """
+    encoding.let_streams_replace()
+    config = None
     try:
-        return body(parse(config_class, sys.argv[1:] if argv is None else argv, doc=doc))
+        config = parse(config_class, sys.argv[1:] if argv is None else argv, doc=doc)
+        environment.give_libraries_a_folder()
+        return body(config)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = _text_of(error.filename) or "a file"
+            print(f"error: {where} cannot be written: {error.strerror}; make room", file=sys.stderr)
+            return 1
+        if not error.filename:  # not about a path: a defect
             raise
-        print(f"error: {error.filename or 'a file'} cannot be written: {error.strerror}; make room", file=sys.stderr)
-        return 1
+        print(f"error: {_flag_of(config, error)}{paths.reason(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def _text_of(filename: Any) -> str:
+    """A path of an OSError, which may be bytes, or the number of an open file."""
+    return os.fsdecode(filename) if isinstance(filename, str | bytes | os.PathLike) else ""
+
+
+def _flag_of(config: Any, error: OSError) -> str:
+    """The path that the system refused, after the setting that it lies in, if any: "--run_dir=x: x/config.json: "."""
+    where = _text_of(error.filename)
+    for field in fields_of(config) if config is not None else ():
+        value = getattr(config, field.name)
+        for text in value if isinstance(value, tuple) else (value,):
+            path = path_in(field, text) if isinstance(text, str) else ""
+            if path and _contains_other(os.path.abspath(path), os.path.abspath(where)):
+                return f"--{field.name}={paths.abbreviated(text)}: " + (f"{where}: " if where != path else "")
+    return f"{where}: "
+
+
+def _contains_other(path: str, other: str) -> bool:
+    """Whether one of the two lies in the other, or both are the same."""
+    return os.path.commonpath([path, other]) in (path, other)
 
 
 class _Parser(absl_flags.ArgumentParser):

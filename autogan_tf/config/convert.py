@@ -3,7 +3,7 @@
 import dataclasses
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 
 _FROM = "from the published implementation"
 _TO = "to the published implementation"
@@ -14,16 +14,19 @@ _BOTH = "both ways"
 class ConvertConfig:
     """Either `checkpoint` with `arch` or `genotype`, or `to_official`; `validate()` raises UserError otherwise."""
 
-    checkpoint: str = setting("", "The .pth file to convert; it becomes the run in run_dir.", group=_FROM)
+    checkpoint: str = setting("", "The .pth file to convert; it becomes the run in run_dir.", group=_FROM, path=PATH)
     arch: str = setting("", 'Its architecture as integers, in quotes: --arch="1 0 1 1 1 0 0 1 1".', group=_FROM)
-    genotype: str = setting("", "Its architecture as a genotype file or a published name.", group=_FROM)
+    genotype: str = setting("", "Its architecture as a genotype file or a published name.", group=_FROM, path=PATH)
     to_official: str = setting(
-        "", "The .npz file to write, with the arrays of the run in run_dir under the published names.", group=_TO
+        "",
+        "The .npz file to write, with the arrays of the run in run_dir under the published names.",
+        group=_TO,
+        path=PATH,
     )
     network: str = setting(
         "generator", "Which network's arrays to write.", group=_TO, choices=("generator", "discriminator")
     )
-    run_dir: str = setting("", "The run's folder: to be made, or to be read for to_official.", group=_BOTH)
+    run_dir: str = setting("", "The run's folder: to be made, or to be read for to_official.", group=_BOTH, path=PATH)
     weights: str = setting(
         "average",
         "Which of the generator's weights: average is their moving average, last those of the last step.",

@@ -1,7 +1,7 @@
 """The settings of the data set, which the commands share."""
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import setting
+from autogan_tf.config.fields import PATH, setting
 
 
 def dataset(*, group: str) -> str:
@@ -11,6 +11,7 @@ def dataset(*, group: str) -> str:
         "Images to learn: a TensorFlow Datasets name (cifar10, stl10, mnist, ...), mnist5k (5,000 MNIST digits that "
         "come with a dependency), or folder:PATH with PNG or JPEG files.",
         group=group,
+        path=("folder:",),
     )
 
 
@@ -20,6 +21,7 @@ def data_dir(*, group: str) -> str:
         "",
         "Folder of the data prepared by TensorFlow Datasets; empty for $TFDS_DATA_DIR or ~/tensorflow_datasets.",
         group=group,
+        path=PATH,
     )
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from autogan_tf.config import data_settings, feature_settings, generator_settings
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 
 METRICS = ("is", "fid", "kid", "prdc", "is_inf", "fid_inf", "memorization")
 _COMPARING = ("fid", "kid", "prdc", "fid_inf", "memorization")
@@ -23,7 +23,10 @@ class EvaluateConfig:
     run_dir: str = generator_settings.run_dir("is judged", group=_WHAT)
     saved_model: str = generator_settings.saved_model(group=_WHAT)
     images: str = setting(
-        "", "A folder of PNG or JPEG files, all of one size, that something has generated.", group=_WHAT
+        "",
+        "A folder of PNG or JPEG files, all of one size, that something has generated.",
+        group=_WHAT,
+        path=("folder:", ""),
     )
     weights: str = generator_settings.weights(group=_WHAT)
     checkpoint: str = generator_settings.checkpoint(group=_WHAT)
@@ -36,6 +39,7 @@ class EvaluateConfig:
         "The real images: a data set, a folder (folder:PATH, or a path with a slash), or an .npz file of statistics "
         "(mu and sigma). Empty for the data set of the run.",
         group=_REFERENCE,
+        path=("folder:", ""),
     )
     reference_split: str = setting(
         "train", "Which part of that data set.", group=_REFERENCE, choices=("train", "test")
@@ -54,11 +58,12 @@ class EvaluateConfig:
         "Folder of the data prepared by TensorFlow Datasets; empty for the run's, $TFDS_DATA_DIR or "
         "~/tensorflow_datasets.",
         group=_REFERENCE,
+        path=PATH,
     )
     download: bool = setting(False, "Download data or weights that are not there.", group=_REFERENCE)
     data_memory_gb: float = data_settings.data_memory_gb(group=_REFERENCE)
     write_reference: str = setting(
-        "", "File.npz to write the reference's statistics to; alone, nothing else is done.", group=_REFERENCE
+        "", "File.npz to write the reference's statistics to; alone, nothing else is done.", group=_REFERENCE, path=PATH
     )
     image_size: int = setting(
         0,
@@ -105,6 +110,7 @@ class EvaluateConfig:
         "",
         "Data set that the classifier is trained on. Empty for the run's own, or else the reference.",
         group=_NETWORK,
+        path=("folder:", ""),
     )
     classifier_steps: int = setting(
         0, "Training steps of the classifier; 0 for the run's own setting, or 4000.", group=_NETWORK, minimum=0
@@ -120,7 +126,7 @@ class EvaluateConfig:
     )
     cache_dir: str = feature_settings.cache_dir(group=_NETWORK)
 
-    json: str = setting("", "File to write the results to as JSON; - for standard output.", group=_RUN)
+    json: str = setting("", "File to write the results to as JSON; - for standard output.", group=_RUN, path=PATH)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_RUN, minimum=0)
 
     @property

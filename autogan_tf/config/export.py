@@ -4,7 +4,7 @@ import dataclasses
 
 from autogan_tf.config import generator_settings
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 
 _WHAT = "generator"
 _OUTPUT = "output"
@@ -20,7 +20,7 @@ class ExportConfig:
     checkpoint: str = generator_settings.checkpoint(group=_WHAT)
 
     output: str = setting(
-        "", "The model's folder, which gets a numbered version; its last name is the model's.", group=_OUTPUT
+        "", "The model's folder, which gets a numbered version; its last name is the model's.", group=_OUTPUT, path=PATH
     )
     version: int | None = setting(
         None, "Number of the version. None for one more than the newest there.", group=_OUTPUT, minimum=1
@@ -28,10 +28,12 @@ class ExportConfig:
     float16: bool = setting(
         False, "Store the weights in half precision: half the size, computed in float32.", group=_OUTPUT
     )
-    tflite: str = setting("", "Also write a TensorFlow Lite file, File.tflite, from z to images.", group=_OUTPUT)
+    tflite: str = setting(
+        "", "Also write a TensorFlow Lite file, File.tflite, from z to images.", group=_OUTPUT, path=PATH
+    )
 
     describe: str = setting(
-        "", "A folder that export has written, or one of its versions: prints what is in it.", group=_SHOW
+        "", "A folder that export has written, or one of its versions: prints what is in it.", group=_SHOW, path=PATH
     )
 
     def validate(self) -> None:

@@ -1,7 +1,7 @@
 """The settings of the feature network, which every command that scores images shares."""
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import setting
+from autogan_tf.config.fields import PATH, setting
 
 NAMES = ("classifier", "efficientnet_lite0", "inception")
 SAVED_MODEL = "saved_model:"
@@ -15,6 +15,7 @@ def features(default: str, *, group: str, if_empty: str = "") -> str:
         "efficientnet_lite0 (real ImageNet weights, from a small package), classifier (trained on the data set itself, "
         f"once), or saved_model:FOLDER, a SavedModel with outputs named features and logits.{if_empty}",
         group=group,
+        path=(SAVED_MODEL,),
     )
 
 
@@ -25,6 +26,7 @@ def inception_weights(*, group: str) -> str:
         "Weights of features=inception: the .pth file of pytorch-fid or torch-fidelity, or TF-GAN's module as a "
         "SavedModel folder or a hub handle.",
         group=group,
+        path=PATH,
     )
 
 
@@ -60,6 +62,7 @@ def cache_dir(*, group: str) -> str:
         "Folder where decoded images, trained classifiers and statistics of real images are kept for later runs; "
         "empty for ~/.cache/autogan_tf.",
         group=group,
+        path=PATH,
     )
 
 

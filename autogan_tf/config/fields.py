@@ -12,6 +12,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from autogan_tf.config import paths
 from autogan_tf.config.errors import UserError
 
 Value = TypeVar("Value")
@@ -20,11 +21,15 @@ Config = TypeVar("Config")
 _METADATA_KEY = "autogan_tf"
 _ITEM_TYPES = (bool, int, float, str)
 
+# For `setting(..., path=...)`: the whole text is a path, or a name that is looked for as a file, too.
+PATH = ("",)
+
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
     """What a setting means and which values it takes; `minimum` and the like hold for each item of a tuple; `words`:
-    it also takes the words of the command line that belong to no flag."""
+    it also takes the words of the command line that belong to no flag; `path`: after which of these beginnings a path
+    stands."""
 
     help: str
     group: str
@@ -34,6 +39,7 @@ class Rules:
     below: float | None = None
     choices: tuple[str, ...] = ()
     words: bool = False
+    path: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +65,7 @@ def setting(
     below: float | None = None,
     choices: Iterable[str] = (),
     words: bool = False,
+    path: Iterable[str] = (),
 ) -> Value:
     """A dataclass field with everything that its flag needs.
 
@@ -70,8 +77,10 @@ def setting(
         above, below: exclusive bounds.
         choices: the only values that a string may take.
         words: of one tuple of strings of a command: the words of the command line that belong to no flag are added.
+        path: of strings that name a file or folder: `PATH`, or the beginnings after which a path stands, the first that
+            fits counts: ("folder:", ""). There `~` is a home folder.
     """
-    rules = Rules(help, group, minimum, maximum, above, below, tuple(choices), words)
+    rules = Rules(help, group, minimum, maximum, above, below, tuple(choices), words, tuple(path))
     return dataclasses.field(default=default, metadata={_METADATA_KEY: rules})
 
 
@@ -157,6 +166,8 @@ def from_text(field: Field, text: str) -> Any:
             value: Any = tuple(_item(field, item.strip()) for item in stripped.split(",")) if stripped else ()
         else:
             value = _item(field, text if field.item_type is str else stripped)
+    except UserError:
+        raise
     except ValueError:
         raise _wrong(field, text) from None
     if not _allowed(field, value):
@@ -171,7 +182,25 @@ def _item(field: Field, text: str) -> Any:
         if text.lower() in ("false", "f", "0"):
             return False
         raise ValueError(text)
-    return field.item_type(text)
+    return resolved(field, text) if field.item_type is str else field.item_type(text)
+
+
+def resolved(field: Field, text: str) -> str:
+    """A text with the path in it, if any, as the file system takes it.
+
+    Raises:
+        UserError: a path that nothing can be done with, see `paths.resolve`.
+    """
+    path = path_in(field, text)
+    if not path:
+        return text
+    return text.removesuffix(path) + paths.resolve(path, given=f"--{field.name}={text}")
+
+
+def path_in(field: Field, text: str) -> str:
+    """The path in a setting's text; empty where there is none."""
+    prefix = next((prefix for prefix in field.rules.path if text.startswith(prefix)), None)
+    return "" if prefix is None else text.removeprefix(prefix)
 
 
 def check_value(field: Field, value: Any) -> None:

@@ -1,16 +1,18 @@
 """The settings of which trained generator is meant, shared by the commands that use one."""
 
-from autogan_tf.config.fields import setting
+from autogan_tf.config.fields import PATH, setting
 
 
 def run_dir(purpose: str, *, group: str) -> str:
     """--run_dir; `purpose` says what its generator does."""
-    return setting("", f"A run's folder, of a search or a training: its generator {purpose}.", group=group)
+    return setting("", f"A run's folder, of a search or a training: its generator {purpose}.", group=group, path=PATH)
 
 
 def saved_model(*, group: str) -> str:
     """--saved_model."""
-    return setting("", "A generator as a SavedModel whose default signature takes z and gives images.", group=group)
+    return setting(
+        "", "A generator as a SavedModel whose default signature takes z and gives images.", group=group, path=PATH
+    )
 
 
 def weights(*, group: str) -> str:

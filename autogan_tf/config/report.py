@@ -3,7 +3,7 @@
 import dataclasses
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 
 _RUNS = "runs"
 _OUTPUT = "output"
@@ -14,13 +14,18 @@ class ReportConfig:
     """At least one run; `validate()` raises UserError otherwise."""
 
     run_dir: tuple[str, ...] = setting(
-        (), "Folders of runs, separated by commas, or simply the words of the command line.", group=_RUNS, words=True
+        (),
+        "Folders of runs, separated by commas, or simply the words of the command line.",
+        group=_RUNS,
+        words=True,
+        path=PATH,
     )
     output: str = setting(
         "",
         "Of several runs, the file of their comparison, NAME.html, with NAME.json beside it; empty for "
         "comparison.html. The report of one run goes into its folder.",
         group=_OUTPUT,
+        path=PATH,
     )
 
     def validate(self) -> None:

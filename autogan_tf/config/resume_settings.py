@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import fields_of, setting, to_text
+from autogan_tf.config.fields import fields_of, resolved, setting, to_text
 
 RESUMES = ("auto", "must", "never")
 
@@ -76,6 +77,9 @@ def check_same(config: Any, written: Mapping[str, Any], *, grows: tuple[str, ...
             continue
         now, then = getattr(config, field.name), written[field.name]
         then = tuple(then) if isinstance(then, list) else then
+        if isinstance(then, str) and now != then:  # the same path may have been written in another way
+            with contextlib.suppress(UserError):
+                then = resolved(field, then)
         if now == then or (field.name in grows and isinstance(then, int) and now > then):
             continue
         changes.append(f"--{field.name} was {to_text(then)} and is {to_text(now)}")

@@ -4,7 +4,7 @@ import dataclasses
 
 from autogan_tf.config import generator_settings
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 
 _WHAT = "generator"
 _IMAGES = "images"
@@ -40,7 +40,7 @@ class SampleConfig:
     )
     batch_size: int = setting(100, "Images drawn at once; does not change them.", group=_IMAGES, minimum=1)
 
-    grid: str = setting("", "The PNG file to write, with all images in a grid.", group=_OUTPUT)
+    grid: str = setting("", "The PNG file to write, with all images in a grid.", group=_OUTPUT, path=PATH)
     columns: int = setting(10, "Images in a row of the grid.", group=_OUTPUT, minimum=1)
     scale: int = setting(
         0,
@@ -49,7 +49,9 @@ class SampleConfig:
         minimum=0,
         maximum=64,
     )
-    images: str = setting("", "A new folder for the images as single PNG files, named by their seeds.", group=_OUTPUT)
+    images: str = setting(
+        "", "A new folder for the images as single PNG files, named by their seeds.", group=_OUTPUT, path=PATH
+    )
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_OUTPUT, minimum=0)
 
     def validate(self) -> None:

@@ -14,7 +14,7 @@ from autogan_tf.config import (
     terminal_settings,
 )
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 
 # The same test in two units: collapse is a standard deviation of the losses under 0.0316, a variance under 1e-3.
 RESET_STANDARD_DEVIATION = 0.0316
@@ -196,7 +196,7 @@ class SearchConfig:
         5000, "Generator steps between sample grids; 0 for one at the end only.", group=_FINAL, minimum=0
     )
 
-    run_dir: str = setting("", "The run's folder; empty for runs/search-<dataset>-<UTC time>.", group=_RUN)
+    run_dir: str = setting("", "The run's folder; empty for runs/search-<dataset>-<UTC time>.", group=_RUN, path=PATH)
     seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
     resume: str = resume_settings.resume(group=_RUN)
     save_steps: int = resume_settings.save_steps(group=_RUN)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 
 _MODEL = "model"
 _NETWORK = "network"
@@ -15,7 +15,10 @@ class ServeConfig:
     """`saved_model` is needed; `validate()` raises UserError without it."""
 
     saved_model: str = setting(
-        "", "A folder that export has written; its newest version is served, and newer ones as they come.", group=_MODEL
+        "",
+        "A folder that export has written; its newest version is served, and newer ones as they come.",
+        group=_MODEL,
+        path=PATH,
     )
     poll_seconds: float = setting(2.0, "Seconds between looks for a newer version.", group=_MODEL, minimum=0.01)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_MODEL, minimum=0)

@@ -13,7 +13,7 @@ from autogan_tf.config import (
     terminal_settings,
 )
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import check_fields, setting
+from autogan_tf.config.fields import PATH, check_fields, setting
 from autogan_tf.config.search import RESET_STANDARD_DEVIATION
 
 LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
@@ -36,7 +36,7 @@ class TrainConfig:
     """What a training is made of; `validate()` raises UserError where values do not fit or do not go together."""
 
     genotype: str = setting(
-        "", "The architecture: a genotype file, such as a search writes, or a published name.", group=_WHAT
+        "", "The architecture: a genotype file, such as a search writes, or a published name.", group=_WHAT, path=PATH
     )
     arch: str = setting("", 'The architecture as integers, in quotes: --arch="1 0 1 1 1 0 0 1 1".', group=_WHAT)
 
@@ -155,7 +155,7 @@ class TrainConfig:
     classifier_width: int = feature_settings.classifier_width(group=_SCORES)
     cache_dir: str = feature_settings.cache_dir(group=_SCORES)
 
-    run_dir: str = setting("", "The run's folder; empty for runs/train-<dataset>-<UTC time>.", group=_RUN)
+    run_dir: str = setting("", "The run's folder; empty for runs/train-<dataset>-<UTC time>.", group=_RUN, path=PATH)
     seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
     resume: str = resume_settings.resume(group=_RUN)
     save_steps: int = resume_settings.save_steps(group=_RUN)

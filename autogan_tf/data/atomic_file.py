@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 _MODE = 0o644
+_NAME_LENGTH = 50  # characters of up to 4 bytes
 
 
 @contextlib.contextmanager
@@ -29,7 +30,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")  # of its own for each writer
+    # of its own for each writer; of a long name the beginning, as a file system takes names of 255 bytes
+    temporary = path.with_name(f".{path.name[:_NAME_LENGTH]}.{secrets.token_hex(8)}.tmp")
     # os.open, not tempfile: that would make a file for the owner only, and the umask can be read only by setting it
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), _MODE)
     try:

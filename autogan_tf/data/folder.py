@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from autogan_tf.config import paths
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import decoded_cache, image_data, image_files, image_store
 
@@ -97,7 +99,7 @@ def _read(dataset: str, listing: _Listing, resolution: int, store: image_store.I
             "Replace or remove these files."
         )
     return image_data.ImageData(
-        name=PREFIX + root.name,
+        name=PREFIX + shown(root.name),
         images=images,
         labels=labels,
         num_classes=num_classes,
@@ -118,7 +120,7 @@ def _list_files(dataset: str) -> _Listing:
     text = dataset.removeprefix(PREFIX)
     if not text:
         raise UserError("--dataset=folder: names no folder; write --dataset=folder:PATH, e.g. --dataset=folder:photos")
-    root = Path(text).expanduser().absolute()
+    root = Path(paths.resolve(text, given=f"--dataset={dataset}")).absolute()
     if not root.is_dir():
         problem = "is not a folder" if root.exists() else "does not exist"
         raise UserError(f"--dataset={dataset}: {root} {problem}; give the path of a folder with PNG or JPEG images.")

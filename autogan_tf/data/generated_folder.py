@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autogan_tf.config import paths
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import image_files, seeds
 
@@ -28,7 +29,7 @@ class GeneratedFolder:
 
     def __init__(self, path: str) -> None:
         self._flag = f"--images={path}"
-        root = Path(path.removeprefix("folder:")).expanduser().absolute()
+        root = Path(paths.resolve(path.removeprefix("folder:"), given=self._flag)).absolute()
         if not root.is_dir():
             raise UserError(
                 f"{self._flag}: {root} {'is not a folder' if root.exists() else 'does not exist'}; "

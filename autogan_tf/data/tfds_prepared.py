@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autogan_tf.config import paths
 from autogan_tf.config.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,8 +58,14 @@ def parse(dataset: str, data_dir: str) -> Request:
     match = _NAME_FORM.fullmatch(dataset)
     if match is None:
         raise UserError(f"--dataset={dataset} is not the name of a data set. {_VALID_FORMS}")
-    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR") or DEFAULT_DATA_DIR).expanduser().absolute()
-    return Request(dataset=dataset, root=root, **match.groupdict())
+    of_environment = os.environ.get("TFDS_DATA_DIR", "")
+    if data_dir:
+        path = paths.resolve(data_dir, given=f"--data_dir={data_dir}")
+    elif of_environment:
+        path = paths.resolve(of_environment, given=f"TFDS_DATA_DIR={of_environment}")
+    else:
+        path = paths.resolve(DEFAULT_DATA_DIR, given=f"--data_dir is empty, which means {DEFAULT_DATA_DIR}")
+    return Request(dataset=dataset, root=Path(path).absolute(), **match.groupdict())
 
 
 def _known_names() -> list[str]:

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
+import tempfile
 from collections.abc import Callable
 
+from absl import logging
+
+from autogan_tf.config import paths
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork
 
 _SAVED_MODEL = "saved_model:"
 
 
-def cache_folder(cache_dir: str) -> pathlib.Path:
-    """Where what is expensive to make is kept: `cache_dir`, or ~/.cache/autogan_tf when that is empty."""
-    return pathlib.Path(cache_dir or "~/.cache/autogan_tf").expanduser()
+def cache_folder(cache_dir: str) -> pathlib.Path | None:
+    """Where what is expensive to make is kept: `cache_dir`, or ~/.cache/autogan_tf when that is empty.
+
+    None, with a warning, where there is no home folder: then nothing is kept.
+    """
+    if cache_dir:
+        return pathlib.Path(paths.resolve(cache_dir, given=f"--cache_dir={cache_dir}"))
+    home = paths.home()
+    if home is None:
+        _warn_of_no_home()
+        return None
+    return pathlib.Path(home, ".cache", "autogan_tf")
+
+
+@functools.cache
+def _warn_of_no_home() -> None:
+    logging.warning(
+        "the home folder is not known, so nothing is kept for later commands; give --cache_dir=FOLDER, or set HOME"
+    )
+
+
+def image_store(cache_dir: str, *, memory_gb: float, keeps_decoded: bool = True) -> ImageStore:
+    """The store of a command's images, with its files in the cache folder, or without that in a temporary one."""
+    cache = cache_folder(cache_dir)
+    return ImageStore(
+        folder=cache or tempfile.gettempdir(), memory_gb=memory_gb, keeps_decoded=keeps_decoded and cache is not None
+    )
 
 
 def load(
@@ -46,12 +76,12 @@ def load(
     if features == "inception":
         from autogan_tf.features import inception, tfgan_inception
 
-        path = pathlib.Path(inception_weights).expanduser()
-        if path.is_file() or path.suffix in (".pth", ".pt"):
-            return inception.load(path)
-        return tfgan_inception.load(inception_weights, download=download)
+        handle = paths.resolve(inception_weights, given=f"--inception_weights={inception_weights}")
+        if pathlib.Path(handle).is_file() or handle.endswith((".pth", ".pt")):
+            return inception.load(handle)
+        return tfgan_inception.load(handle, download=download)
     if features.startswith(_SAVED_MODEL):
         from autogan_tf.features import saved_model
 
-        return saved_model.load(features.removeprefix(_SAVED_MODEL))
+        return saved_model.load(paths.resolve(features.removeprefix(_SAVED_MODEL), given=f"--features={features}"))
     raise UserError(f"there is no feature network {features!r} here")

@@ -95,7 +95,7 @@ def load_or_train(
     batch_size: int,
     width: int,
     seed: int,
-    cache_dir: pathlib.Path,
+    cache_dir: pathlib.Path | None,
     log: classifier_training.Log | None = None,
     flip: bool | None = None,
     label_smoothing: float = 0.0,
@@ -111,7 +111,8 @@ def load_or_train(
       width: channels of the network's first stage; its cost grows with the square.
       seed: of weights, order and augmentation.
       cache_dir: folder of `classifier-<key>.npz`; made if missing. The key covers the images and labels and every
-        setting that changes the weights. A folder that cannot be read or written costs a warning, no more.
+        setting that changes the weights. A folder that cannot be read or written costs a warning, no more. None keeps
+        nothing.
       log: called now and then while training with {"step", "steps", "loss", "rate"}.
       flip: mirror half of the images; None means for colour images only, since a mirrored digit is no digit.
       label_smoothing: in [0, 1). The default 0 keeps the probabilities calibrated: smoothed ones are too flat for the
@@ -144,11 +145,11 @@ def load_or_train(
         "label_smoothing": label_smoothing,
     }
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    path = pathlib.Path(cache_dir) / f"classifier-{key}.npz"
+    path = None if cache_dir is None else pathlib.Path(cache_dir) / f"classifier-{key}.npz"
     network = classifier_network.build_network(
         resolution=resolution, channels=channels, num_classes=int(train.num_classes), width=width
     )
-    accuracy = _load(path, network)
+    accuracy = None if path is None else _load(path, network)
     if accuracy is not None:
         return Classifier(network, accuracy=accuracy, from_cache=True)
     classifier_network.initialise(network, seed=seed)
@@ -165,7 +166,8 @@ def load_or_train(
         log=log,
     )
     accuracy = classifier_training.accuracy_at(network, images=test.images, labels=np.asarray(test.labels), sizes=sizes)
-    _save(path, network, accuracy=accuracy, recipe=recipe)
+    if path is not None:
+        _save(path, network, accuracy=accuracy, recipe=recipe)
     return Classifier(network, accuracy=accuracy, from_cache=False)
 
 

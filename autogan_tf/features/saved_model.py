@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import pipeline
 
@@ -106,7 +107,7 @@ def load(folder: str | os.PathLike[str]) -> SavedModelNetwork:
                 f"its signature {name!r} has no output named {' or '.join(map(repr, missing))}; "
                 f"it has {_names(signature.structured_outputs)}"
             )
-        folder_name = path.resolve().name
+        folder_name = shown(path.resolve().name)
         return SavedModelNetwork(
             module, signature, images=spec, name=f"saved_model:{folder_name}", digest=files_digest(path)
         )

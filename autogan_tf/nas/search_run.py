@@ -133,6 +133,7 @@ def run_search(
         terminal.end_overall()
         log.tensorboard.image("diagram", diagram_pixels.pixels(ranked[0].genotype), step=plan.max_search_iter)
         log.tensorboard.text("ranked", _in_words(ranked), step=plan.max_search_iter)
+    lines = []
     for place, entry in enumerate(ranked, 1):
         cost = cost_of(entry.genotype)
         scores = {
@@ -146,13 +147,15 @@ def run_search(
             scores=scores, cost=dataclasses.asdict(cost)
         )
         write_atomically(folder.genotypes / f"{place:02d}.json", text)
-        terminal.result(
+        lines.append(
             f"{place:2d}. {entry.genotype}  reward {entry.reward:.3f}, "
             f"on {entry.num_images:,} images {entry.score:.3f}; "
             f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e6:,.0f} M multiply-adds"
         )
     # last, as it tells that the search is complete
     write_atomically(folder.genotype_file, (folder.genotypes / "01.json").read_bytes())
+    for line in lines:
+        terminal.result(line)
     Refreshed(folder).now()
     return ranked
 

@@ -14,13 +14,15 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from autogan_tf.config import json_text
+from autogan_tf.config import json_text, paths
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.atomic_file import replacing
 from autogan_tf.runs import machine
 
 FORMAT, VERSION = "autogan-run", 1  # of config.json
 LOCK = ".lock"
+_NAME_LENGTH = 50  # characters of up to 4 bytes; a file system takes names of 255 bytes
+_LONGEST_INSIDE = "best/checkpoints/best/" + "n" * 200  # bytes that a path in a run's folder adds to its own, or fewer
 PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
 
 
@@ -31,28 +33,34 @@ def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
 
 
 def default_run_dir(command: str, dataset: str) -> str:
-    """Where a run goes when it is not told: runs/<command>-<data set>-<UTC time>."""
+    """Where a run goes when it is not told: runs/<command>-<data set, of a long name the beginning>-<UTC time>."""
     source = dataset.removeprefix("folder:").rstrip("/").split("/")[-1]
-    name = "".join(c if c.isalnum() else "-" for c in source)
+    name = "".join(c if c.isalnum() else "-" for c in source[:_NAME_LENGTH])
     return f"runs/{command}-{name}-{datetime.datetime.now(datetime.timezone.utc):%Y%m%d-%H%M%S}"
 
 
 def check_new_file(path: str, *, flag: str) -> None:
     """UserError, naming the flag, where a file exists already or could not be written; nothing for an empty path."""
-    if path and pathlib.Path(path).exists():
+    if path and os.path.exists(path):
         raise UserError(f"--{flag}={path} exists already and would be overwritten; give another name")
     if path:
-        _check_can_be_made(pathlib.Path(path), flag=flag)
+        check_can_be_made(path, flag=flag)
 
 
-def _check_can_be_made(path: pathlib.Path, *, flag: str) -> None:
-    parent = path.absolute()
+def check_can_be_made(path: str | pathlib.Path, *, flag: str, inside: str = "") -> None:
+    """UserError, naming the flag, where a file or folder could not be made.
+
+    inside: of a folder, the longest path that will be in it.
+    """
+    given = f"--{flag}={path}"
+    paths.check(os.path.join(os.path.abspath(path), inside), given=given)
+    parent = pathlib.Path(path).absolute()
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir():
-        raise UserError(f"--{flag}={path} cannot be made: {parent} is a file; give another name")
-    if not os.access(parent, os.W_OK):
-        raise UserError(f"--{flag}={path} cannot be made: {parent} is not writable; give another name")
+        raise UserError(f"{given} cannot be made: {parent} is a file; give another name")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(f"{given} cannot be made: {parent} is not writable; give another name")
 
 
 class RunFolder:
@@ -96,7 +104,7 @@ class RunFolder:
         if folder.path.is_dir() and any(entry.name != LOCK for entry in folder.path.iterdir()):
             what = "a run" if folder.config_file.exists() else "files"
             raise UserError(f"--run_dir={path} already holds {what}, which would be overwritten; give another folder")
-        _check_can_be_made(folder.path, flag="run_dir")
+        check_can_be_made(folder.path, flag="run_dir", inside=_LONGEST_INSIDE)
         return folder
 
     @property

@@ -76,7 +76,7 @@ class Terminal:
         if verbosity not in VERBOSITIES:
             raise ValueError(f"verbosity must be one of {', '.join(VERBOSITIES)}, got {verbosity!r}")
         self._level = VERBOSITIES.index(verbosity)
-        self.console = Console(highlight=False, soft_wrap=True, stderr=stderr, quiet=silent)
+        self.console = Console(highlight=False, soft_wrap=True, stderr=stderr, quiet=silent, emoji=False)
         self._bar = _Screen(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs import history, report_data, report_page
 from autogan_tf.runs.folder import RunFolder, write_atomically
@@ -53,7 +54,7 @@ def compare(paths: Sequence[str], output: pathlib.Path) -> list[pathlib.Path]:
 def _write(files: dict[pathlib.Path, str]) -> list[pathlib.Path]:
     for path, content in files.items():
         try:
-            write_atomically(path, content)
+            write_atomically(path, shown(content))
         except OSError as error:
             raise UserError(f"cannot write {path}: {error}") from None
     return list(files)

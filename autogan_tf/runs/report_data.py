@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autogan_tf.config import fields
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
@@ -39,11 +40,11 @@ def document(run: History) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "name": run.folder.path.absolute().name,
+        "name": shown(run.folder.path.absolute().name),
         "command": run.command,
         "complete": complete,
         "state": state,
-        "missing": missing,
+        "missing": list(map(shown, missing)),
         "settings": settings,
         "changed_settings": changed,
         "machine": run.config.get("machine", {}),
@@ -77,16 +78,16 @@ def _all(run: History) -> list[Row]:
 
 def _settings(run: History) -> tuple[dict[str, str], dict[str, str]]:
     """All settings as text, and those that differ from the command's defaults."""
-    shown = {name: fields.to_text(_tupled(value)) for name, value in run.settings.items()}
+    texts = {name: shown(fields.to_text(_tupled(value))) for name, value in run.settings.items()}
     if run.command not in _CONFIGS:
-        return shown, {}
+        return texts, {}
     defaults = {field.name: field.default for field in fields.fields_of(_CONFIGS[run.command])}
     changed = {
-        name: shown[name]
+        name: texts[name]
         for name, default in defaults.items()
-        if name in shown and name not in _ELSEWHERE and _tupled(run.settings[name]) != default
+        if name in texts and name not in _ELSEWHERE and _tupled(run.settings[name]) != default
     }
-    return shown, changed
+    return texts, changed
 
 
 def _tupled(value: Any) -> Any:
@@ -149,7 +150,7 @@ def _architecture(found: history.Found) -> dict[str, Any]:
     return {
         "tokens": str(found.genotype),
         "cells": [cell.in_words() for cell in found.genotype.cells],
-        "name": found.genotype.name,
+        "name": shown(found.genotype.name),
         "scores": found.scores,
         "cost": found.cost,
     }
@@ -286,12 +287,22 @@ def _commands(run: History, best: History | None, complete: bool) -> dict[str, s
         commands["draw samples"] = _shell("sample", f"--run_dir={path}", "--grid=samples.png")
         commands["export for TF Serving"] = _shell("export", f"--run_dir={path}", "--output=models/autogan")
     commands["make this report again"] = _shell("report", path)
-    commands["watch in TensorBoard"] = shlex.join(["tensorboard", f"--logdir={path}"])
+    commands["watch in TensorBoard"] = f"tensorboard {_quoted(f'--logdir={path}')}"
     return commands
 
 
 def _shell(command: str, *flags: str) -> str:
     """On one line, or where that is long on one for each flag."""
-    words = [f"python -m autogan_tf.{command}", *map(shlex.quote, flags)]
+    words = [f"python -m autogan_tf.{command}", *map(_quoted, flags)]
     line = " ".join(words)
     return line if len(line) <= 100 else " \\\n    ".join(words)
+
+
+def _quoted(word: str) -> str:
+    """For a shell; bytes that are not UTF-8 in the form of ANSI C, which bash, zsh and ksh read."""
+    if shown(word) == word:
+        return shlex.quote(word)
+    characters = (
+        f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else "\\" + c if c in "\\'" else c for c in word
+    )
+    return f"$'{''.join(characters)}'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
+from autogan_tf.config.encoding import shown
 from autogan_tf.runs.checkpoints import why
 from autogan_tf.search_space.choices import DECISIONS
 
@@ -69,7 +71,7 @@ class TensorBoardLog:
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
         with _as_os_error(folder):
-            self._writer = tf.summary.create_file_writer(str(folder))
+            self._writer = tf.summary.create_file_writer(os.fsencode(folder))  # a str would have to be UTF-8
         self._begun = False
 
     def begin(self, settings: Mapping[str, Any]) -> None:
@@ -114,7 +116,7 @@ class TensorBoardLog:
     def text(self, tag: str, markdown: str, *, step: int = 0) -> None:
         """A text, which TensorBoard shows as Markdown."""
         with self._writing():
-            tf.summary.text(tag, markdown, step)
+            tf.summary.text(tag, shown(markdown), step)
 
     def flush(self) -> None:
         """Everything so far is in the files."""
@@ -154,11 +156,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _plain(value: Any) -> bool | int | float | str:
     """As HParams takes it."""
-    if isinstance(value, bool | int | float | str):
+    if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
-    return "none" if value is None else str(value)
+        return shown(",".join(map(str, value)))
+    return "none" if value is None else shown(str(value))
 
 
 def _layout() -> layout_pb2.Layout:

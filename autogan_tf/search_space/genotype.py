@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autogan_tf.config import json_text
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.search_space import choices
 
@@ -141,7 +142,7 @@ class Genotype:
         document = {
             "format": FORMAT,
             "version": VERSION,
-            "name": self.name,
+            "name": shown(self.name),
             "tokens": list(self.tokens),
             "cells": cells,
             "scores": dict(scores or {}),

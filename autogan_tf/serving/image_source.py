@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.generated_folder import GeneratedFolder
 from autogan_tf.models.generator import Generator
@@ -56,7 +57,7 @@ def of_run(path: str, *, weights: str, checkpoint: str, number: int, batch_size:
     settings = run.settings()
     class_counts = settings.get("class_counts") or [1] * generator.num_classes
     return ImageSource(
-        name=str(run.path),
+        name=shown(str(run.path)),
         resolution=generator.bottom_width * 2**generator.num_cells,
         channels=generator.channels,
         batches=_batches(
@@ -71,7 +72,7 @@ def of_saved_model(path: str, *, number: int, batch_size: int, truncate: bool) -
     """Images of a generator saved as a SavedModel; arguments as for `of_run`. UserError where there is none."""
     generator = SavedGenerator(path)
     return ImageSource(
-        name=str(generator.path),
+        name=shown(str(generator.path)),
         resolution=generator.resolution,
         channels=generator.channels,
         batches=_batches(
@@ -114,7 +115,7 @@ def of_folder(path: str, *, number: int, batch_size: int) -> ImageSource:
             f"--num_eval_imgs={len(folder)} or more images"
         )
     return ImageSource(
-        name=path,
+        name=shown(path),
         resolution=folder.resolution,
         channels=folder.channels,
         batches=lambda seed: folder.batches(number, batch_size=batch_size, seed=seed),
