@@ -246,3 +246,17 @@ def test_as_a_process_of_its_own(place):
     assert json.loads((place / "scores.json").read_text())["evaluations"][0]["num_images"] == 70
     again = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=250)
     assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_the_results_are_written_before_they_are_shown(place, monkeypatch):
+    """What the terminal cannot take costs no results."""
+    monkeypatch.chdir(place)
+
+    def fail(results, terminal):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("autogan_tf.runs.score_table.show", fail)
+    words = ["--images=made", "--metrics=is", "--features=saved_model:network", "--json=before.json", *SIZE[:1]]
+    with pytest.raises(BrokenPipeError):
+        evaluate.main(words)
+    assert json.loads((place / "before.json").read_text())["evaluations"][0]["num_images"] == 70

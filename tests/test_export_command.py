@@ -40,6 +40,14 @@ def test_what_is_written(place):
     assert (place / "classes.tflite").stat().st_size > 1000
 
 
+def test_what_cannot_be_written_is_refused_first(capsys):
+    assert "--output" in (said := error(capsys, "--run_dir=runs/classes", f"--output={'n' * 255}/{'m' * 4000}"))
+    assert "longer than the system takes" in said
+    assert "must be UTF-8" in error(capsys, "--run_dir=runs/classes", "--output=f\udcfc")
+    assert "photos/dark/00.png is a file" in error(capsys, "--run_dir=runs/classes", "--output=photos/dark/00.png/x")
+    assert not pathlib.Path("f\udcfc").exists()
+
+
 def test_the_description_tells_architecture_settings_and_scores(capsys):
     for path in ("models/classes", "models/classes/1"):
         assert export.main([f"--describe={path}"]) == 0

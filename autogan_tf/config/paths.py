@@ -12,7 +12,6 @@ _REASONS = {
     errno.ENAMETOOLONG: "it, or a name in it, is longer than the system takes (mostly 255 bytes a name); give a "
     "shorter one",
     errno.ELOOP: "its symbolic links lead in a circle; give another path",
-    errno.EACCES: "a folder on the way may not be looked into; give another path, or ask for the permission",
 }
 
 
@@ -54,6 +53,11 @@ def check(path: str, *, given: str) -> None:
         os.stat(native(path))
     except (FileNotFoundError, NotADirectoryError):
         pass
+    except PermissionError:
+        raise UserError(
+            f"{abbreviated(given)}: a folder on the way may not be looked into; give another path, or ask for the "
+            "permission"
+        ) from None
     except OSError as error:
         raise UserError(f"{abbreviated(given)}: {reason(error)}") from None
     except ValueError as error:  # a null character, half of a surrogate pair

@@ -12,7 +12,7 @@ from absl import logging
 from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs import history, report_data, report_page
-from autogan_tf.runs.folder import RunFolder, write_atomically
+from autogan_tf.runs.folder import RunFolder, check_can_be_made, write_atomically
 
 # Between two reports of a run that goes on: so many times as long as the last one took, and at least so many seconds.
 _TIMES, _SECONDS = 50, 60.0
@@ -43,6 +43,7 @@ def compare(paths: Sequence[str], output: pathlib.Path) -> list[pathlib.Path]:
       UserError: as `write`, or `output` is a file that is no report.
     """
     data = output.with_suffix(".json")
+    check_can_be_made(output, flag="output")
     for file in (output, data):
         if file.exists() and not any(mark in file.read_bytes() for mark in _MARKS):
             raise UserError(f"--output={output}: {file} is there and is no report; give another name")

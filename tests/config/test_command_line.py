@@ -1,12 +1,13 @@
 """From arguments to SearchConfig: values, flag files, the help, and one clear line for each mistake."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from autogan_tf.config.command_line import parse
+from autogan_tf.config.command_line import parse, run
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import fields_of, to_dict
 from autogan_tf.config.listing import format_settings
@@ -96,6 +97,8 @@ def test_an_empty_list_of_numbers():
         ([""], ["stray words"]),
         (["--download", "true"], ["stray words", "'true'"]),
         (["--flagfile"], ["--flagfile", "must name a file"]),
+        ([f"--flagfile={'n' * 300}"], ["--flagfile=n", "longer than the system takes"]),
+        (["--flagfile=~nosuchuser/a"], ["--flagfile=~nosuchuser/a", "no user"]),
         (["--flagfile=nowhere/some.flags"], ["nowhere/some.flags", "cifar10.flags", "quickstart.flags"]),
     ],
 )
@@ -156,6 +159,53 @@ def test_a_file_in_the_current_folder_comes_before_the_shipped_one_of_that_name(
 
 
 @pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ('--run_dir="runs/my run"', "runs/my run"),
+        ("--run_dir='runs/my run'", "runs/my run"),
+        ("--run_dir = no", None),
+        ('--run_dir=""', ""),
+        ('--run_dir= "a" ', "a"),
+        ("""--run_dir="anna's run" """, "anna's run"),
+        ("--run_dir=anna's run", "anna's run"),
+        ("""--run_dir='a "b"'""", 'a "b"'),
+        ("--run_dir=runs/a#b", "runs/a#b"),
+        ("--run_dir=#a", "#a"),
+        ("--run_dir=runs/a # note", "runs/a"),
+        ("--run_dir=runs/a\t#note # more", "runs/a"),
+        ("--run_dir=runs/a b // note", "runs/a b"),
+        ("--run_dir=runs//a", "runs//a"),
+        ("--run_dir= # the default", ""),
+        ('--run_dir="runs/a # b"', "runs/a # b"),
+        ("""--run_dir='runs/a' # "quoted" note""", "runs/a"),
+        (r"--run_dir=a\b", r"a\b"),
+        (r'--run_dir="a\b"', r"a\b"),
+        ('--run_dir="runs/a', None),
+        ('--run_dir="a" "b"', None),
+        ('--run_dir="a"b', None),
+        ("--run_dir='a\"", None),
+    ],
+)
+def test_quotes_and_comments_in_a_flag_file(write, line, value):
+    write("a.flags", f"{line}\n")
+    if value is None:
+        assert "a.flags, line 1" in error_of("--flagfile=a.flags")
+    else:
+        assert search("--flagfile=a.flags").run_dir == value
+
+
+def test_quotes_and_comments_of_every_kind_of_value(write):
+    write("my base.flags", "--gf_dim='8' # channels\n")
+    write(
+        "a.flags",
+        '--flagfile="my base.flags" // a=b\n--dataset=folder:"my pictures"  # mine\n--grow_steps="3, 5"\n'
+        "--download # a=b\n--seed=1 //\n",
+    )
+    expected = SearchConfig(gf_dim=8, dataset="folder:my pictures", grow_steps=(3, 5), download=True, seed=1)
+    assert search("--flagfile=a.flags") == expected
+
+
+@pytest.mark.parametrize(
     ("text", "parts"),
     [
         ("--seed=1\n--gf_dm=3\n", ["bad.flags, line 2", "--gf_dm", "--gf_dim"]),
@@ -169,6 +219,9 @@ def test_a_file_in_the_current_folder_comes_before_the_shipped_one_of_that_name(
         ("--flagfile=bad.flags\n", ["bad.flags, line 1", "contains itself"]),
         ("--flagfile=gone.flags\n", ["bad.flags, line 1", "gone.flags", "quickstart.flags"]),
         ("--flagfile\n", ["bad.flags, line 1", "--flagfile"]),
+        (f"--flagfile={'n' * 300}\n", ["bad.flags, line 1", "longer than the system takes"]),
+        ("--run_dir=~nosuchuser\n", ["bad.flags, line 1: --run_dir=~nosuchuser", "no user 'nosuchuser'"]),
+        ("--run_dir=a\0b\n", ["bad.flags, line 1", "--run_dir", "cannot be a path"]),
         ("--flagfile=worse.flags\n", ["worse.flags, line 2", "'y'"]),
     ],
 )
@@ -191,6 +244,36 @@ def test_a_missing_flag_file_is_told_with_the_path_tried_and_the_shipped_names(t
 def test_a_flag_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "picture.flags").write_bytes(b"\x89PNG\xff\xfe")
     assert "UTF-8" in error_of(f"--flagfile={tmp_path / 'picture.flags'}")
+
+
+# What the file system says
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "runs/x/config.json"), 2, "--run_dir=runs/x: runs/x/config"),
+        (PermissionError(errno.EACCES, "Permission denied", b"runs/x"), 2, "--run_dir=runs/x: Permission denied;"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "runs"), 2, "--run_dir=runs/x: runs: Not a directory"),
+        (PermissionError(errno.EACCES, "Permission denied", "elsewhere"), 2, "error: elsewhere: "),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x/a"), 1, "runs/x/a cannot be written"),
+    ],
+)
+def test_what_the_file_system_refuses_is_one_line_with_the_flag(error, code, words, capsys):
+    def body(config: SearchConfig) -> int:
+        raise error
+
+    assert run(SearchConfig, ["--run_dir=runs/x"], doc="", body=body) == code
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_an_error_of_the_system_that_is_about_no_path_is_a_defect():
+    def body(config: SearchConfig) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    with pytest.raises(OSError, match="Invalid"):
+        run(SearchConfig, [], doc="", body=body)
 
 
 # What is printed

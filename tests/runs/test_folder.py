@@ -11,7 +11,13 @@ import stat
 import pytest
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.runs.folder import RunFolder, default_run_dir, write_atomically
+from autogan_tf.runs.folder import (
+    RunFolder,
+    check_can_be_made,
+    check_new_file,
+    default_run_dir,
+    write_atomically,
+)
 
 
 def names(path: pathlib.Path) -> list[str]:
@@ -144,6 +150,30 @@ def test_evaluations_are_appended_one_a_line(tmp_path):
 )
 def test_a_runs_folder_has_a_name_of_its_own(dataset, name):
     assert re.fullmatch(rf"runs/train-{name}-\d{{8}}-\d{{6}}", default_run_dir("train", dataset))
+
+
+def test_a_long_name_of_the_data_makes_no_name_that_is_too_long(tmp_path):
+    for letter in ("n", "ä", "文", "𝒳"):
+        name = pathlib.PurePath(default_run_dir("search", f"folder:/data/{letter * 250}")).name
+        assert 60 < len(name.encode()) <= 255
+
+
+def test_a_file_may_have_the_longest_name(tmp_path):
+    for name in ("n" * 251 + ".png", "ä" * 127):
+        write_atomically(tmp_path / name, "content")
+        assert (tmp_path / name).read_text() == "content"
+    assert len(names(tmp_path)) == 2
+
+
+def test_paths_that_are_too_long_are_refused_by_their_flag(tmp_path):
+    with pytest.raises(UserError, match="--grid=.*longer than the system takes"):
+        check_new_file(f"{tmp_path}/{'n' * 252}.png", flag="grid")
+    RunFolder.check_free(tmp_path / ("n" * 255))
+    # the folder itself could be made, but not what lies in it
+    deep = str(tmp_path) + "/folder" * ((4000 - len(str(tmp_path))) // 7)
+    check_can_be_made(deep, flag="run_dir")
+    with pytest.raises(UserError, match="--run_dir=.*longer than the system takes"):
+        RunFolder.check_free(deep)
 
 
 def test_what_a_killed_process_was_writing_is_swept_when_the_run_goes_on(tmp_path):

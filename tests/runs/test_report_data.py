@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import subprocess
 
 import pytest
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.runs import history, report_data
+from autogan_tf.runs import history, report, report_data
 from tests.runs import written_run
 
 
@@ -189,3 +191,20 @@ def test_what_is_no_run_is_refused(tmp_path, make):
 def test_rows_are_thinned_evenly_with_both_ends():
     assert report_data.thinned(list(range(11)), 3) == [0, 5, 10]
     assert report_data.thinned([1, 2], 3) == [1, 2]
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    """The page is valid UTF-8, and its commands are those that a shell needs."""
+    name = os.fsdecode(b"f\xfc 'l")
+    folder = written_run.write_search(tmp_path / name)
+    config = json.loads((folder / "config.json").read_text())
+    config["settings"]["dataset"] = f"folder:{name}"
+    (folder / "config.json").write_text(json.dumps(config))
+    page, data = report.write(folder)
+    assert r"f\xfc" in page.read_text(encoding="utf-8")
+    told = json.loads(data.read_text(encoding="utf-8"))
+    assert told["name"] == r"f\xfc 'l" and told["settings"]["dataset"] == r"folder:f\xfc 'l"
+    assert not any("\ud800" <= character <= "\udfff" for character in json.dumps(told, ensure_ascii=False))
+    command = told["commands"]["evaluate"].removeprefix("python -m autogan_tf.evaluate ")
+    printed = subprocess.run(["bash", "-c", f"printf %s {command}"], capture_output=True, check=True).stdout
+    assert printed == b"--run_dir=" + os.fsencode(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import pytest
@@ -87,6 +88,23 @@ def test_settings_stand_beside_the_scores(tmp_path, read):
     assert "scores/frechet_distance" in {info.name.tag for info in experiment.metric_infos}
     text = read("settings")[0][1].item().decode()
     assert "| dataset | a\\|b |" in text.splitlines()
+
+
+def test_names_that_are_not_utf8(tmp_path, read):
+    name = os.fsdecode(b"f\xfclder")
+    log = TensorBoardLog(tmp_path / name)
+    log.begin({"dataset": f"folder:{name}", "names": [name]})
+    log.text("architecture", name)
+    log.close()
+    (folder,) = tmp_path.iterdir()
+    (file,) = folder.iterdir()
+    file.rename(tmp_path / file.name)  # where TensorBoard can be asked
+    folder.rmdir()
+    begun = plugin_data_pb2.HParamsPluginData.FromString(content(tmp_path, "_hparams_/session_start_info"))
+    values = begun.session_start_info.hparams
+    assert values["dataset"].string_value == r"folder:f\xfclder" and values["names"].string_value == r"f\xfclder"
+    assert "| dataset | folder:f\\xfclder |" in read("settings")[0][1].item().decode().splitlines()
+    assert read("architecture")[0][1].item() == rb"f\xfclder"
 
 
 def test_a_run_that_failed_is_marked(tmp_path):
