@@ -17,7 +17,6 @@ from collections.abc import Sequence
 
 from autogan_tf.config import command_line, environment, fields
 from autogan_tf.config.convert import ConvertConfig
-from autogan_tf.config.errors import UserError
 from autogan_tf.search_space import published
 
 
@@ -80,12 +79,11 @@ def _to_official(config: ConvertConfig) -> None:
     import numpy as np
 
     from autogan_tf.interop import official_pytorch
-    from autogan_tf.runs.folder import write_atomically
+    from autogan_tf.runs.folder import check_new_file, write_atomically
     from autogan_tf.training import trained
 
+    check_new_file(config.to_official, flag="to_official")
     target = pathlib.Path(config.to_official)
-    if target.exists():
-        raise UserError(f"--to_official={target} exists already and would be overwritten; give another name")
     folder = trained.training_run(config.run_dir)
     if config.network == "generator":
         network, name = trained.load_generator(folder, weights=config.weights), trained.WEIGHTS[config.weights]

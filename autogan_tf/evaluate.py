@@ -53,8 +53,9 @@ def _evaluate(config: EvaluateConfig) -> int:
     machine.use_threads(config.threads)
     # scores are compared across machines, and TF32 keeps 10 bits only
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    for flag, path in (("write_reference", config.write_reference), ("json", config.json.removeprefix("-"))):
-        check_new_file(path, flag=flag)
+    check_new_file(config.write_reference, flag="write_reference")
+    if config.json != "-":
+        check_new_file(config.json, flag="json")
     judged = _judged(config)
     settings = dict(judged.settings) if judged else {}
     store = choice.image_store(config.cache_dir, memory_gb=config.data_memory_gb)
@@ -295,7 +296,10 @@ def _scores(
         scores |= {"preset": config.preset, "judged": judged.name, "time": round(started, 3)}
         if judged.run is not None:
             scores |= {"weights": config.weights, "checkpoint": config.checkpoint}
-            judged.run.append_evaluation(scores)
+            try:
+                judged.run.append_evaluation(scores)
+            except OSError as error:  # somebody else's run, say; the scores are shown and written elsewhere, too
+                terminal.result(f"{judged.run.evaluations_file} cannot be written to: {error.strerror}")
         evaluations.append(scores)
     results: dict[str, Any] = {"judged": judged.name, "preset": config.preset, "evaluations": evaluations}
     if len(evaluations) > 1:

@@ -260,3 +260,13 @@ def test_the_results_are_written_before_they_are_shown(place, monkeypatch):
     with pytest.raises(BrokenPipeError):
         evaluate.main(words)
     assert json.loads((place / "before.json").read_text())["evaluations"][0]["num_images"] == 70
+
+
+def test_a_run_that_may_not_be_written_to_is_judged_all_the_same(run, monkeypatch):
+    def refuse(self, scores):
+        raise PermissionError(13, "Permission denied", str(self.evaluations_file))
+
+    monkeypatch.setattr("autogan_tf.runs.folder.RunFolder.append_evaluation", refuse)
+    code, results, printed = run("--run_dir=run", "--metrics=is", "--num_eval_imgs=4")
+    assert code == 0 and results["evaluations"][0]["num_images"] == 4
+    assert "evaluations.jsonl cannot be written to: Permission denied" in printed

@@ -60,7 +60,7 @@ def cache_dir(*, group: str) -> str:
     return setting(
         "",
         "Folder where decoded images, trained classifiers and statistics of real images are kept for later runs; "
-        "empty for ~/.cache/autogan_tf.",
+        "empty for ~/.cache/autogan_tf, or without a home folder for none.",
         group=group,
         path=PATH,
     )

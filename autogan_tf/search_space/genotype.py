@@ -181,7 +181,9 @@ class Genotype:
         """Reads a genotype file; UserError when it is missing, unreadable or not one."""
         try:
             text = pathlib.Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise UserError(f"cannot read the genotype file {path}: {error.strerror}; give another file") from None
+        except ValueError as error:  # no UTF-8, or a path that cannot be one
             raise UserError(f"cannot read the genotype file {path}: {error}") from None
         return cls.from_json(text, where=str(path))
 
