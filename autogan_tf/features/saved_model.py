@@ -6,9 +6,11 @@ What the folder must hold: the signature `serving_default` (or a single one by a
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pathlib
+import weakref
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ import tensorflow as tf
 from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import pipeline
+from autogan_tf.data.literal_path import literal
 
 SIGNATURE = "serving_default"
 FEATURES = "features"
@@ -119,13 +122,17 @@ def load(folder: str | os.PathLike[str]) -> SavedModelNetwork:
 
 def load_module(path: pathlib.Path) -> Any:
     """`tf.saved_model.load`, with what goes wrong as UserError."""
-    if not tf.saved_model.contains_saved_model(str(path)):
-        what = "it has no saved_model.pb" if path.is_dir() else "there is no such folder"
-        raise UserError(f"{path} is not a SavedModel folder: {what}")
-    try:
-        return tf.saved_model.load(str(path))
-    except Exception as error:  # damaged protocol buffers, missing variables: nearly every type occurs
-        raise UserError(f"the SavedModel {path} cannot be loaded: {_one_line(error)}") from None
+    with contextlib.ExitStack() as stack:
+        given = stack.enter_context(literal(path))
+        if not tf.saved_model.contains_saved_model(given):
+            what = "it has no saved_model.pb" if path.is_dir() else "there is no such folder"
+            raise UserError(f"{path} is not a SavedModel folder: {what}")
+        try:
+            module = tf.saved_model.load(given)
+        except Exception as error:  # damaged protocol buffers, missing variables: nearly every type occurs
+            raise UserError(f"the SavedModel {path} cannot be loaded: {_one_line(error)}") from None
+        weakref.finalize(module, stack.pop_all().close)  # as its functions may read files beside it
+        return module
 
 
 def files_digest(folder: str | os.PathLike[str]) -> str:

@@ -11,7 +11,7 @@ import json
 import pathlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -19,10 +19,11 @@ from absl import logging
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.atomic_file import replacing
+from autogan_tf.data.literal_path import literal
 
 FORMAT = 1  # of the state
 _STATE = "state/.ATTRIBUTES/VARIABLE_VALUE"
-_FILE = re.compile(r"ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})")
+_FILE = re.compile(r"ckpt-(0|[1-9][0-9]*)\.(index|data-[0-9]{5}-of-[0-9]{5})")
 _ASIDE = "damaged-"
 _ERRORS = (tf.errors.OpError, OSError, ValueError, LookupError, TypeError, RuntimeError)
 
@@ -46,13 +47,17 @@ class Checkpoints:
       folder: of the checkpoints.
       objects: what is saved, by name. An object that is replaced later must be set anew with `track`.
       keep: how many of the newest checkpoints stay.
+
+    Raises:
+      UserError: TensorFlow cannot be given the folder, see `literal`.
     """
 
     def __init__(self, folder: pathlib.Path, objects: Mapping[str, Any], *, keep: int = 2) -> None:
         self._folder, self._keep = folder, keep
         self._state = tf.Variable("{}", dtype=tf.string, trainable=False, name="state")
         self._checkpoint = tf.train.Checkpoint(state=self._state, **objects)
-        self._manager: tf.train.CheckpointManager | None = None
+        with literal(folder / "ckpt-0"):  # at once, and not when hours of work are to be saved
+            pass
 
     def track(self, name: str, trackable: Any) -> None:
         """From now on saves `trackable` under `name`."""
@@ -61,19 +66,25 @@ class Checkpoints:
     def save(self, number: int, state: Mapping[str, Any]) -> str:
         """Writes checkpoint `number` with the state; returns its path prefix.
 
+        Afterwards there are this one and the newest of those with lower numbers. One with a higher number is of a
+        course that the run has gone back from, and goes, too.
+
         Raises:
           SaveFailed: the disk is full or cannot be written to.
         """
         self._state.assign(json.dumps({"format": FORMAT} | dict(state)))
+        prefix = self._folder / f"ckpt-{number}"
         try:
-            if self._manager is None:  # it begins with what its file lists, and would remove what that names
-                self._write_list(_numbers(self._folder))
-                self._manager = tf.train.CheckpointManager(
-                    self._checkpoint, str(self._folder), max_to_keep=self._keep
-                )
-            return self._manager.save(checkpoint_number=number)
-        except (tf.errors.OpError, OSError) as error:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with literal(prefix) as given:
+                self._checkpoint.write(given)
+            there = _numbers(self._folder)
+            kept = [other for other in there if other <= number][-self._keep :]
+            self._write_list(kept)
+            self._remove(set(there) - set(kept))
+        except (tf.errors.OpError, OSError, UserError) as error:
             raise SaveFailed(f"checkpoint {number} cannot be written to {self._folder}: {why(error)}") from None
+        return str(prefix)
 
     def find(self, *, tidy: bool = True) -> Saved | None:
         """The newest checkpoint that is whole; None when there is none at all.
@@ -107,7 +118,8 @@ class Checkpoints:
           UserError: the objects are not those that were saved.
         """
         try:
-            self._checkpoint.restore(saved.prefix).assert_existing_objects_matched()
+            with literal(saved.prefix) as given:
+                self._checkpoint.read(given).assert_existing_objects_matched()
         except (*_ERRORS, AssertionError) as error:
             raise UserError(
                 f"the checkpoint {saved.prefix} does not fit this run: {why(error)}; it is of other settings or of "
@@ -124,6 +136,12 @@ class Checkpoints:
         lines += [f"all_model_checkpoint_timestamps: {number + 1}.0" for number in numbers]  # only their order counts
         with replacing(self._folder / "checkpoint") as file:
             file.write(("\n".join(lines) + "\n").encode())
+
+    def _remove(self, numbers: Collection[int]) -> None:
+        for entry in list(self._folder.iterdir()):  # by their names, and not by a pattern of the folder's, too
+            match = _FILE.fullmatch(entry.name)
+            if match and int(match[1]) in numbers:
+                entry.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
         if not self._folder.is_dir():
@@ -152,6 +170,8 @@ def newest(folder: pathlib.Path, *, otherwise: str) -> Saved | None:
         prefix = folder / f"ckpt-{number}"
         try:
             return Saved(str(prefix), number, _read_whole(prefix))
+        except UserError:  # which is no damage
+            raise
         except _ERRORS as error:
             logging.warning("the checkpoint %s is damaged (%s); looking at the one before", prefix, why(error))
     if numbers:
@@ -172,11 +192,11 @@ def _read_whole(prefix: pathlib.Path) -> dict[str, Any]:
     """The state of a checkpoint; raises one of _ERRORS where any part of it is damaged or missing."""
     if not prefix.with_name(prefix.name + ".index").exists():
         raise FileNotFoundError(f"{prefix.name}.index is missing")
-    reader = tf.train.load_checkpoint(str(prefix))
-    names = reader.get_variable_to_shape_map()
-    state = json.loads(reader.get_tensor(_STATE).decode())
-    for name in names:
-        reader.get_tensor(name)  # compares its sum
+    with literal(prefix) as given:
+        reader = tf.train.load_checkpoint(given)
+        state = json.loads(reader.get_tensor(_STATE).decode())
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)  # compares its sum
     if not isinstance(state, dict):
         raise ValueError("its state is no JSON object")
     return state

@@ -10,6 +10,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import seeds
+from autogan_tf.data.literal_path import literal
 from autogan_tf.models.generator import Generator
 from autogan_tf.serving.signatures import drawing
 
@@ -80,7 +81,7 @@ def tensorflow_lite(generator: Generator, *, half: bool) -> tuple[bytes, float]:
     names = [spec.name for spec in draw.structured_input_signature[0]]
     named = tf.function(lambda **given: {"images": draw(*(given[name] for name in names))}, autograph=False)
     signature = named.get_concrete_function(**{spec.name: spec for spec in draw.structured_input_signature[0]})
-    with tempfile.TemporaryDirectory(prefix="autogan-tflite-") as folder:
+    with tempfile.TemporaryDirectory(prefix="autogan-tflite-") as made, literal(made) as folder:
         tf.saved_model.save(module, folder, signatures={SIGNATURE: signature})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         if half:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.literal_path import literal
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator
 from autogan_tf.runs import checkpoints
@@ -93,7 +94,8 @@ def _prefix(folder: RunFolder, which: str) -> str:
 def _shapes(checkpoint: str, prefix: str) -> dict[str, list[int]]:
     """Shapes of the variables under `prefix`, by path."""
     try:
-        shapes = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
+        with literal(checkpoint) as given:
+            shapes = tf.train.load_checkpoint(given).get_variable_to_shape_map()
     except (tf.errors.OpError, ValueError) as error:
         raise UserError(f"the checkpoint {checkpoint} is damaged: {error}") from None
     suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -113,7 +115,8 @@ def _shape(shapes: Mapping[str, list[int]], name: str, checkpoint: str) -> list[
 def _restore(prefix: str, name: str, network: tf.keras.Model) -> None:
     checkpoint = tf.train.Checkpoint(trainer=tf.train.Checkpoint(**{name: network}))
     try:
-        checkpoint.restore(prefix).expect_partial().assert_existing_objects_matched()
+        with literal(prefix) as given:
+            checkpoint.read(given).expect_partial().assert_existing_objects_matched()
     except (tf.errors.OpError, ValueError, AssertionError) as error:
         what = str(error).splitlines()[0]
         raise UserError(f"the checkpoint {prefix} is damaged or does not fit the run's genotype: {what}") from None

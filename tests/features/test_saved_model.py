@@ -90,6 +90,27 @@ def test_the_digest_is_of_the_content_not_of_the_place(tmp_path: pathlib.Path) -
     assert saved_model.load(one).digest == saved_model.load(copy).digest != saved_model.load(other).digest
 
 
+@pytest.mark.parametrize("name", ["x [1] y", "a\\b", "f\udcfclder"])
+def test_a_folder_of_any_name_also_where_the_network_reads_a_file_of_its_own(tmp_path: pathlib.Path, name: str) -> None:
+    class Model(tf.Module):
+        def __init__(self) -> None:
+            (tmp_path / "offset.txt").write_text("2.5")
+            self.file, self.scale = tf.saved_model.Asset(str(tmp_path / "offset.txt")), tf.Variable(3.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], name="pictures")])
+        def call(self, pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+            offset = tf.strings.to_number(tf.io.read_file(self.file.asset_path))
+            means = self.scale * tf.reduce_mean(pictures, [1, 2]) + offset
+            return {"features": means, "logits": means}
+
+    model = Model()
+    tf.saved_model.save(model, str(tmp_path / "plain"), signatures={"serving_default": model.call})
+    (tmp_path / "offset.txt").unlink()
+    network = saved_model.load((tmp_path / "plain").rename(tmp_path / name))
+    assert network.name == f"saved_model:{name}"
+    np.testing.assert_allclose(network(np.full([2, 4, 4, 3], 0.5, np.float32))[0], np.full([2, 3], 4.0), rtol=1e-6)
+
+
 def test_what_is_no_such_model_is_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(UserError, match="there is no such folder"):
         saved_model.load(tmp_path / "absent")

@@ -69,6 +69,33 @@ def test_the_newest_of_several_is_restored_and_old_ones_go(tmp_path):
     assert len(list(tmp_path.glob("*.index"))) == 2
 
 
+def test_one_from_a_later_point_that_the_run_has_gone_back_from_goes(tmp_path):
+    checkpoints = Checkpoints(tmp_path, Job(0).objects(), keep=2)
+    for number in (10, 20, 30, 15):
+        checkpoints.save(number, {"number": number})
+        assert restored(Checkpoints(tmp_path, Job(1).objects())) == {"number": number}
+    assert {file.name for file in tmp_path.glob("*.index")} == {"ckpt-15.index"}  # 20 and 30 were kept, 10 was not
+
+
+@pytest.mark.parametrize("name", ["x [1] y", "a\\b", "*", "[", "f\udcfclder"])
+def test_folders_whose_names_are_patterns_to_tensorflow(tmp_path, monkeypatch, name):
+    """The same as everywhere: the newest two stay, a damaged one is passed over, and other folders stay as they are."""
+    three(tmp_path / "other" / "checkpoints")
+    before = bytes_of(tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    folder = pathlib.Path(name) / "checkpoints"
+    checkpoints = Checkpoints(folder, Job(1).objects(), keep=2)
+    assert [checkpoints.save(number, {"number": number}) for number in (1, 2, 3)][-1] == f"{name}/checkpoints/ckpt-3"
+    assert {file.name for file in folder.iterdir()} == {
+        "checkpoint", *(f"ckpt-{number}.{part}" for number in (2, 3) for part in ("index", "data-00000-of-00001"))
+    }  # fmt: skip
+    damage(folder, "data truncated")
+    other = Job(0)
+    assert restored(Checkpoints((tmp_path / folder), other.objects())) == {"number": 2}
+    assert_equal(other.values(), Job(1).values())
+    assert bytes_of(tmp_path / "other") == before
+
+
 def test_without_a_checkpoint_there_is_nothing_to_restore(tmp_path):
     job = Job(0)
     before = job.values()
