@@ -38,7 +38,7 @@ def _serve(config: ServeConfig) -> int:
 
     def started(addresses: Addresses) -> None:
         where = f"[{addresses.host}]" if ":" in addresses.host else addresses.host
-        print(f"{model.name}, version {model.version.number}", flush=True)
+        print(f"{model.name}, version {model.check(model.name, None).number}", flush=True)
         print(f"page:  http://{where}:{addresses.rest_port}/", flush=True)
         print(f"REST:  http://{where}:{addresses.rest_port}/v1/models/{model.name}:predict", flush=True)
         print(f"gRPC:  {where}:{addresses.grpc_port}", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,13 @@ from google.protobuf import text_format
 
 from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.literal_path import literal
 from autogan_tf.runs.folder import write_atomically
 from autogan_tf.serving.signatures import Draw, ServedGenerator
 
 SAVED_MODEL = "saved_model.pb"
 DESCRIPTION = "generator.json"  # the asset: genotype, settings, scores
+_MOST = 2**63 - 1  # number of a version
 WARMUP = "assets.extra/tf_serving_warmup_requests"  # where TF Serving looks
 IMAGE = "tensorflow/serving:2.15.1"
 WARMUP_BATCHES = (1, 16)  # sizes of the requests that a server answers to itself before it takes others
@@ -33,10 +36,18 @@ num_batch_threads { value: 2 }
 """
 
 
-def versions(folder: pathlib.Path) -> list[int]:
-    """Numbers of the whole versions in `folder`, ascending."""
-    found = (entry for entry in folder.glob("*") if entry.name.isdigit() and (entry / SAVED_MODEL).is_file())
-    return sorted(int(entry.name) for entry in found)
+def version_number(name: str) -> int | None:
+    """The version that a folder of this name is to TF Serving: ASCII digits, with leading zeros, too; else None."""
+    number = int(name) if re.fullmatch("[0-9]+", name) else None
+    return number if number is not None and number <= _MOST else None
+
+
+def versions(folder: pathlib.Path) -> dict[int, pathlib.Path]:
+    """The whole versions in `folder`, number -> its folder, ascending; of 7 and 007 the shortest name."""
+    numbers = {entry: version_number(entry.name) for entry in folder.glob("*")}
+    found = [(number, entry) for entry, number in numbers.items()
+             if number is not None and (entry / SAVED_MODEL).is_file()]  # fmt: skip
+    return dict(sorted(found, key=lambda version: (version[0], -len(version[1].name))))
 
 
 def newest(path: str | pathlib.Path, *, flag: str) -> pathlib.Path:
@@ -47,7 +58,7 @@ def newest(path: str | pathlib.Path, *, flag: str) -> pathlib.Path:
     found = versions(path)
     if not found:
         raise UserError(f"--{flag}={path} holds no SavedModel ({SAVED_MODEL}, in it or in a folder of a version)")
-    return path / str(found[-1])
+    return list(found.values())[-1]
 
 
 def write_version(
@@ -76,15 +87,16 @@ def write_version(
     temporary = folder / f".{number}.{secrets.token_hex(8)}.tmp"  # no number, so that no server loads it
     try:
         temporary.mkdir(parents=True)
-        asset = temporary / DESCRIPTION
-        asset.write_text(json.dumps(description, indent=1) + "\n")
-        served = ServedGenerator(
-            draw, latent_dim=latent_dim, num_classes=num_classes, variables=variables, description=str(asset)
-        )
-        signatures = served.signatures()
-        tf.saved_model.save(served, str(temporary), signatures=signatures)
-        asset.unlink()  # it has been copied into assets/
-        write_warmup(temporary / WARMUP, model=folder.name, latent_dim=latent_dim, conditional=num_classes > 0)
+        with literal(temporary) as given:
+            asset = pathlib.Path(given, DESCRIPTION)
+            asset.write_text(json.dumps(description, indent=1) + "\n")
+            served = ServedGenerator(
+                draw, latent_dim=latent_dim, num_classes=num_classes, variables=variables, description=str(asset)
+            )
+            tf.saved_model.save(served, given, signatures=served.signatures())
+            asset.unlink()  # it has been copied into assets/
+            warmup = pathlib.Path(given, WARMUP)
+            write_warmup(warmup, model=folder.name, latent_dim=latent_dim, conditional=num_classes > 0)
         os.rename(temporary, final)  # which fails where another process has made that version by now
     except (OSError, tf.errors.OpError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -100,8 +112,14 @@ def check_version(folder: pathlib.Path, version: int | None) -> int:
     """The number of the version to be written; UserError where it exists or the folder cannot be made."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output={folder} is a file; give the folder of a model")
+    try:
+        folder.name.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"--output={folder}: its last name, by which clients ask for it, must be UTF-8") from None
     number = version or max(versions(folder), default=0) + 1
-    if (folder / str(number)).exists():
+    if number > _MOST:
+        raise UserError(f"--output={folder}: version {number:,} is more than TF Serving takes ({_MOST:,})")
+    if any(version_number(entry.name) == number for entry in folder.glob("*")):
         raise UserError(
             f"--output={folder} has something at {number} already, which would be overwritten; give another "
             "--version, or none for the next"
@@ -160,26 +178,32 @@ def write_server_files(folder: pathlib.Path) -> list[pathlib.Path]:
     return written
 
 
+def _mounted(name: str) -> str:
+    """Where the container has the folder: under its name, where YAML, Docker and TensorFlow take that literally."""
+    return f"/models/{name if re.fullmatch('[A-Za-z0-9_][A-Za-z0-9_.-]*', name) else 'model'}"
+
+
 def _models_config(name: str) -> str:
     from tensorflow_serving.config import model_server_config_pb2
 
     config = model_server_config_pb2.ModelServerConfig()
-    config.model_config_list.config.add(name=name, base_path=f"/models/{name}", model_platform="tensorflow")
+    config.model_config_list.config.add(name=name, base_path=_mounted(name), model_platform="tensorflow")
     return text_format.MessageToString(config)
 
 
 def _compose(name: str) -> str:
+    mounted = _mounted(name)
     return f"""\
 # docker compose up: TF Serving on the versions in this folder; REST on port 8501, gRPC on 8500, of this machine only.
 services:
   serving:
     image: {IMAGE}
     ports: ["127.0.0.1:8501:8501", "127.0.0.1:8500:8500"]
-    volumes: [".:/models/{name}:ro"]
+    volumes: [".:{mounted}:ro"]
     command:
-      - --model_config_file=/models/{name}/models.config
+      - --model_config_file={mounted}/models.config
       - --model_config_file_poll_wait_seconds=60
 # puts requests of several clients together, for throughput; one that is refused is then refused for all of them:
 #     - --enable_batching
-#     - --batching_parameters_file=/models/{name}/batching_parameters.txt
+#     - --batching_parameters_file={mounted}/batching_parameters.txt
 """

@@ -24,7 +24,7 @@ from autogan_tf.serving.served_model import ServedModel
 from autogan_tf.serving.served_version import DEFAULT_SIGNATURE, ServedVersion
 
 _PATH = re.compile(
-    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+))?(?P<method>/metadata|:predict|:classify|:regress)?",
+    r"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]+))?(?P<method>/metadata|:predict|:classify|:regress)?",
     re.IGNORECASE,
 )
 _PAGE = pathlib.Path(__file__).with_name("gallery.html")
@@ -50,8 +50,8 @@ async def _page() -> web.StreamResponse:
 
 async def _described(model: ServedModel) -> web.Response:
     """What the page shows beside the pictures."""
-    version = model.version
-    told = version.description()
+    version = model.check(model.name, None)
+    told = version.description
     document = {
         "model": model.name,
         "version": version.number,
@@ -83,10 +83,9 @@ async def _api(model: ServedModel, request: web.Request) -> web.Response:
     if method == ":predict":
         return await _predict(model, asked, await model.within(request.read(), "the request"))
     if method:
-        model.check(*asked)
-    if method == "/metadata":
-        return web.Response(body=_metadata(model), content_type=_JSON)
-    if method:
+        version = model.check(*asked)
+        if method == "/metadata":
+            return web.Response(body=_metadata(model, version), content_type=_JSON)
         kind = "classification" if method == ":classify" else "regression"
         raise invalid(
             f"Expected {kind} signature method_name to be tensorflow/serving/{method[1:]}. Was: "
@@ -117,12 +116,12 @@ async def _beside_others(size: int, work: Callable[[], _Result]) -> _Result:
     return work() if size < _SMALL else await asyncio.to_thread(work)
 
 
-def _metadata(model: ServedModel) -> bytes:
-    response = grpc_services.metadata(model, model.version)
+def _metadata(model: ServedModel, version: ServedVersion) -> bytes:
+    response = grpc_services.metadata(model, version)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(signatures)
     document = {
-        "model_spec": {"name": model.name, "signature_name": "", "version": str(model.version.number)},
+        "model_spec": {"name": model.name, "signature_name": "", "version": str(version.number)},
         "metadata": {
             "signature_def": json_format.MessageToDict(
                 signatures, including_default_value_fields=True, preserving_proto_field_name=True

@@ -1,4 +1,4 @@
-"""The model that a local server answers for: its newest version, which is followed as new ones are exported."""
+"""The model that a local server answers for: its newest version, which is followed as versions come and go."""
 
 from __future__ import annotations
 
@@ -39,12 +39,15 @@ class ServedModel:
     def __init__(self, path: pathlib.Path, *, batcher: Batcher, timeout: float) -> None:
         first = model_folder.newest(path, flag="saved_model").absolute()
         self._follows = first != path.absolute()
-        self.folder = first.parent if first.name.isdigit() else first
+        number = model_folder.version_number(first.name)
+        self.folder = first if number is None else first.parent
         self.name = self.folder.name
         self._batcher, self._timeout = batcher, timeout
         self.states: dict[int, tuple[int, str]] = {}  # version -> state, error
         self._failed: dict[int, float] = {}  # version -> when its files had changed last
-        self.version = self._load(first)
+        self._graph: tuple[int, int] | None = None  # which file the loaded version was read from
+        self._told = ""
+        self.version: ServedVersion | None = self._load(first, 1 if number is None else number)
 
     @property
     def max_rows(self) -> int:
@@ -56,8 +59,10 @@ class ServedModel:
         if name != self.name:
             which = f"Latest({name})" if version is None else f"Specific({name}, {version})"
             raise not_found(f"Servable not found for request: {which}")
-        if version and version != self.version.number:
+        if version and (self.version is None or version != self.version.number):
             raise not_found(f"Servable not found for request: Specific({name}, {version})")
+        if self.version is None:
+            raise not_found(f"Servable not found for request: Latest({name})")
         return self.version
 
     async def predict(
@@ -96,41 +101,79 @@ class ServedModel:
         return response
 
     async def follow(self, *, every: float) -> None:
-        """Looks for a newer version every so many seconds and takes it when it is loaded and warm; does not end."""
+        """Looks every so many seconds which versions are there, and takes the newest; does not end.
+
+        As TF Serving does: a newer version replaces the loaded one when it is loaded and warm; where the loaded one is
+        gone, the newest that is left is taken; where none is left, there is nothing more to answer with. A version
+        whose files are replaced while it is loaded stays as it was loaded. Each of these is logged.
+        """
         while self._follows:
             await asyncio.sleep(every)
             try:
-                await self._take_newer()
+                await self._take_newest()
             except Exception as error:  # a folder that cannot be read now may be read the next time
-                logging.warning("%s: version %d stays: %s", self.name, self.version.number, error)
+                self._tell(f"nothing changes: {error}")
 
-    async def _take_newer(self) -> None:
-        found = model_folder.versions(self.folder)
-        newer = [number for number in found if number > self.version.number and self._has_changed(number)]
-        if newer:
-            before = self.version.number
-            self.version = await asyncio.to_thread(self._load, self.folder / str(newer[-1]))
-            self.states[before] = (State.END, "")
-            logging.info("%s: version %d replaces %d", self.name, self.version.number, before)
+    async def _take_newest(self) -> None:
+        there = model_folder.versions(self.folder)
+        before = self.version.number if self.version else None
+        if not there:
+            if not self.folder.is_dir():
+                raise FileNotFoundError(f"there is no folder {self.folder}")
+            if before is not None:
+                self.version, self.states[before] = None, (State.END, "")
+                self._tell(f"version {before} is gone from {self.folder}, which holds no other: none is served")
+            return
+        number = next((n for n in reversed(there) if n == before or self._is_worth_a_try(n, there[n])), None)
+        if number is None:
+            return
+        if number == before:
+            if _graph(there[number]) != self._graph:
+                self._tell(
+                    f"the files of version {number} have changed, and it is served as it was loaded; "
+                    "a new model needs a new number"
+                )
+            return
+        self.version = await asyncio.to_thread(self._load, there[number], number)
+        if before is None:
+            self._tell(f"version {number} is served")
+            return
+        self.states[before] = (State.END, "")
+        why = "replaces" if before in there else "is served instead of the removed"
+        self._tell(f"version {number} {why} {before}")
 
-    def _has_changed(self, number: int) -> bool:
-        """Whether it was never tried, or its files have changed since it could not be loaded."""
-        return _newest_change(self.folder / str(number)) > self._failed.get(number, -1.0)
+    def _tell(self, what: str) -> None:
+        """Logs it, but not at every look the same."""
+        if what != self._told:
+            logging.warning("%s: %s", self.name, what)
+        self._told = what
 
-    def _load(self, path: pathlib.Path) -> ServedVersion:
-        number = int(path.name) if path.name.isdigit() else 1
+    def _is_worth_a_try(self, number: int, path: pathlib.Path) -> bool:
+        """Not where it could not be loaded, and its files are what they were then."""
+        return number not in self._failed or _newest_change(path) != self._failed[number]
+
+    def _load(self, path: pathlib.Path, number: int) -> ServedVersion:
         self.states[number] = (State.LOADING, "")
-        seen = _newest_change(path)
+        changed, graph = _newest_change(path), _graph(path)
         try:
             version = ServedVersion(path, number=number)
             version.warm_up()
+            if (_newest_change(path), _graph(path)) != (changed, graph):  # half of the one and half of the other
+                raise UserError("its files changed while they were read")
         except Exception as error:  # a folder that is being copied, damaged protocol buffers: nearly every type occurs
             reason = str(error).strip().split("\n")[0]
             self.states[number] = (State.END, reason)
-            self._failed[number] = seen
+            self._failed[number] = changed
             raise UserError(f"version {number} in {path} cannot be served: {reason}") from error
         self.states[number] = (State.AVAILABLE, "")
+        self._graph = graph
         return version
+
+
+def _graph(version: pathlib.Path) -> tuple[int, int]:
+    """Tells the file of its graph from any other."""
+    status = (version / model_folder.SAVED_MODEL).stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def _newest_change(folder: pathlib.Path) -> float:

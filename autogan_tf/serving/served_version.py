@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.literal_path import literal
 from autogan_tf.features import saved_model
 from autogan_tf.serving import model_folder
 from autogan_tf.serving.request_error import RequestError, invalid
@@ -28,25 +29,23 @@ class ServedVersion:
       path: the version's folder.
       number: of the version.
 
+    Attributes:
+      description: what export says of it, as it was when it was loaded; empty for a model of another origin.
+      signature_defs: its signatures by name.
+
     Raises:
       UserError: no SavedModel there, or one that cannot be read.
     """
 
     def __init__(self, path: pathlib.Path, *, number: int) -> None:
         self.path, self.number = path, number
+        self.description = _description(path)
         self._model = saved_model.load_module(path)  # kept: a signature does not own its variables
         stored = saved_model_pb2.SavedModel.FromString((path / model_folder.SAVED_MODEL).read_bytes())
         found = stored.meta_graphs[0].signature_def.items()
         self.signature_defs: dict[str, meta_graph_pb2.SignatureDef] = {
             name: definition for name, definition in found if name != _INTERNAL
         }
-
-    def description(self) -> dict[str, Any]:
-        """What export says of it; empty for a model of another origin."""
-        try:
-            return model_folder.read_description(self.path)
-        except UserError:
-            return {}
 
     def inputs_of(self, signature: str) -> Mapping[str, meta_graph_pb2.TensorInfo]:
         """The inputs by name; RequestError where there is no such signature."""
@@ -112,8 +111,10 @@ class ServedVersion:
         path = self.path / model_folder.WARMUP
         if not path.exists():
             return
-        for record in tf.data.TFRecordDataset(str(path)):
-            request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        with literal(path) as given:
+            records = [record.numpy() for record in tf.data.TFRecordDataset(given)]
+        for record in records:
+            request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
             inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
             signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
             self.run(signature, self.checked(signature, inputs))
@@ -123,6 +124,14 @@ class ServedVersion:
         if found is None:
             raise invalid(f'Serving signature name: "{signature}" not found in signature def')
         return found
+
+
+def _description(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        described = model_folder.read_description(path)
+    except UserError:
+        return {}
+    return described if isinstance(described, dict) else {}
 
 
 def _check_shape(name: str, shape: Sequence[int], info: meta_graph_pb2.TensorInfo) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
@@ -13,6 +14,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.serving import model_folder
+from autogan_tf.serving.saved_generator import SavedGenerator
+from autogan_tf.serving.served_version import ServedVersion
 from tests.serving.exported import small_generator, write
 
 
@@ -27,7 +30,7 @@ def test_versions_are_numbered_and_never_overwritten(plain, tmp_path):
     (folder / "12").mkdir()  # no whole version
     assert write(folder, plain, version=7) == folder / "7"
     assert write(folder, plain) == folder / "8"
-    assert model_folder.versions(folder) == [1, 7, 8]
+    assert model_folder.versions(folder) == {number: folder / str(number) for number in (1, 7, 8)}
     assert names(folder) == ["1", "12", "7", "8", "notes"]
     before = (folder / "7" / "saved_model.pb").read_bytes()
     for taken in (7, 12):
@@ -35,6 +38,41 @@ def test_versions_are_numbered_and_never_overwritten(plain, tmp_path):
             write(folder, plain, version=taken)
     assert (folder / "7" / "saved_model.pb").read_bytes() == before
     assert model_folder.newest(folder, flag="x") == folder / "8" == model_folder.newest(folder / "8", flag="x")
+
+
+def test_versions_are_the_names_that_tf_serving_takes_for_numbers(tmp_path):
+    no_numbers = ["²", "١٢", "+3", "-4", "1.5", "0x9", "1_0", " 6", "v2", str(2**63)]
+    for name in ["1", "007", "00000123", *no_numbers]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_text("")
+    expected = {1: tmp_path / "1", 7: tmp_path / "007", 123: tmp_path / "00000123"}
+    assert model_folder.versions(tmp_path) == expected and list(expected) == [1, 7, 123]
+    assert model_folder.newest(tmp_path, flag="x") == tmp_path / "00000123"
+    assert model_folder.check_version(tmp_path, None) == 124
+    with pytest.raises(UserError, match="something at 7 already"):
+        model_folder.check_version(tmp_path, 7)
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "saved_model.pb").write_text("")
+    assert model_folder.versions(tmp_path)[7] == tmp_path / "7"
+    (tmp_path / str(2**63 - 1)).mkdir()
+    (tmp_path / str(2**63 - 1) / "saved_model.pb").write_text("")
+    with pytest.raises(UserError, match="version 9,223,372,036,854,775,808 is more than TF Serving takes"):
+        model_folder.check_version(tmp_path, None)
+
+
+def test_a_folder_whose_name_is_a_pattern_to_tensorflow(plain, latents, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    version = write(pathlib.Path("f\udcfclder [1]") / "a\\b {c,d} *?", plain)
+    expected = plain(latents, training=False)
+    for path in (version.parent, version.absolute()):
+        np.testing.assert_allclose(SavedGenerator(path)(tf.constant(latents)), expected, atol=1e-6)
+    assert model_folder.read_description(version) == {"num_classes": 0, "made_by": "a test"}
+    ran: list = []
+    monkeypatch.setattr(ServedVersion, "run", lambda self, signature, inputs: ran.append(signature))
+    ServedVersion(version, number=1).warm_up()
+    assert ran == ["serving_default", "sample"] * 2
+    assert names(tmp_path) == ["f\udcfclder [1]"] and names(version.parent) == ["1"]
+    assert names(version / "assets") == ["generator.json"] and "generator.json" not in names(version)
 
 
 def test_a_version_that_another_process_wrote_meanwhile_stays(plain, tmp_path, monkeypatch):
@@ -67,6 +105,8 @@ def test_places_that_cannot_hold_a_model(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
         model_folder.check_version(tmp_path / "file", None)
+    with pytest.raises(UserError, match="by which clients ask for it, must be UTF-8"):
+        model_folder.check_version(tmp_path / "f\udcfclder", None)
     with pytest.raises(UserError, match="--describe=.*holds no SavedModel"):
         model_folder.newest(tmp_path, flag="describe")
 
@@ -107,6 +147,18 @@ def test_the_files_of_a_server(tmp_path):
     assert mount in compose and "image: tensorflow/serving:2.15.1" in compose
     for file in ("models.config", "batching_parameters.txt"):
         assert f"={model.base_path}/{file}" in compose and (folder / file).exists()
+
+
+@pytest.mark.parametrize("name", ["x [1] y", "a\\b", 'a"b', "a: #b", "$HOME", "größe", "..."])
+def test_in_a_container_a_folder_of_any_name_has_a_plain_one(tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    model_folder.write_server_files(folder)
+    config = text_format.Parse((folder / "models.config").read_text(), model_server_config_pb2.ModelServerConfig())
+    (model,) = config.model_config_list.config
+    assert (model.name, model.base_path) == (name, "/models/model")
+    compose = (folder / "docker-compose.yml").read_text()
+    assert name not in compose and ".:/models/model:ro" in compose and "=/models/model/models.config" in compose
 
 
 def test_what_a_person_changed_beside_the_versions_stays(tmp_path):

@@ -86,11 +86,75 @@ def test_a_damaged_new_version_is_passed_over_and_the_next_is_taken(plain_versio
         assert client.status() == {1: "END", 2: "END", 3: "AVAILABLE"}
 
 
+def until(what) -> None:
+    end = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_versions_that_go_are_followed_back_and_each_change_is_logged(
+    plain_version, conditional_version, tmp_path, caplog
+):
+    folder = tmp_path / "digits"
+    shutil.copytree(plain_version, folder / "00000001")
+    shutil.copytree(conditional_version, folder / "2")
+    with running(folder) as server:
+        client = Client(server.rest, model="digits")
+
+        def described() -> dict:
+            return requests.get(f"{server.rest}/gallery.json", timeout=30).json()
+
+        assert (described()["version"], described()["description"]) == (2, {"num_classes": 3})
+        shutil.rmtree(folder / "2")
+        until(lambda: client.status() == {1: "AVAILABLE", 2: "END"})
+        assert (described()["version"], described()["description"]) == (1, {"num_classes": 0})
+        assert len(client.sample([1])) == 1
+        shutil.rmtree(folder / "00000001")
+        until(lambda: client.status() == {1: "END", 2: "END"})
+        missing = {"error": "Servable not found for request: Latest(digits)"}
+        assert described() == missing == requests.get(f"{server.url}/metadata", timeout=30).json()
+        asked = requests.post(f"{server.url}:predict", json={"signature_name": "sample", "instances": [1]}, timeout=30)
+        assert (asked.status_code, asked.json()) == (404, missing)
+        shutil.copytree(conditional_version, tmp_path / "new")
+        (tmp_path / "new").rename(folder / "1")
+        until(lambda: client.status()[1] == "AVAILABLE")
+        assert (described()["version"], described()["description"]) == (1, {"num_classes": 3})
+    logged = [record.getMessage() for record in caplog.records if record.getMessage().startswith("digits: ")]
+    assert logged == [
+        "digits: version 1 is served instead of the removed 2",
+        f"digits: version 1 is gone from {folder}, which holds no other: none is served",
+        "digits: version 1 is served",
+    ]
+
+
+def test_a_version_that_is_replaced_under_the_server_stays_as_it_was_loaded(
+    plain_version, conditional_version, tmp_path, caplog
+):
+    folder = tmp_path / "digits"
+    shutil.copytree(plain_version, folder / "1")
+    with running(folder) as server:
+        client = Client(server.rest, model="digits")
+        asked = [f"{server.rest}/gallery.json", f"{server.url}/metadata"]
+        before = [requests.get(url, timeout=30).json() for url in asked], client.sample_png([1, 2])
+        shutil.copytree(conditional_version, tmp_path / "other")
+        for file in (path for path in (tmp_path / "other").rglob("*") if path.is_file()):
+            file.replace(folder / "1" / file.relative_to(tmp_path / "other"))
+        until(lambda: "the files of version 1 have changed, and it is served as it was loaded" in caplog.text)
+        assert ([requests.get(url, timeout=30).json() for url in asked], client.sample_png([1, 2])) == before
+        assert client.status() == {1: "AVAILABLE"}
+        shutil.copytree(plain_version, tmp_path / "new")
+        (tmp_path / "new").rename(folder / "2")
+        until(lambda: client.status().get(2) == "AVAILABLE")
+    assert caplog.text.count("have changed") == 1 and "digits: version 2 replaces 1" in caplog.text
+
+
 def test_a_single_version_is_not_followed(plain_version, tmp_path):
     shutil.copytree(plain_version.parent, tmp_path / "digits")
     with running(tmp_path / "digits" / "1") as server:
         assert (server.model.name, server.model.version.number) == ("digits", 1)
         shutil.copytree(plain_version, tmp_path / "digits" / "2")
+        assert requests.get(f"{server.url}/versions/١", timeout=30).status_code == 400  # ASCII digits only
         time.sleep(0.3)
         assert Client(server.rest, model="digits").status() == {1: "AVAILABLE"}
 
