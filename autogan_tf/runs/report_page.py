@@ -6,6 +6,7 @@ import base64
 import functools
 import io
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -156,8 +157,8 @@ def _files(folder: pathlib.Path) -> dict[str, pathlib.Path]:
 
 def _series(files: Mapping[str, pathlib.Path], prefix: str, word: str) -> list[tuple[str, str]]:
     """(caption, picture) of at most so many of the files with the prefix, the first and the last among them."""
-    numbers = sorted((int(stem.removeprefix(prefix)), file) for stem, file in files.items()
-                     if stem.startswith(prefix) and stem.removeprefix(prefix).isdigit())  # fmt: skip
+    found = ((re.fullmatch(f"{prefix}([0-9]+)", stem), file) for stem, file in files.items())
+    numbers = sorted((int(match[1]), file) for match, file in found if match)
     if len(numbers) > _MOST_PICTURES:
         last = len(numbers) - 1
         numbers = [numbers[round(place * last / (_MOST_PICTURES - 1))] for place in range(_MOST_PICTURES)]

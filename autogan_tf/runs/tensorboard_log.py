@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
-import os
 import pathlib
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +21,7 @@ from tensorboard.plugins.hparams import summary as hparams_summary
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from autogan_tf.config.encoding import shown
+from autogan_tf.data.literal_path import literal
 from autogan_tf.runs.checkpoints import why
 from autogan_tf.search_space.choices import DECISIONS
 
@@ -65,13 +66,15 @@ class TensorBoardLog:
     """Writes one folder of event files.
 
     Args:
-      folder: of the files; made when the first is written.
+      folder: of the files; made where it is missing.
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._folder = folder
-        with _as_os_error(folder):
-            self._writer = tf.summary.create_file_writer(os.fsencode(folder))  # a str would have to be UTF-8
+        with _as_os_error(folder), contextlib.ExitStack() as stack:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._writer = tf.summary.create_file_writer(stack.enter_context(literal(folder)))
+            weakref.finalize(self._writer, stack.pop_all().close)  # it looks at its file again and again
         self._begun = False
 
     def begin(self, settings: Mapping[str, Any]) -> None:

@@ -94,6 +94,7 @@ def test_a_thousand_iterations_stay_under_5_megabytes(tmp_path):
     written_run.write_rows(folder / "metrics.jsonl", rows)
     for step in range(300):
         written_run.picture(folder / "samples" / f"iteration-{step:04d}.png", step, side=660)
+    written_run.picture(folder / "samples" / "iteration-².png", 0)  # no number
     html, data = report.write(folder)
     assert html.stat().st_size < 5e6 and data.stat().st_size < 5e6
     assert len(json.loads(data.read_text())["search"]["iterations"]) == 1000

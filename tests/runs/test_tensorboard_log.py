@@ -63,6 +63,18 @@ def test_numbers_are_grouped(tmp_path, read):
     assert step == 9 and histogram[0, 0] == 1.0 and histogram[-1, 1] == 3.0 and histogram[:, 2].sum() == 2
 
 
+@pytest.mark.parametrize("name", ["x [1] y", "a\\b", "f\udcfclder"])
+def test_a_folder_of_any_name(tmp_path, read, name):
+    log = TensorBoardLog(tmp_path / name)
+    for step in (1, 2):
+        log.scalars(step=step, phase="x", numbers={"d_loss": step / 2})
+        log.flush()
+    log.close()
+    assert len(list((tmp_path / name).iterdir())) == 1
+    (tmp_path / name).rename(tmp_path / "plain")  # TensorBoard itself does not read each of them
+    assert read("losses/d_loss") == [(1, 0.5), (2, 1.0)]
+
+
 def test_a_picture_comes_back_pixel_by_pixel(tmp_path, read):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 1)).astype(np.uint8)
     log = TensorBoardLog(tmp_path)

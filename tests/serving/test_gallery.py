@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import pathlib
+import shutil
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from autogan_tf.serving import model_folder, signatures
-from tests.serving.exported import small_generator
+from tests.serving.exported import small_generator, write
 from tests.serving.running import BROWSER, running
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome on the PATH")
@@ -136,6 +138,24 @@ def test_architecture_and_scores(page):
     assert page.locator("#diagram svg").bounding_box()["width"] >= 200
     scores = page.inner_text("#scores")
     assert "Inception score\t2.346" in scores and "10,000 images, seen through classifier/<b>0123" in scores
+
+
+def test_another_version_that_answers_is_drawn_and_told(browser, served, tmp_path):
+    shutil.copytree(served.model.folder, tmp_path / "digits")
+    with running(tmp_path / "digits") as server:
+        page = browser.new_page()
+        page.goto(server.rest)
+        page.wait_for_selector("body[data-ready]", timeout=30_000)
+        write(tmp_path / "digits", small_generator(), version=2)
+        end = time.monotonic() + 30
+        while server.model.version.number != 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        page.click("#more")
+        expect(page.locator("#about")).to_contain_text("version 2")
+        expect(page.locator("#classes")).to_be_hidden()
+        expect(page.locator("#grid img")).to_have_count(36)
+        assert shown(page) == server.model.version.run("sample", {"seed": np.arange(36)})["png_bytes"].tolist()
+        page.close()
 
 
 def test_errors_are_said_and_the_page_goes_on(page, served):
