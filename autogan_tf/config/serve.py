@@ -16,11 +16,11 @@ class ServeConfig:
 
     saved_model: str = setting(
         "",
-        "A folder that export has written; its newest version is served, and newer ones as they come.",
+        "A folder that export has written; its newest version is served, as versions come and go.",
         group=_MODEL,
         path=PATH,
     )
-    poll_seconds: float = setting(2.0, "Seconds between looks for a newer version.", group=_MODEL, minimum=0.01)
+    poll_seconds: float = setting(2.0, "Seconds between looks for versions.", group=_MODEL, minimum=0.01)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_MODEL, minimum=0)
 
     host: str = setting(

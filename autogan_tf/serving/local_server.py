@@ -38,7 +38,7 @@ async def serving(
       wanted: host and ports, of which 0 stands for any that is free.
       max_request_bytes: of a request's body.
       keepalive: seconds that a connection may be silent, in the middle of a request, too.
-      poll: seconds between looks for a newer version.
+      poll: seconds between looks for versions.
 
     Raises:
       UserError: a port is taken, or the host is none of this machine's.
