@@ -25,7 +25,7 @@ ARCHITECTURE = "1 0 1 1 1 0 0 1 1 1 0 1 0 3"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> pathlib.Path:
     """The run that the command makes of a published training checkpoint, as a process of its own."""
-    folder = tmp_path_factory.mktemp("convert") / "runs" / "official"
+    folder = tmp_path_factory.mktemp("convert") / "runs [1]" / "official"  # a pattern to TensorFlow
     done = subprocess.run(
         [sys.executable, "-m", "autogan_tf.convert", f"--checkpoint={CHECKPOINT}", f"--arch={ARCHITECTURE}",
          f"--run_dir={folder}"],
