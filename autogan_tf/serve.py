@@ -11,6 +11,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from autogan_tf.config import command_line, environment
 from autogan_tf.config.serve import ServeConfig
@@ -40,7 +41,7 @@ def _serve(config: ServeConfig) -> int:
         where = f"[{addresses.host}]" if ":" in addresses.host else addresses.host
         print(f"{model.name}, version {model.check(model.name, None).number}", flush=True)
         print(f"page:  http://{where}:{addresses.rest_port}/", flush=True)
-        print(f"REST:  http://{where}:{addresses.rest_port}/v1/models/{model.name}:predict", flush=True)
+        print(f"REST:  http://{where}:{addresses.rest_port}/v1/models/{quote(model.name)}:predict", flush=True)
         print(f"gRPC:  {where}:{addresses.grpc_port}", flush=True)
         print("for looking and trying; for production take TF Serving. Ctrl-C stops.", flush=True)
 

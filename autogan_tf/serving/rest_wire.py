@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -21,7 +22,7 @@ class RestWire:
 
     def __init__(self, url: str, *, model: str, timeout: float) -> None:
         self._server, self._model, self._timeout = url, model, timeout
-        self._url = f"{url}/v1/models/{model}"
+        self._url = f"{url}/v1/models/{quote(model, safe='')}"
         self._session = requests.Session()
         self._types: dict[str, dict[str, str]] = {}
 

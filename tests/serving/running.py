@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import threading
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from autogan_tf.serving import local_server
 from autogan_tf.serving.batching import Batcher
@@ -27,7 +28,7 @@ class Running:
     @property
     def url(self) -> str:
         """Of the model."""
-        return f"{self.rest}/v1/models/{self.model.name}"
+        return f"{self.rest}/v1/models/{quote(self.model.name)}"
 
 
 @contextlib.contextmanager

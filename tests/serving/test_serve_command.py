@@ -96,11 +96,12 @@ def until(what) -> None:
 def test_versions_that_go_are_followed_back_and_each_change_is_logged(
     plain_version, conditional_version, tmp_path, caplog
 ):
-    folder = tmp_path / "digits"
+    name = "a?b [1]%20#"  # which a URL must not hold
+    folder = tmp_path / name
     shutil.copytree(plain_version, folder / "00000001")
     shutil.copytree(conditional_version, folder / "2")
     with running(folder) as server:
-        client = Client(server.rest, model="digits")
+        client = Client(server.rest, model=name)
 
         def described() -> dict:
             return requests.get(f"{server.rest}/gallery.json", timeout=30).json()
@@ -112,7 +113,7 @@ def test_versions_that_go_are_followed_back_and_each_change_is_logged(
         assert len(client.sample([1])) == 1
         shutil.rmtree(folder / "00000001")
         until(lambda: client.status() == {1: "END", 2: "END"})
-        missing = {"error": "Servable not found for request: Latest(digits)"}
+        missing = {"error": f"Servable not found for request: Latest({name})"}
         assert described() == missing == requests.get(f"{server.url}/metadata", timeout=30).json()
         asked = requests.post(f"{server.url}:predict", json={"signature_name": "sample", "instances": [1]}, timeout=30)
         assert (asked.status_code, asked.json()) == (404, missing)
@@ -120,11 +121,11 @@ def test_versions_that_go_are_followed_back_and_each_change_is_logged(
         (tmp_path / "new").rename(folder / "1")
         until(lambda: client.status()[1] == "AVAILABLE")
         assert (described()["version"], described()["description"]) == (1, {"num_classes": 3})
-    logged = [record.getMessage() for record in caplog.records if record.getMessage().startswith("digits: ")]
+    logged = [record.getMessage() for record in caplog.records if record.getMessage().startswith(f"{name}: ")]
     assert logged == [
-        "digits: version 1 is served instead of the removed 2",
-        f"digits: version 1 is gone from {folder}, which holds no other: none is served",
-        "digits: version 1 is served",
+        f"{name}: version 1 is served instead of the removed 2",
+        f"{name}: version 1 is gone from {folder}, which holds no other: none is served",
+        f"{name}: version 1 is served",
     ]
 
 
