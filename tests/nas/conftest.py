@@ -79,26 +79,47 @@ class FakeGan:
 
 
 class FakeScorer:
-    """The score is the sum of the tokens, and a tenth of it more on the many images of the final scoring."""
+    """The score is the sum of the tokens, and a tenth of it more on the many images of the final scoring.
 
-    def __init__(self, log: list) -> None:
-        self.log = log
+    drifting: adds to each score what depends on its phase and on how many were scored in that phase before, and an
+      architecture that comes again in a phase keeps its score. So a search that loses what the scorer remembers ends
+      otherwise.
+    always: the score of every architecture instead.
+    """
+
+    def __init__(self, log: list, *, drifting: bool, always: float | None) -> None:
+        self.log, self.drifting, self.always = log, drifting, always
+        self.phase: tuple[str, int] = ("", 0)
+        self.found: dict[tuple[int, ...], float] = {}
+        self.scored = 0
 
     def start_phase(self, name: str, number: int, *, again: bool = False) -> None:
         self.log.append(("scoring", name, number))
+        if not (again and self.phase == (name, number)):
+            self.phase, self.found, self.scored = (name, number), {}, 0
 
     def state(self) -> dict:
-        return {}
+        found = [[list(tokens), score] for tokens, score in self.found.items()]
+        return {"phase": list(self.phase), "found": found, "scored": self.scored}
 
     def restore(self, state: dict) -> None:
-        pass
+        self.phase = tuple(state["phase"])
+        self.found = {tuple(tokens): score for tokens, score in state["found"]}
+        self.scored = state["scored"]
 
     def scores(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> np.ndarray:
         return np.array([self.score(tokens, num_images=num_images) for tokens in architectures])
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         self.log.append(("score", tuple(tokens), num_images))
-        return float(sum(tokens)) * (1.1 if num_images == 50 else 1.0)
+        score = float(sum(tokens)) * (1.1 if num_images == 50 else 1.0)
+        if not self.drifting:
+            return score if self.always is None else self.always
+        if tuple(tokens) not in self.found:
+            drift = 0.01 * ((7 * self.scored + 3 * self.phase[1] + len(self.phase[0])) % 23)
+            self.found[tuple(tokens)] = score + drift
+            self.scored += 1
+        return self.found[tuple(tokens)]
 
 
 class Told:
@@ -131,7 +152,14 @@ class Search:
     """A search among fakes, with everything that it did."""
 
     def __init__(
-        self, *, collapse: Sequence[int] = (), diverge: int = -1, state: dict | None = None, **changes
+        self,
+        *,
+        collapse: Sequence[int] = (),
+        diverge: int = -1,
+        drifting: bool = False,
+        always: float | None = None,
+        state: dict | None = None,
+        **changes,
     ) -> None:
         self.log: list[tuple] = []
         self.pauses: list[tuple[int, dict, list[np.ndarray], int]] = []
@@ -140,7 +168,7 @@ class Search:
         self.plan = Plan(**(DEFAULTS | changes))
         self.searcher = Searcher(
             gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
-            scorer=FakeScorer(self.log),  # type: ignore[arg-type]
+            scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]
             images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),
             plan=self.plan,
             observer=self.told,

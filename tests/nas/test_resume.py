@@ -17,7 +17,7 @@ def rows(search) -> list:
 def resumed(fake_search, pause, **options):
     """A new search from what a pause saw: plain state, the controller's weights, and the shared GAN (its phase)."""
     _, state, weights, phase = pause
-    search = fake_search(state=state, **options)
+    search = fake_search(state=state, drifting=True, **options)
     policy = search.searcher.policy
     variables = [*policy.controller.variables, *policy.optimizer.variables]
     for variable, value in zip(variables, weights, strict=True):
@@ -35,7 +35,7 @@ PLANS = {
 
 
 def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
-    whole = fake_search(**options).run()
+    whole = fake_search(drifting=True, **options).run()
     expected = rows(whole)
     assert len(whole.pauses) > 25
     parts = {pause[1]["part"]["name"] for pause in whole.pauses}
@@ -55,6 +55,20 @@ def test_from_pauses(fake_search, plan):
     goes_on_from_pauses(fake_search, PLANS[plan], every=13)
 
 
+def test_what_the_scorer_remembers_comes_back(fake_search):
+    """From the middle of a controller phase and of the last scoring, where earlier scores of the phase count."""
+    plan = {"max_search_iter": 1, "grow_steps": (), "shared_steps": 1}
+    whole = fake_search(drifting=True, **plan).run()
+    in_controller = [pause for pause in whole.pauses if pause[1]["part"]["name"] == "controller"]
+    in_ranking = [pause for pause in whole.pauses if pause[1]["ranking"].get("scores")]
+    for pause in (in_controller[-2], in_ranking[0]):
+        assert pause[1]["scorer"]["scored"] > 0
+        again = resumed(fake_search, pause, **plan)
+        assert again.ranked == whole.ranked
+        found = rows(again)
+        assert found == rows(whole)[len(rows(whole)) - len(found) :]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", PLANS)
 def test_from_every_pause(fake_search, plan):
@@ -62,13 +76,13 @@ def test_from_every_pause(fake_search, plan):
 
 
 def test_a_finished_search_only_tells_its_result(fake_search):
-    whole = fake_search().run()
+    whole = fake_search(drifting=True).run()
     again = resumed(fake_search, whole.pauses[-1])
     assert again.ranked == whole.ranked and again.told.rows == [] and again.entries("train") == []
 
 
 def test_a_longer_search_goes_on_where_the_shorter_one_was(fake_search):
-    short, long = fake_search(max_search_iter=4).run(), fake_search(max_search_iter=5).run()
+    short, long = (fake_search(drifting=True, max_search_iter=number).run() for number in (4, 5))
     end = next(pause for pause in short.pauses if pause[1]["iteration"] == 4)
     again = resumed(fake_search, end, max_search_iter=5)
     assert again.ranked == long.ranked and [step for step, _ in again.told.of("search")] == [4]
@@ -77,7 +91,8 @@ def test_a_longer_search_goes_on_where_the_shorter_one_was(fake_search):
 def test_a_longer_search_ranks_anew(fake_search):
     """Also where the shorter one was ranking, or had ranked and was scoring the best."""
     plan = {"max_search_iter": 2, "grow_steps": ()}
-    short, long = fake_search(**plan).run(), fake_search(**(plan | {"max_search_iter": 3})).run()
+    short = fake_search(drifting=True, **plan).run()
+    long = fake_search(drifting=True, **(plan | {"max_search_iter": 3})).run()
     ends = [pause for pause in short.pauses if pause[1]["iteration"] == 2 and pause[1]["ranking"]]
     assert {"best", "sums"} & {name for pause in ends for name in pause[1]["ranking"]}
     for pause in ends[:: len(ends) - 1]:

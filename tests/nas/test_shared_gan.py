@@ -158,13 +158,13 @@ def test_a_forced_collapse_stops_training_and_draws_the_weights_anew(collapsing)
     assert len(ranked) == 2
 
 
-@pytest.mark.slow
 def without_machine(rows: list) -> list:
     """Without what clocks and memory say."""
     names = ("seconds", "images_per_second", "memory_mb")
     return [(*head, {name: value for name, value in numbers.items() if name not in names}) for *head, numbers in rows]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_rewards_ranking_and_weights(collapsing):
     ranked, notes, _, gan = collapsing
     other = made(threshold=1e9)
