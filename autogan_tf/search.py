@@ -97,6 +97,7 @@ def _search_here(config: SearchConfig) -> int:
         if goes_on:
             resume_settings.check_same_data(settings, folder.settings())
         network = _network(config, where, store, terminal)
+        assembly.check_can_rank(config, network, data.images)
         if goes_on:
             folder.goes_on(settings=settings)
         else:
@@ -214,8 +215,10 @@ def _follow(
     from autogan_tf.training.loop import TrainingDiverged
     from autogan_tf.training.training_run import follow_training
 
+    network = _network(config, where, store, Terminal(silent=True))
+    assembly.check_can_rank(config, network, data.images)
     gan = assembly.new_shared_gan(config, data.images.shape[-1], where_steps_run)
-    scorer = assembly.new_scorer(config, gan, _network(config, where, store, Terminal(silent=True)))
+    scorer = assembly.new_scorer(config, gan, network)
     chiefs = folder if config.resume != "never" else None
     try:
         with StopRequest().listening() as stop:

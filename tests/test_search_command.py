@@ -15,7 +15,9 @@ import time
 import numpy as np
 import pytest
 import requests
+import tensorflow as tf
 from PIL import Image
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from autogan_tf import search
 from autogan_tf.search_space.cost import generator_cost
@@ -308,6 +310,16 @@ def damage(place: pathlib.Path) -> None:
     (place / "bad" / "broken" / "a" / "short.png").write_bytes(good[:60])
     (place / "bad" / "broken" / "b" / "text.png").write_text("no image")
     (place / "bad" / "file").touch()
+    if (place / "bad" / "constant").exists():
+        return
+    network = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 1], tf.float32)])
+    def look(images):
+        features = tf.reduce_mean(images, axis=[1, 2])
+        return {"features": features, "logits": tf.zeros_like(features) + [1.0, 2.0, 3.0]}
+
+    tf.saved_model.save(network, str(place / "bad" / "constant"), signatures=look)
 
 
 CASES = {
@@ -324,6 +336,7 @@ CASES = {
     "value": ({"gf_dim": "many"}, ["gf_dim", "many"]),
     "range": ({"beta2": 1}, ["beta2", "1"]),
     "features": ({"features": "inceptionn"}, ["inceptionn", "classifier"]),
+    "reward": ({"features": "saved_model:bad/constant"}, ["saved_model:constant", "same classes", "--features"]),
     "below a file": ({"run_dir": "bad/file/run"}, ["bad/file", "is a file"]),
 }
 
@@ -394,6 +407,17 @@ class Board:
         self._process.wait()
 
 
+def test_tensorboard_has_one_value_of_a_name_at_a_step(place, first_run):
+    assert first_run.returncode == 0
+    for run in ("one", "one/best"):
+        events = EventMultiplexer().AddRunsFromDirectory(str(place / "runs" / run / "tensorboard")).Reload()
+        ((name, content),) = events.Runs().items()
+        assert len(content["tensors"]) > 15
+        for tag in content["tensors"]:
+            steps = [event.step for event in events.Tensors(name, tag)]
+            assert len(set(steps)) == len(steps), (run, tag, steps)
+
+
 def test_tensorboard_shows_the_search(place, first_run):
     assert first_run.returncode == 0
     runs = {"one/tensorboard", "one/best/tensorboard"}
@@ -412,7 +436,7 @@ def test_tensorboard_shows_the_search(place, first_run):
         assert [step for _, step, _ in points] == [row["step"] for row in logged]
         assert [value for *_, value in points] == pytest.approx([row["mean"] for row in logged], rel=1e-5)
         images = {run: set(tags) for run, tags in board.get("images/tags").json().items()}
-        assert images["one/tensorboard"] == {"samples", "real", "diagram", "policy/cell_1"}
+        assert images["one/tensorboard"] == {"samples", "real", "diagram", "best_architecture", "policy/cell_1"}
         assert images["one/best/tensorboard"] == {"samples", "real", "diagram", "neighbours"}
         (found,) = board.get("images/images", run="one/best/tensorboard", tag="real", sample="0").json()
         picture = board.get(f"images/individualImage?{found['query']}").content

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import numpy as np
+
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features.classifier import Classifier
 from autogan_tf.features.protocol import FeatureNetwork
+from autogan_tf.nas import reward_check
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
@@ -53,13 +56,22 @@ def new_shared_gan(config: SearchConfig, channels: int, where_steps_run: Distrib
     )
 
 
+def reward_network(config: SearchConfig, network: FeatureNetwork) -> FeatureNetwork:
+    """A classifier computes in the search's precision where it gives rewards, other networks in float32."""
+    return network.computing_in(config.precision) if isinstance(network, Classifier) else network
+
+
+def check_can_rank(config: SearchConfig, network: FeatureNetwork, images: np.ndarray) -> None:
+    """UserError where the reward seen through `network` cannot rank architectures; see `reward_check`."""
+    sides = [config.bottom_width * 2 ** (stage + 1) for stage in range(config.num_cells)]
+    reward_check.check_can_rank(reward_network(config, network), images, sides=sides, seed=config.seed)
+
+
 def new_scorer(config: SearchConfig, gan: SharedGan, network: FeatureNetwork) -> Scorer:
-    """What gives the rewards; a classifier computes in the search's precision there, other networks in float32."""
-    if isinstance(network, Classifier):
-        network = network.computing_in(config.precision)
+    """What gives the rewards."""
     return Scorer(
         generator=gan.generator,
-        network=network,
+        network=reward_network(config, network),
         batch_size=config.eval_batch_size,
         calibration_batches=config.calibration_batches,
         seed=config.seed,

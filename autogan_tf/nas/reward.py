@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.data import pipeline, seeds
 from autogan_tf.metrics.inception_score import inception_score
 from autogan_tf.models.generator import SupernetGenerator
@@ -83,7 +84,11 @@ class Scorer:
         return float(self.scores([tokens], num_images=num_images)[0])
 
     def scores(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> np.ndarray:
-        """float64 [B]: the `score` of each of B architectures (of the same stage), in one call of the graph."""
+        """float64 [B]: the `score` of each of B architectures (of the same stage), in one call of the graph.
+
+        Raises:
+          UserError: the feature network gives NaN or infinity for the images of one of them, in features or logits.
+        """
         keys = [tuple(int(token) for token in tokens) for tokens in architectures]
         fresh = keys if self._reference else [key for key in dict.fromkeys(keys) if key not in self._cache]
         if not fresh:
@@ -102,16 +107,27 @@ class Scorer:
         """The feature network's logits float32 [B, num, classes] for images of B architectures.
 
         drawn: of each architecture's latents, int32 [2].
+
+        Raises:
+          UserError: the network gives NaN or infinity, in features or logits.
         """
         size = len(architectures[0])
         batches = -(-num // self._batch_size)
         tokens = tf.constant([list(row) for row in architectures], tf.int32)
-        return self._graph(size)(tokens, tf.stack(drawn), tf.constant(batches))[0].numpy()[:, :num]
+        logits, finite, _ = self._graph(size)(tokens, tf.stack(drawn), tf.constant(batches))
+        for architecture, is_finite in zip(architectures, finite.numpy(), strict=True):
+            if not is_finite:
+                raise UserError(
+                    "the feature network gives features or logits with NaN or infinity for generated images of the "
+                    f"architecture {' '.join(map(str, architecture))}, so that it cannot be scored; choose other "
+                    "--features"
+                )
+        return logits.numpy()[:, :num]
 
     def pictures(self, tokens: Sequence[int]) -> np.ndarray:
         """uint8 [batch_size, S, S, C]: images of an architecture, always on the same latents."""
         drawn = seeds.stateless_seed(self._seed, "reward/pictures")
-        _, pictures = self._graph(len(tokens))(tf.constant([list(tokens)], tf.int32), drawn[None], tf.constant(1))
+        *_, pictures = self._graph(len(tokens))(tf.constant([list(tokens)], tf.int32), drawn[None], tf.constant(1))
         return pictures[0].numpy()
 
     def _graph(self, size: int) -> tf.types.experimental.GenericFunction:
@@ -122,22 +138,20 @@ class Scorer:
             self._graphs[size] = tf.function(self._all, input_signature=signature, autograph=False)
         return self._graphs[size]
 
-    def _all(self, tokens: tf.Tensor, drawn: tf.Tensor, batches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Of each architecture the logits, and the images of the first batch, 8 bits."""
+    def _all(self, tokens: tf.Tensor, drawn: tf.Tensor, batches: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Of each architecture the logits, whether all outputs were finite, and the first batch's images, 8 bits."""
         number = tf.shape(tokens)[0]
 
-        def one(i: tf.Tensor, logits: tf.TensorArray, pictures: tf.TensorArray):
-            found, first = self._one(tokens[i], drawn[i], batches)
-            return i + 1, logits.write(i, found), pictures.write(i, first)
+        def one(i: tf.Tensor, *arrays: tf.TensorArray):
+            found = self._one(tokens[i], drawn[i], batches)
+            return i + 1, *(array.write(i, value) for array, value in zip(arrays, found, strict=True))
 
         # one after the other: batch norm's statistics are those of the architecture at hand
-        arrays = (tf.TensorArray(kind, size=number) for kind in (tf.float32, tf.uint8))
-        _, logits, pictures = tf.while_loop(
-            lambda i, *_: i < number, one, (tf.constant(0), *arrays), parallel_iterations=1
-        )
-        return logits.stack(), pictures.stack()
+        arrays = (tf.TensorArray(kind, size=number) for kind in (tf.float32, tf.bool, tf.uint8))
+        _, *arrays = tf.while_loop(lambda i, *_: i < number, one, (tf.constant(0), *arrays), parallel_iterations=1)
+        return tuple(array.stack() for array in arrays)
 
-    def _one(self, tokens: tf.Tensor, seed: tf.Tensor, batches: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _one(self, tokens: tf.Tensor, seed: tf.Tensor, batches: tf.Tensor) -> tuple[tf.Tensor, ...]:
         shape = [self._batch_size, self._generator.latent_dim]
 
         def latents(i: tf.Tensor) -> tf.Tensor:
@@ -151,19 +165,18 @@ class Scorer:
 
             tf.while_loop(lambda i: i < self._calibration_batches, calibrate, (tf.constant(0),), parallel_iterations=1)
 
-        def generate(i, logits, first):
+        def generate(i, logits, finite, first):
             images = self._generator(latents(i), tokens, training=False)
             pixels = pipeline.to_uint8(images, truncate=self._reference)
-            logits = logits.write(i, self._network(pipeline.to_float(pixels))[1])
-            return i + 1, logits, tf.where(tf.equal(i, 0), pixels, first)
+            outputs = self._network(pipeline.to_float(pixels))  # the features are not used before the final training
+            finite &= tf.reduce_all([tf.reduce_all(tf.math.is_finite(rows)) for rows in outputs])
+            return i + 1, logits.write(i, outputs[1]), finite, tf.where(tf.equal(i, 0), pixels, first)
 
-        array = tf.TensorArray(tf.float32, size=batches)
         nothing = tf.zeros([self._batch_size, *self._shape_after(tokens)], tf.uint8)
-        _, array, first = tf.while_loop(
-            lambda i, *_: i < batches, generate, (tf.constant(0), array, nothing), parallel_iterations=1
-        )
+        begin = (tf.constant(0), tf.TensorArray(tf.float32, size=batches), tf.constant(True), nothing)
+        _, array, finite, first = tf.while_loop(lambda i, *_: i < batches, generate, begin, parallel_iterations=1)
         logits = array.stack()
-        return tf.reshape(logits, [-1, logits.shape[-1]]), first
+        return tf.reshape(logits, [-1, logits.shape[-1]]), finite, first
 
     def _shape_after(self, tokens: tf.Tensor) -> list[int]:
         """Of an image of the stage that so many tokens lead to."""

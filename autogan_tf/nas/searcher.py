@@ -15,7 +15,7 @@ from autogan_tf.data import pipeline, seeds
 from autogan_tf.data.image_store import IN_MEMORY, ImageStore
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models.controller import Controller
-from autogan_tf.nas import beam
+from autogan_tf.nas import beam, reward_check
 from autogan_tf.nas.plan import Plan, Ranked
 from autogan_tf.nas.position import Observer, Part, Pause
 from autogan_tf.nas.reinforce import Reinforce
@@ -196,6 +196,9 @@ class Searcher:
             self._observer.done(number + 1)
             part.step = number + 1
             self._pause()
+        if len(tried) > 1:
+            which = f"rewards of iteration {self.iteration + 1}"
+            reward_check.tell_if_equal(self._observer, rewards_of_phase, which, "the controller learns")
         best = max(tried, key=lambda name: tried[name])
         leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
         self.leaders = dict(leaders[: plan.topk])
@@ -239,7 +242,9 @@ class Searcher:
             sums += scores
             self.ranking = {"repeats": repeat + 1, "sums": sums.tolist()}
         self.ranking = {}
-        return beam.rank(self.policy, tokens, scores=self._agreed(sums) / plan.score_repeats, topk=plan.topk)
+        means = self._agreed(sums) / plan.score_repeats
+        reward_check.tell_if_equal(self._observer, means, f"rewards in {description!r}", "the order says")
+        return beam.rank(self.policy, tokens, scores=means, topk=plan.topk)
 
     def _grow(self) -> None:
         best = self._rank(f"ranking before cell {self.stage + 2}")
@@ -270,6 +275,7 @@ class Searcher:
             scores.append(float(self._agreed(np.array(self.scorer.score(row, num_images=plan.num_eval_imgs)))))
             self._observer.done(len(scores))
             self._pause()
+        reward_check.tell_if_equal(self._observer, scores, "scores on more images", "the order says")
         self.ranking = {}
         ranked = [
             Ranked(Genotype.from_tokens(row), reward, score, plan.num_eval_imgs)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.data import seeds
 from autogan_tf.models import initializers
 from autogan_tf.models.generator import SupernetGenerator
@@ -258,3 +259,27 @@ def test_the_pictures_are_what_the_generator_makes():
     images = setup.generator(z, tf.constant(PRE_PLAIN), training=False).numpy()
     expected = np.clip(np.round((images + 1) * 127.5), 0, 255)
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_nan_from_the_network_is_told_at_the_first_scoring():
+    """In one number of one of three batches; of the features, too, which the search itself does not use."""
+
+    class Breaks(FakeNetwork):
+        def __init__(self) -> None:
+            super().__init__()
+            self.at, self.in_features, self.in_logits = (tf.Variable(value) for value in (3, 0.0, 0.0))
+
+        def __call__(self, images):
+            features, logits = super().__call__(images)
+            now = tf.cast(tf.equal(self.batches, self.at), tf.float32) * tf.one_hot(5, 8)[:, None]
+            return tf.where(now > 0, self.in_features, features), tf.where(now > 0, self.in_logits, logits)
+
+    setup = Setup(1)
+    setup.scorer._network = network = Breaks()
+    for at, broken in ((3, network.in_features), (5, network.in_logits)):
+        network.at.assign(at)
+        broken.assign(float("nan"))
+        with pytest.raises(UserError, match=r"NaN or infinity .* the architecture 0 1 0 1, .*choose other --features"):
+            setup.score(POST_BATCH, num_images=24)
+        broken.assign(0.0)
+    assert np.isfinite(setup.score(POST_BATCH, num_images=24))

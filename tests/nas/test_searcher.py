@@ -144,6 +144,21 @@ def test_progress_reaches_the_end_of_every_phase(done):
     assert done.told.furthest == totals
 
 
+def test_rewards_that_are_all_the_same_are_told_once_in_each_phase(done, fake_search):
+    assert not any("warning" in event for event in done.told.events)
+    search = fake_search(always=1.0, max_search_iter=2, grow_steps=(1,)).run()
+    heads = [event.split(": ")[1] for event in search.told.events if event.startswith("warning: ")]
+    # 3 steps of 2 architectures, 6 candidates, of which 3 are kept
+    assert heads == ["all 6 rewards of iteration 1 are 1", "all 6 rewards in 'ranking before cell 2' are 1",
+                     "all 6 rewards of iteration 2 are 1", "all 6 rewards in 'ranking complete architectures' are 1",
+                     "all 3 scores on more images are 1"]  # fmt: skip
+
+
+def test_one_architecture_alone_may_have_the_same_reward_always(fake_search):
+    search = fake_search(always=1.0, max_search_iter=1, grow_steps=(), ctrl_step=1, ctrl_sample_batch=1).run()
+    assert not any("rewards of iteration" in event for event in search.told.events)
+
+
 def test_the_same_seed_gives_the_same_search(done, fake_search):
     again = fake_search().run()
     assert again.log == done.log
