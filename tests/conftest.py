@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from autogan_tf.config import environment
+from autogan_tf.config.errors import UserError
+from autogan_tf.serving.request_error import RequestError
 
 environment.set_tensorflow_defaults()
+
+# Blanks at an end or before a mark, two marks where one belongs ("..." is one), two blanks after a mark.
+UNTIDY = re.compile(r"^\s|\s$| [.,;:](?=\s|$)|[,;:] *[.,;:](?=\s|$)|\. *[,;:](?=\s|$)|(?<!\.)\. *\.(?=\s|$)|[.,;:]  ")
+
+
+def _all_messages_are_tidy(error: type[Exception]) -> None:
+    """Every message of `error` that any test provokes is looked at, whatever the test is about."""
+    begin = error.__init__
+
+    def checked(self, *arguments) -> None:
+        begin(self, *arguments)
+        found = UNTIDY.search(str(self))
+        assert not found, f"the message {str(self)!r} has {found[0]!r}"
+
+    error.__init__ = checked  # type: ignore[method-assign]
+
+
+_all_messages_are_tidy(UserError)
+_all_messages_are_tidy(RequestError)
 
 TRAINING = {
     "arch": "0 1 1 1",

@@ -203,6 +203,6 @@ def _read_whole(prefix: pathlib.Path) -> dict[str, Any]:
 
 
 def why(error: BaseException) -> str:
-    """An exception's message in a line, without the names of TensorFlow's operations."""
+    """An exception's message in a line, without its full stop and the names of TensorFlow's operations."""
     text = (str(error).strip() or repr(error)).splitlines()[0]
-    return re.sub(r"\{\{function_node [^}]*\}\} |\.tempstate\d+| \[Op:\w+\]$", "", text)[:300]
+    return re.sub(r"\{\{function_node [^}]*\}\} |\.tempstate\d+| \[Op:\w+\]$", "", text)[:300].rstrip(". ")

@@ -151,4 +151,4 @@ def _names(names: set[str]) -> str:
 def _reason(error: tf.errors.OpError) -> str:
     """What the graph's own check says, without the operations that it came through; else the first line."""
     found = re.search(r"assertion failed: \[(.+?)\]", error.message)
-    return found[1] if found else error.message.strip().split("\n")[0]
+    return found[1].rstrip(". ") if found else error.message.strip().split("\n")[0]

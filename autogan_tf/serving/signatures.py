@@ -144,7 +144,7 @@ def between(start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
 def _traced(function: Callable, inputs: dict[str, tf.TensorSpec]) -> tf.types.experimental.ConcreteFunction:
     def checked(**given: tf.Tensor) -> dict[str, tf.Tensor]:
         sizes = [tf.shape(tensor)[0] for tensor in given.values()]
-        one_size = [tf.debugging.assert_positive(sizes[0], "the batch is empty; give at least one row")]
+        one_size = [tf.debugging.assert_greater(sizes[0], 0, "the batch is empty; give at least one row")]
         names = ", ".join(given)
         for size in sizes[1:]:
             one_size.append(tf.debugging.assert_equal(size, sizes[0], f"{names} must have equally many rows"))
@@ -156,7 +156,11 @@ def _traced(function: Callable, inputs: dict[str, tf.TensorSpec]) -> tf.types.ex
 
 def _checked_labels(label: tf.Tensor, num_classes: int) -> tf.Tensor:
     message = f"label must be from 0 to {num_classes - 1}"
-    limits = [tf.debugging.assert_non_negative(label, message), tf.debugging.assert_less(label, num_classes, message)]
+    # assert_non_negative and assert_positive would end the message in ".  "
+    limits = [
+        tf.debugging.assert_greater_equal(label, 0, message),
+        tf.debugging.assert_less(label, num_classes, message),
+    ]
     with tf.control_dependencies(limits):
         return tf.identity(label)
 

@@ -208,7 +208,8 @@ def told_when_another_worker_ends() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else repr(error)
+    """Without the full stop, as more may follow."""
+    return (str(error).splitlines()[0] if str(error) else repr(error)).rstrip(". ")
 
 
 def _check_tf_config(text: str) -> None:

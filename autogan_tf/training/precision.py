@@ -39,7 +39,7 @@ def _lacks(device: tf.config.LogicalDevice, dtype: str) -> str:
         with tf.device(device.name):
             _try(dtype)
     except (tf.errors.OpError, TypeError) as error:
-        return str(error).splitlines()[0]
+        return str(error).splitlines()[0].rstrip(". ")
     return ""
 
 

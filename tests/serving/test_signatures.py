@@ -108,16 +108,17 @@ def test_the_way_between_latents_by_hand():
     np.testing.assert_allclose(way[3], [[0, 0], [0, 2], [0, 4]], atol=1e-6)
 
 
+EMPTY = "the batch is empty; give at least one row"
 Z, NO_Z = tf.zeros([2, 5]), tf.zeros([0, 5])
 
 
 @pytest.mark.parametrize(
     ("signature", "inputs", "said"),
     [
-        ("serving_default", {"z": NO_Z}, "batch is empty"),
-        ("png", {"z": NO_Z}, "batch is empty"),
-        ("sample", {"seed": tf.zeros([0], tf.int64)}, "batch is empty"),
-        ("interpolate", {"z_start": NO_Z, "z_end": NO_Z, "steps": tf.zeros([0], tf.int32)}, "batch is empty"),
+        ("serving_default", {"z": NO_Z}, EMPTY),
+        ("png", {"z": NO_Z}, EMPTY),
+        ("sample", {"seed": tf.zeros([0], tf.int64)}, EMPTY),
+        ("interpolate", {"z_start": NO_Z, "z_end": NO_Z, "steps": tf.zeros([0], tf.int32)}, EMPTY),
         ("interpolate", {"z_start": Z, "z_end": Z[:1], "steps": tf.constant([2, 2])}, "equally many rows"),
         ("interpolate", {"z_start": Z, "z_end": Z, "steps": tf.constant([2, 1])}, "steps must be at least 2"),
         ("interpolate", {"z_start": Z, "z_end": Z, "steps": tf.constant([2, 257])}, "steps must be at most 256"),
@@ -132,7 +133,7 @@ Z, NO_Z = tf.zeros([2, 5]), tf.zeros([0, 5])
     ],
 )
 def test_what_does_not_fit_is_refused_in_the_graph(signed, signature, inputs, said):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=rf"\[[^]]*{said}\]"):  # TensorFlow adds nothing to it
         signed(signature, **inputs)
 
 
