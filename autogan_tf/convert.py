@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _convert(config: ConvertConfig) -> int:
     environment.set_tensorflow_defaults()
+    from autogan_tf.runs import machine
+
+    machine.use_threads(config.threads)
     if config.checkpoint:
         _from_official(config)
     else:

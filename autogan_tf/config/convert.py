@@ -33,6 +33,7 @@ class ConvertConfig:
         group=_BOTH,
         choices=("average", "last"),
     )
+    threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_BOTH, minimum=0)
 
     def validate(self) -> None:
         """Raises UserError for values that do not fit or do not go together."""

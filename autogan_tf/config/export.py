@@ -31,6 +31,7 @@ class ExportConfig:
     tflite: str = setting(
         "", "Also write a TensorFlow Lite file, File.tflite, from z to images.", group=_OUTPUT, path=PATH
     )
+    threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_OUTPUT, minimum=0)
 
     describe: str = setting(
         "", "A folder that export has written, or one of its versions: prints what is in it.", group=_SHOW, path=PATH

@@ -187,7 +187,8 @@ class SearchConfig:
     train_lr_decay: bool = setting(False, "Lower both learning rates linearly to 0 over train_steps.", group=_FINAL)
     ema_decay: float = setting(
         0.999,
-        "Decay of the moving average of the generator's weights, which is what is judged.",
+        "Decay of the moving average of the generator's weights, which is what is judged. It is warmed up: "
+        "min(ema_decay, (1 + t)/(10 + t)) at generator step t = 0, 1, ...; with reference_semantics it is not.",
         group=_FINAL,
         minimum=0,
         below=1,

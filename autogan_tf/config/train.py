@@ -87,7 +87,8 @@ class TrainConfig:
     lr_decay: bool = setting(False, "Lower both learning rates linearly to 0 over max_iter.", group=_TRAINING)
     ema_decay: float = setting(
         0.999,
-        "Decay of the moving average of the generator's weights, which is what is judged.",
+        "Decay of the moving average of the generator's weights, which is what is judged. It is warmed up: "
+        "min(ema_decay, (1 + t)/(10 + t)) at generator step t = 0, 1, ...",
         group=_TRAINING,
         minimum=0,
         below=1,
