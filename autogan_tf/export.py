@@ -30,10 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(config: ExportConfig) -> int:
     environment.set_tensorflow_defaults()
     # imported late: --help and errors in the flags must not wait for TensorFlow
+    from autogan_tf.runs import machine
     from autogan_tf.runs.folder import check_can_be_made, check_new_file, write_atomically
     from autogan_tf.serving import model_folder, signatures, small_forms
     from autogan_tf.training import trained
 
+    machine.use_threads(config.threads)
     if config.describe:
         version = model_folder.newest(config.describe, flag="describe")
         print(json.dumps(model_folder.read_description(version), indent=1))
@@ -83,7 +85,7 @@ def _describe(config: ExportConfig, run: RunFolder, generator: Generator) -> dic
         "image_shape": [side, side, generator.channels],
         "num_classes": generator.num_classes,
         "class_counts": run.settings().get("class_counts", []),
-        "scores": _evaluations(run),
+        "scores": run.evaluations(),
         "run": _read(run.config_file),
     }
 
@@ -93,16 +95,6 @@ def _read(path: pathlib.Path) -> Any:
         return json_text.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
-
-
-def _evaluations(run: RunFolder) -> list[dict[str, Any]]:
-    """The scores of the finished generator, in the order in which they were taken."""
-    if not run.evaluations_file.exists():
-        return []
-    try:
-        return [json_text.parse(line) for line in run.evaluations_file.read_text(encoding="utf-8").splitlines()]
-    except ValueError as error:
-        raise UserError(f"{run.evaluations_file} cannot be read: {error}") from None
 
 
 if __name__ == "__main__":

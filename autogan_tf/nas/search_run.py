@@ -131,7 +131,7 @@ def run_search(
             terminal.line(f"going on in iteration {searcher.iteration + 1}, from {saved.prefix}")
         ranked = searcher.run()
         terminal.end_overall()
-        log.tensorboard.image("diagram", diagram_pixels.pixels(ranked[0].genotype), step=plan.max_search_iter)
+        log.tensorboard.image("best_architecture", diagram_pixels.pixels(ranked[0].genotype), step=plan.max_search_iter)
         log.tensorboard.text("ranked", _in_words(ranked), step=plan.max_search_iter)
     lines = []
     for place, entry in enumerate(ranked, 1):

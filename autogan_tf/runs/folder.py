@@ -12,7 +12,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from importlib import metadata
-from typing import Any
+from typing import Any, TextIO
+
+from absl import logging
 
 from autogan_tf.config import json_text, paths
 from autogan_tf.config.errors import UserError
@@ -30,6 +32,17 @@ def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
     """Writes a file under a temporary name in the same folder and renames it: readers see the old or the new whole."""
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def open_to_append(path: pathlib.Path) -> TextIO:
+    """Opens a file of lines so that what is written begins a line of its own, though the last one was cut short."""
+    file = path.open("a", encoding="utf-8")
+    with path.open("rb") as written:
+        if written.seek(0, os.SEEK_END):
+            written.seek(-1, os.SEEK_END)
+            if written.read(1) != b"\n":
+                file.write("\n")
+    return file
 
 
 def default_run_dir(command: str, dataset: str) -> str:
@@ -216,8 +229,32 @@ class RunFolder:
 
     def append_evaluation(self, scores: Mapping[str, Any]) -> None:
         """Adds a line to evaluations.jsonl."""
-        with self.evaluations_file.open("a", encoding="utf-8") as file:
+        with open_to_append(self.evaluations_file) as file:
             file.write(json.dumps(dict(scores)) + "\n")
+
+    def evaluations(self) -> list[dict[str, Any]]:
+        """The lines of evaluations.jsonl, in the order in which they were written; a damaged one costs a warning.
+
+        Raises:
+          UserError: the file cannot be read.
+        """
+        try:
+            lines = self.evaluations_file.read_text(encoding="utf-8", errors="replace").split("\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise UserError(f"{self.evaluations_file} cannot be read: {error}") from None
+        found = []
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json_text.parse(line) if line.strip() else {}
+            except ValueError:
+                row = None
+            if row and isinstance(row, dict):
+                found.append(row)
+            elif row != {}:
+                logging.warning("%s: line %d is damaged and left out", self.evaluations_file, number)
+        return found
 
 
 def _commit() -> str:

@@ -35,11 +35,12 @@ def cut_back(folder: RunFolder, known: Mapping[str, Any]) -> None:
     lines, kept = _lines(folder), []
     for line in lines:
         own = _is_own(line)
-        # a half-written line goes, as the next one must begin a line of its own
-        if line.endswith("\n") and (left > 0 or not own):
-            kept.append(line)
+        # the next line must begin one of its own: a half-written one goes, a whole one gets its end
+        whole = line.endswith("\n") or bool(_row(line))
+        if whole and (left > 0 or not own):
+            kept.append(line.removesuffix("\n") + "\n")
         left -= own
-    if len(kept) < len(lines):
+    if kept != lines:
         write_atomically(folder.evaluations_file, "".join(kept))
 
 

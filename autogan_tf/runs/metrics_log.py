@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autogan_tf.runs import image_grid
-from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs.folder import RunFolder, open_to_append
 from autogan_tf.runs.tensorboard_log import TensorBoardLog
 
 
@@ -29,7 +29,7 @@ class MetricsLog:
     def __init__(self, folder: RunFolder) -> None:
         folder.path.mkdir(parents=True, exist_ok=True)
         self._samples = folder.samples
-        self._file = folder.metrics_file.open("a", encoding="utf-8")
+        self._file = open_to_append(folder.metrics_file)
         self.tensorboard = TensorBoardLog(folder.tensorboard)
 
     def write(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from autogan_tf.data.literal_path import literal
 from autogan_tf.runs.checkpoints import why
 from autogan_tf.search_space.choices import DECISIONS
 
-# A number's group; those that are not here are under the name of their phase.
+# A number's group in the phases whose steps these are; all others are under the name of their phase.
 _GROUPS = {
     "losses": ("d_loss", "g_loss"),
     "gradient_norms": ("d_gradient_norm", "g_gradient_norm"),
@@ -35,6 +35,7 @@ _GROUPS = {
     "machine": ("images_per_second", "seconds", "memory_mb"),
 }
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
+_GROUPED = ("search", "train")
 _PHASES = {"evaluation": "scores"}
 
 # Charts with several curves, by category: title -> tags.
@@ -95,8 +96,9 @@ class TensorBoardLog:
 
     def scalars(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
         """The numbers among `numbers`, each under its group's name; of those by name their distribution."""
+        groups = _GROUP_OF if phase in _GROUPED else {}
         values = {
-            f"{_GROUP_OF.get(name, _PHASES.get(phase, phase))}/{name}": float(value)
+            f"{groups.get(name, _PHASES.get(phase, phase))}/{name}": float(value)
             for name, value in numbers.items()
             if isinstance(value, int | float)
         }

@@ -144,6 +144,22 @@ def test_evaluations_are_appended_one_a_line(tmp_path):
     assert [json.loads(line) for line in lines] == [{"inception_score": 8.55}, {"inception_score": 8.6, "seed": 1}]
 
 
+CUT = ['{"fid": 1.5, "na', '{"fid": 1.5}']  # within a line, and before its end
+
+
+@pytest.mark.parametrize("content", CUT)
+def test_an_evaluation_after_a_line_that_was_cut_begins_a_line(tmp_path, caplog, content):
+    folder = RunFolder(tmp_path)
+    assert folder.evaluations() == []
+    folder.evaluations_file.write_text('{"fid": 2.5}\n' + content)
+    folder.append_evaluation({"fid": 0.5})
+    folder.append_evaluation({"fid": 0.25})
+    assert folder.evaluations_file.read_text() == f'{{"fid": 2.5}}\n{content}\n{{"fid": 0.5}}\n{{"fid": 0.25}}\n'
+    whole = [{"fid": 1.5}] if content.endswith("}") else []
+    assert folder.evaluations() == [{"fid": 2.5}, *whole, {"fid": 0.5}, {"fid": 0.25}]
+    assert ("line 2 is damaged" in caplog.text) == (not whole)
+
+
 @pytest.mark.parametrize(
     ("dataset", "name"),
     [("cifar10", "cifar10"), ("folder:/data/my photos/", "my-photos"), ("folder:cats", "cats"), ("a/b:1.0", "b-1-0")],

@@ -64,6 +64,14 @@ def test_lines_of_the_command_evaluate_stay(tmp_path):
     assert [row["judged"] for row in evaluations(folder)] == ["x", "y"]
 
 
+def test_a_whole_last_line_without_its_end_stays(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.evaluations_file.write_text('{"preset": "default", "judged": "x"}\n{"preset": "default", "judged": "y"}')
+    log_files.cut_back(folder, {})
+    assert folder.evaluations_file.read_text().endswith('"y"}\n')
+    assert [row["judged"] for row in evaluations(folder)] == ["x", "y"]
+
+
 def test_nothing_to_cut(tmp_path):
     log_files.cut_back(RunFolder(tmp_path), {})
     assert log_files.mark(RunFolder(tmp_path)) == {"bytes": {}, "evaluations": 0}

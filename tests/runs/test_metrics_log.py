@@ -62,6 +62,18 @@ def test_six_digits_are_kept(folder):
     assert (row["a"], row["b"], row["c"]) == (0.333333, 123457.0, [[1.23457e-9]])
 
 
+def test_a_row_after_one_that_was_cut_begins_a_line(folder):
+    with MetricsLog(folder) as log:
+        log.write(step=0, phase="train", numbers={"d_loss": 0.5})
+    whole = folder.metrics_file.read_text()
+    for cut in (whole[:-9], whole[:-1]):
+        folder.metrics_file.write_text(cut)
+        with MetricsLog(folder) as log:
+            log.write(step=1, phase="train", numbers={})
+        first, second = folder.metrics_file.read_text().splitlines()
+        assert first == cut and strict(second)["step"] == 1
+
+
 def test_a_second_log_appends(folder):
     for step in range(2):
         with MetricsLog(folder) as log:

@@ -48,7 +48,9 @@ def test_numbers_are_grouped(tmp_path, read):
     log = TensorBoardLog(tmp_path)
     log.scalars(step=4, phase="search", numbers={"best": 1.5, "d_loss": 0.25, "stage": 2, "name": "0 1",
                                                  "entropies": [0.5, 0.75, 0.9, 0.1]})  # fmt: skip
-    log.scalars(step=9, phase="controller", numbers={"reward": 2.0, "rewards": {"a": 1.0, "b": 3.0}})
+    # whose steps are the controller's, not the iterations of the search
+    log.scalars(step=9, phase="controller", numbers={"reward": 2.0, "rewards": {"a": 1.0, "b": 3.0}, "seconds": 0.5})
+    log.scalars(step=9, phase="search", numbers={"seconds": 6.0})
     log.scalars(step=7, phase="train", numbers={"d_loss": 3.0, "g_lr": 0.5, "d_gradient_norm": 8.0})
     log.scalars(step=8, phase="evaluation", numbers={"frechet_distance": 12.5, "feature_network": "x"})
     log.close()
@@ -57,6 +59,7 @@ def test_numbers_are_grouped(tmp_path, read):
     assert read("search/stage") == [(4, 2.0)]
     assert read("entropy/norm") == [(4, 0.75)] and read("entropy/shortcut") == [(4, pytest.approx(0.1))]
     assert read("controller/reward") == [(9, 2.0)]
+    assert read("controller/seconds") == [(9, 0.5)] and read("machine/seconds") == [(9, 6.0)]
     assert read("learning_rates/g_lr") == [(7, 0.5)] and read("gradient_norms/d_gradient_norm") == [(7, 8.0)]
     assert read("scores/frechet_distance") == [(8, 12.5)]
     ((step, histogram),) = read("controller/rewards")
