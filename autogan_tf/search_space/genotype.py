@@ -112,7 +112,7 @@ class Genotype:
         try:
             num_cells = choices.num_cells_of(len(tokens))
         except ValueError as error:
-            raise UserError(f"{error}: {' '.join(map(str, tokens))}") from None
+            raise UserError(f"{error}: {' '.join(map(str, tokens)) or 'none'}") from None
         slices = choices.cell_slices(num_cells)
         cells = tuple(CellGenotype.from_tokens(list(tokens[part]), i) for i, part in enumerate(slices))
         return cls(cells=cells, name=name)

@@ -37,6 +37,11 @@ def test_the_published_architecture_by_hand():
         ["cell 3, 32 × 32", "nearest upsampling", block, "+", block],
     ]
     assert [len(of_class(cell, "shortcut")) for cell in cells] == [1, 1, 0]
+    for cell in cells[:2]:
+        (path,) = of_class(cell, "shortcut")
+        top, bottom = (int(found) for found in re.fullmatch(r"M\d+ (\d+) H\d+ V(\d+) H\d+", path.get("d")).groups())
+        (label,) = [text for text in cell.iter(SVG + "text") if text.text == "up, conv 1 × 1"]
+        assert abs(int(label.get("y")) - (top + bottom) / 2) < 1  # in its middle
     skips = [(path.get("data-from"), path.get("data-to")) for path in of_class(root, "skip")]
     assert skips == [("1", "2"), ("1", "3"), ("2", "3")]
     assert texts(root)[:2] == ["latent vector, 128", "dense, to 4 × 4"]

@@ -9,6 +9,7 @@ import pytest
 
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.metrics_log import MetricsLog
+from autogan_tf.runs.tensorboard_log import TensorBoardLog
 
 
 def strict(text: str):
@@ -79,3 +80,13 @@ def test_a_second_log_appends(folder):
         with MetricsLog(folder) as log:
             log.write(step=step, phase="search", numbers={})
     assert [row["step"] for row in lines(folder)] == [0, 1]
+
+
+def test_a_run_that_failed_is_marked_as_such(folder, monkeypatch):
+    ends: list[bool] = []
+    monkeypatch.setattr(TensorBoardLog, "close", lambda self, *, complete: ends.append(complete))
+    with MetricsLog(folder):
+        pass
+    with pytest.raises(KeyError), MetricsLog(folder):
+        raise KeyError
+    assert ends == [True, False]

@@ -113,6 +113,7 @@ def test_a_training_by_itself_and_one_that_stopped(tmp_path):
     folder = written_run.write_training(tmp_path / "train")
     found = document(folder)
     assert found["command"] == "train" and found["complete"] and found["search"] is None
+    assert found["time"]["parts"] == {"training, with scoring": 11.0}  # from the row at 110 s to that at 121 s
     written_run.write_rows(folder / "metrics.jsonl", written_run.training_rows()[:2])
     found = document(folder)
     assert not found["complete"] and "10 of 20 steps are done" in found["state"]
@@ -148,6 +149,7 @@ def test_a_path_with_blanks_is_quoted(tmp_path):
         ("metrics.jsonl", None, "metrics.jsonl is missing"),
         ("genotypes/02.json", "[]", "02.json cannot be read"),
         ("best/genotype.json", "{}", "best/: genotype.json cannot be read"),
+        ("best/genotype.json", None, "best/: genotype.json is missing"),
         ("best/metrics.jsonl", None, "best/: metrics.jsonl is missing"),
     ],
 )

@@ -218,3 +218,12 @@ def test_a_file_nested_too_deeply_is_refused(tmp_path):
     (tmp_path / "deep.json").write_text("[" * 100_000)
     with pytest.raises(UserError, match="deep.json is not JSON .nested too deeply"):
         Genotype.load(tmp_path / "deep.json")
+
+
+def test_cells_in_words():
+    first, second, third = (cell.in_words() for cell in A_CELLS)
+    assert first == "pre-activation, no norm, nearest upsampling, shortcut"
+    assert second == "pre-activation, no norm, bilinear upsampling, shortcut, skip from cell 1"
+    assert third == "pre-activation, no norm, nearest upsampling, no shortcut, skips from cell 1 and 2"
+    other = CellGenotype(conv="post", norm="batch", up="deconv", shortcut=False, skips=(False, True))
+    assert other.in_words() == "post-activation, batch norm, transposed convolution, no shortcut, skip from cell 2"
