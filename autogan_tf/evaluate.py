@@ -105,8 +105,9 @@ def _judged(config: EvaluateConfig) -> ImageSource | None:
 
 
 def _where(config: EvaluateConfig, dataset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A data set as `sources.load` takes it; a path may stand for a folder."""
-    if "/" in dataset and pathlib.Path(dataset).is_dir():
+    """A data set as `sources.load` takes it; a path may stand for a folder or zip file."""
+    is_zip = dataset.lower().endswith(".zip") and not dataset.startswith("folder:")
+    if is_zip or ("/" in dataset and pathlib.Path(dataset).is_dir()):
         dataset = f"folder:{dataset}"
     of_the_run = settings.get("data_dir", "") if dataset == settings.get("dataset") else ""
     return {"dataset": dataset, "data_dir": config.data_dir or of_the_run, "download": config.download}
@@ -130,16 +131,16 @@ def _reference_images(config: EvaluateConfig, judged: ImageSource | None, store:
     where = _where(config, dataset, settings)
     sources.check_available(**where)
     resolution = judged.resolution if judged else config.image_size
-    data = sources.load(resolution=resolution, split=config.reference_split, store=store, **where)
+    data = sources.load(resolution=resolution, split=config.reference_split, warn_enlarged=False, store=store, **where)
     if judged and data.channels != judged.channels:
         raise UserError(
-            f"{judged.name} gives images of {judged.channels} channels, and {data.name} has {data.channels}; compare "
-            "with images of the same kind"
+            f"{judged.name} gives images of {_channels(judged)}, and {data.name} has {_channels(data)}; compare with "
+            "images of the same kind"
         )
     if (data.smallest_side or resolution) < resolution:
         raise UserError(
             f"{judged.name if judged else '--image_size'} has images of {resolution} pixels, and {data.name} has some "
-            f"of {data.smallest_side}; compare with images of at least that size"
+            f"of {data.smallest_side} ({data.enlarged}); compare with images of at least that size"
         )
     number = config.num_reference_imgs
     if number > len(data.images):
@@ -151,6 +152,12 @@ def _reference_images(config: EvaluateConfig, judged: ImageSource | None, store:
         order = seeds.numpy_rng(0, "reference", len(data.images)).permutation(len(data.images))
         data = image_data.take(data, np.sort(order[:number]), data.split, store=store)
     return data
+
+
+def _channels(images: ImageData | ImageSource) -> str:
+    """Their number, and in a mixture which images have colours."""
+    number = f"{images.channels} channel{'s' * (images.channels > 1)}"
+    return f"{number} ({images.coloured})" if images.coloured else number
 
 
 def _network(

@@ -45,7 +45,7 @@ def _search(config: SearchConfig) -> int:
 def _search_here(config: SearchConfig) -> int:
     import tensorflow as tf
 
-    from autogan_tf.data import sources
+    from autogan_tf.data import image_data, sources
     from autogan_tf.features import choice
     from autogan_tf.nas import assembly
     from autogan_tf.runs import machine
@@ -77,22 +77,27 @@ def _search_here(config: SearchConfig) -> int:
                 print(f"the run in {run_dir} is complete: {Genotype.load(RunFolder(run_dir).genotype_file)}")
                 return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
-    sources.check_available(**where)
+    found = sources.check_available(**where)
     store = choice.image_store(
         config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
-    data = sources.load(resolution=config.resolution, store=store, **where)
+    data = sources.load(resolution=config.resolution, warn_enlarged=False, store=store, **where)
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")
+    image_data.warn_if_enlarged(data)
     plan = assembly.new_plan(config, len(data.images))
     if config.dry_run:
         print(listing.format_settings(config))
         print(_describe(config, data, plan))
+        if found:
+            print(found)
         return 0
     if not where_steps_run.is_chief:
         return _follow(config, plan, data, store, where, where_steps_run, RunFolder(run_dir))
     with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
         folder, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
+        if found:
+            terminal.line(found)
         settings = fields.to_dict(config) | {"replica_count": where_steps_run.count, "data_digest": data.digest()}
         if goes_on:
             resume_settings.check_same_data(settings, folder.settings())
@@ -170,7 +175,9 @@ def _network(
     from autogan_tf.features.classifier import load_or_train
 
     def make_classifier() -> FeatureNetwork:
-        train, test = sources.labelled_splits(resolution=config.resolution, store=store, **where)
+        train, test = sources.labelled_splits(
+            resolution=config.resolution, warn_enlarged=False, store=store, **where
+        )
         started = time.monotonic()
         terminal.phase("training the classifier", config.classifier_steps, "steps")
         classifier = load_or_train(

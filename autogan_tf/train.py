@@ -76,15 +76,16 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
                 print(f"the run in {run_dir} is complete: {_in_words(scores)}")
                 return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
-    sources.check_available(**where)
+    found = sources.check_available(**where)
     store = choice.image_store(
         config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
-    data = sources.load(resolution=resolution, store=store, **where)
+    data = sources.load(resolution=resolution, warn_enlarged=False, store=store, **where)
     if (data.smallest_side or resolution) < resolution:
         raise UserError(
             f"{len(genotype.cells)} cells on --bottom_width={config.bottom_width} make images of {resolution} pixels, "
-            f"and {data.name} has some of {data.smallest_side}; lower --bottom_width or take larger images"
+            f"and {data.name} has some of {data.smallest_side} ({data.enlarged}); lower --bottom_width or take "
+            "larger images"
         )
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     if config.conditional and data.labels is None:
@@ -104,6 +105,8 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     if config.dry_run:
         print(listing.format_settings(config))
         print(_describe(config, genotype, data, every, cost.parameters, cost.multiply_adds))
+        if found:
+            print(found)
         return 0
     restarts = MAX_RESTARTS if config.on_collapse == "restart" else 0
     if not where_steps_run.is_chief:  # its steps are all that it adds; the chief scores and writes
@@ -122,6 +125,8 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
         return 0
     with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
         folder, goes_on = RunFolder.open(run_dir, command="train", resume=config.resume)
+        if found:
+            terminal.line(found)
         settings: dict[str, Any] = {
             "num_cells": len(genotype.cells), "replica_count": where_steps_run.count, "data_digest": data.digest()
         }  # fmt: skip

@@ -9,7 +9,8 @@ def dataset(*, group: str) -> str:
     return setting(
         "cifar10",
         "Images to learn: a TensorFlow Datasets name (cifar10, stl10, mnist, ...), mnist5k (5,000 MNIST digits that "
-        "come with a dependency), or folder:PATH with PNG or JPEG files.",
+        "come with a dependency), or folder:PATH, a folder or zip file of images: PNG, JPEG, WebP, BMP, TIFF, GIF and "
+        "others. Its classes are its subfolders, or the labels in its dataset.json, as in StyleGAN's data sets.",
         group=group,
         path=("folder:",),
     )

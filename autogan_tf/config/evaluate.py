@@ -24,7 +24,7 @@ class EvaluateConfig:
     saved_model: str = generator_settings.saved_model(group=_WHAT)
     images: str = setting(
         "",
-        "A folder of PNG or JPEG files, all of one size, that something has generated.",
+        "A folder or zip file of images, all of one size, that something has generated.",
         group=_WHAT,
         path=("folder:", ""),
     )
@@ -36,8 +36,8 @@ class EvaluateConfig:
 
     reference: str = setting(
         "",
-        "The real images: a data set, a folder (folder:PATH, or a path with a slash), or an .npz file of statistics "
-        "(mu and sigma). Empty for the data set of the run.",
+        "The real images: a data set, a folder or zip file (folder:PATH, or a path with a slash), or an .npz file of "
+        "statistics (mu and sigma). Empty for the data set of the run.",
         group=_REFERENCE,
         path=("folder:", ""),
     )

@@ -19,13 +19,13 @@ from autogan_tf.data.atomic_file import replacing
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.image_store import ImageStore, blocks, is_on_disk
 
-_VERSION = 1  # to be raised when a source decodes, cuts or resizes in another way
+_VERSION = 2  # to be raised when a source decodes, cuts or resizes in another way
 _SHARE_OF_DISK = 0.1  # of what is free, at most
 
 
 def load_or_read(
-    read: Callable[[], ImageData], *, files: Iterable[str | os.PathLike[str]], part: str, resolution: int,
-    store: ImageStore,
+    read: Callable[[], ImageData], *, files: Iterable[str | os.PathLike[str]], content: str = "", part: str,
+    resolution: int, store: ImageStore,
 ) -> ImageData:  # fmt: skip
     """What `read` returns, from the store's cache folder if the same files were read in the same way before.
 
@@ -36,6 +36,7 @@ def load_or_read(
     Args:
       read: decodes the images, into arrays of `store`.
       files: all files that the result depends on.
+      content: what is known of their content without reading it, such as a digest of a zip file's check sums.
       part: names the source and which part of it is read, e.g. "cifar10 train".
       resolution: side of the images.
       store: keeps the images; its `decoded_folder` is the cache's.
@@ -44,7 +45,7 @@ def load_or_read(
     if folder is None:
         return read()
     try:
-        key = _key(files, part, resolution)
+        key = _key(files, content, part, resolution)
     except OSError:  # a file that is not there or cannot be looked at: for the reader to report
         return read()
     readable, of_part = re.sub(r"[^A-Za-z0-9.+]+", "_", part)[:80], hashlib.sha256(os.fsencode(part)).hexdigest()[:8]
@@ -58,9 +59,9 @@ def load_or_read(
     return data
 
 
-def _key(files: Iterable[str | os.PathLike[str]], part: str, resolution: int) -> str:
+def _key(files: Iterable[str | os.PathLike[str]], known: str, part: str, resolution: int) -> str:
     """SHA-256 of everything that the images depend on, the files by name, size and time of their last change."""
-    content = hashlib.sha256(json.dumps([_VERSION, part, resolution]).encode())
+    content = hashlib.sha256(json.dumps([_VERSION, known, part, resolution]).encode())
     for path in files:
         status = os.stat(path)
         content.update(os.fsencode(f"\n{os.fspath(path)}\0{status.st_size}\0{status.st_mtime_ns}"))

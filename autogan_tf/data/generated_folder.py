@@ -1,26 +1,27 @@
-"""A folder of images that something has generated, read as they are: nothing is cropped or resized."""
+"""A folder or zip file of images that something has generated, read as they are: nothing is cropped or resized."""
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
+import functools
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
+from absl import logging
 
-from autogan_tf.config import paths
 from autogan_tf.config.errors import UserError
-from autogan_tf.data import image_files, seeds
+from autogan_tf.data import image_data, image_files, image_tree, seeds
 
 
 class GeneratedFolder:
-    """All PNG and JPEG files under a folder, at any depth, in the order of their paths.
+    """All pictures under a folder or in a zip file, at any depth, in the order of their paths.
 
     Attributes:
       resolution: side of the images in pixels.
       channels: 1 if every image is grey, else 3.
+      coloured: which have colours, of a mixture; see `image_data.coloured_ones`.
 
     Raises:
       UserError: no such folder, no images in it, files whose header cannot be read, images that are not square or not
@@ -29,25 +30,17 @@ class GeneratedFolder:
 
     def __init__(self, path: str) -> None:
         self._flag = f"--images={path}"
-        root = Path(paths.resolve(path.removeprefix("folder:"), given=self._flag)).absolute()
-        if not root.is_dir():
-            raise UserError(
-                f"{self._flag}: {root} {'is not a folder' if root.exists() else 'does not exist'}; "
-                "give a folder with PNG or JPEG images"
-            )
-        try:
-            self._names = sorted(image_files.walk(root))
-        except OSError as error:
-            raise UserError(f"{self._flag}: {error.filename} cannot be read: {error.strerror}") from error
-        if not self._names:
-            endings = ", ".join(image_files.EXTENSIONS)
-            raise UserError(f"{self._flag}: no files ending in {endings}; give another folder")
-        self._paths = [root / name for name in self._names]
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            headers = list(pool.map(image_files.read_header, self._paths))
+        self._tree = image_tree.open_tree(path.removeprefix("folder:"), setting=self._flag)
+        left_out = image_tree.left_out(self._tree, but=image_tree.LABELS_FILE)
+        if left_out:
+            logging.warning("%s: left out what is no image that is read: %s", self._flag, left_out)
+        self._names = self._tree.images
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, image_files.quiet():
+            headers = list(pool.map(functools.partial(image_files.read_header, self._tree.open), self._names))
         self._refuse({name: why for name, (_, why) in zip(self._names, headers, strict=True) if why}, "cannot be read")
         sizes = [(header.width, header.height) for header, _ in headers if header is not None]
-        width, height = collections.Counter(sizes).most_common(1)[0][0]
+        squares = [size for size in sizes if size[0] == size[1]]
+        width, height = collections.Counter(squares or sizes).most_common(1)[0][0]
         self._refuse(
             {
                 name: f"{size[0]} x {size[1]}"
@@ -57,10 +50,12 @@ class GeneratedFolder:
             f"are not square and all of one size, such as {min(width, height)} x {min(width, height)}",
         )
         self.resolution = width
-        self.channels = 1 if all(header.grey for header, _ in headers if header is not None) else 3
+        coloured = [name for name, (header, _) in zip(self._names, headers, strict=True) if header and not header.grey]
+        self.channels = 3 if coloured else 1
+        self.coloured = image_data.coloured_ones(coloured, of=len(self._names))
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._names)
 
     def batches(self, number: int, *, batch_size: int, seed: int) -> Iterator[np.ndarray]:
         """Yields uint8 [n, S, S, C], `number` images in all, in the order of their paths.
@@ -71,15 +66,15 @@ class GeneratedFolder:
           UserError: files that cannot be read.
         """
         chosen = np.sort(seeds.numpy_rng(seed, "generated folder").choice(len(self), number, replace=False))
+        decode = functools.partial(image_files.decode_into, self._tree.open)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, number, batch_size):
-                part = chosen[first : first + batch_size]
-                paths = [self._paths[index] for index in part]
-                batch = np.empty([len(paths), self.resolution, self.resolution, self.channels], np.uint8)
-                results = list(pool.map(image_files.decode_into, paths, batch))
+                names = [self._names[index] for index in chosen[first : first + batch_size]]
+                batch = np.empty([len(names), self.resolution, self.resolution, self.channels], np.uint8)
+                with image_files.quiet():
+                    results = list(pool.map(decode, names, batch))
                 self._refuse(
-                    {self._names[index]: why for index, (_, why) in zip(part, results, strict=True) if why},
-                    "cannot be read",
+                    {name: why for name, (_, why) in zip(names, results, strict=True) if why}, "cannot be read"
                 )
                 yield batch
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from absl import logging
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.data import image_store, seeds
+from autogan_tf.data import image_files, image_store, seeds
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,6 +25,8 @@ class ImageData:
       num_classes: 0 exactly when `labels` is None.
       split: which part of the source: 'train', 'labelled' or 'test', see `sources.load`.
       smallest_side: in pixels, of the images as they were found; less than S where images were enlarged. None: as S.
+      enlarged: which images these were, in words, see `smaller_ones`; "" where none was.
+      coloured: which images have colours where others are grey, in words, see `coloured_ones`; else "".
     """
 
     name: str
@@ -32,6 +35,8 @@ class ImageData:
     num_classes: int
     split: str
     smallest_side: int | None = None
+    enlarged: str = ""
+    coloured: str = ""
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -109,12 +114,34 @@ def require_at_least(data: ImageData, batch_size: int, flag_name: str) -> None:
         )
 
 
+def smaller_ones(sides: np.ndarray, resolution: int, *, name_of: Callable[[int], str]) -> str:
+    """Which images are smaller than `resolution`: their number and up to ten names with sizes; "" where none is.
+
+    Args:
+      sides: integers [N], in pixels.
+      resolution: that they should have at least.
+      name_of: index -> what the image is called.
+    """
+    (smaller,) = np.nonzero(sides < resolution)
+    if not len(smaller):
+        return ""
+    first = {name_of(int(index)): f"{sides[index]} pixels" for index in smaller[: image_files.MAX_NAMED]}
+    return f"{len(smaller):,} of {len(sides):,}, {image_files.named(first, of=len(smaller))}"
+
+
+def coloured_ones(names: Sequence[str], *, of: int) -> str:
+    """Which of a mixture's `of` images have colours: their number and up to ten names; "" where all or none have."""
+    if not 0 < len(names) < of:
+        return ""
+    return f"{len(names):,} of its {of:,} images are in colour: {image_files.listed(names)}"
+
+
 def warn_if_enlarged(data: ImageData) -> None:
     """Logs one warning if images had to be enlarged: legitimate, but the result holds no detail of that size."""
     if data.smallest_side is not None and data.smallest_side < data.resolution:
         logging.warning(
-            "data set %s: images of fewer than %d pixels (the smallest has %d) were enlarged",
-            data.name, data.resolution, data.smallest_side,
+            "data set %s: images of fewer than %d pixels (the smallest has %d) were enlarged: %s",
+            data.name, data.resolution, data.smallest_side, data.enlarged,
         )  # fmt: skip
 
 

@@ -37,13 +37,18 @@ def _read() -> tuple[np.ndarray, np.ndarray]:
 
 
 def load(
-    *, resolution: int, split: str, store: image_store.ImageStore = image_store.IN_MEMORY
+    *,
+    resolution: int,
+    split: str,
+    warn_enlarged: bool = True,
+    store: image_store.ImageStore = image_store.IN_MEMORY,
 ) -> image_data.ImageData:
     """The digits, padded by 2 black pixels on each side to 32, then resized (antialiased) if asked for another size.
 
     Args:
       resolution: side of the result.
       split: 'train' is all 5,000; 'labelled' 4,000 and 'test' the other 1,000 of them.
+      warn_enlarged: whether the log says so where images were enlarged; see `image_data.warn_if_enlarged`.
       store: keeps the images.
 
     Returns:
@@ -63,8 +68,10 @@ def load(
         num_classes=10,
         split="train",
         smallest_side=_PADDED_SIDE,
+        enlarged="all" if resolution > _PADDED_SIDE else "",
     )
-    image_data.warn_if_enlarged(data)
+    if warn_enlarged:
+        image_data.warn_if_enlarged(data)
     if split == "train":
         return data
     return image_data.hold_out(data, _NUM_TEST, split=split, store=store)

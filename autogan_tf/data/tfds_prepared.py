@@ -13,6 +13,7 @@ import numpy as np
 
 from autogan_tf.config import paths
 from autogan_tf.config.errors import UserError
+from autogan_tf.data import image_files
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -166,7 +167,8 @@ def open_prepared(request: Request, folder: Path) -> tfds.core.DatasetBuilder:
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise UserError(
-            f"{prefix}: {len(missing)} of {len(paths)} files are missing, e.g. {missing[0]}. Prepare it anew."
+            f"{prefix}: {len(missing)} of {len(paths)} files are missing: {image_files.listed(map(str, missing))}. "
+            "Prepare it anew."
         )
     for split in train_split(request).split("+"):
         if split not in splits or splits[split].num_examples < 1:

@@ -43,6 +43,7 @@ def load(
     resolution: int,
     split: str,
     download: bool,
+    warn_enlarged: bool = True,
     store: image_store.ImageStore = image_store.IN_MEMORY,
 ) -> image_data.ImageData:
     """Images of a data set that has an `image` feature (uint8, 1 or 3 channels), centre-cropped square and resized.
@@ -58,6 +59,7 @@ def load(
         'labelled' is what a classifier learns from, and 'test' what it is tested on: the data set's own train and test
         (or validation) splits; where it has none of these with labels, a fixed tenth of train is held out as 'test'.
       download: whether a data set that is not prepared may be downloaded and prepared.
+      warn_enlarged: whether the log says so where images were enlarged; see `image_data.warn_if_enlarged`.
       store: keeps the images, and decoded ones for the next time, see `decoded_cache`.
 
     Returns:
@@ -80,6 +82,20 @@ def load(
         if folder is None:
             raise tfds_prepared.not_prepared(request)
     builder = tfds_prepared.open_prepared(request, folder)
+    data = _split(request, builder, resolution, split, store)
+    if warn_enlarged:
+        image_data.warn_if_enlarged(data)
+    return data
+
+
+def _split(
+    request: tfds_prepared.Request,
+    builder: tfds.core.DatasetBuilder,
+    resolution: int,
+    split: str,
+    store: image_store.ImageStore,
+) -> image_data.ImageData:
+    """The split of `load`, put together of what TensorFlow Datasets has."""
     if split == "train":
         return _read(request, builder, tfds_prepared.train_split(request), resolution, split, store)
     test = None
@@ -93,7 +109,7 @@ def load(
     if test is not None and train.labels is None:
         return test if split == "test" else train
     if len(train.images) < 2:
-        raise UserError(f"--dataset={dataset}: 1 image cannot be split into a labelled and a test part.")
+        raise UserError(f"--dataset={request.dataset}: 1 image cannot be split into a labelled and a test part.")
     return image_data.hold_out(train, max(1, int(len(train.images) * _TEST_SHARE)), split=split, store=store)
 
 
@@ -112,9 +128,7 @@ def _read(
         resolution=resolution,
         store=store,
     )
-    data = dataclasses.replace(data, name=request.dataset, split=split)  # it may be kept under others
-    image_data.warn_if_enlarged(data)
-    return data
+    return dataclasses.replace(data, name=request.dataset, split=split)  # it may be kept under others
 
 
 def _decode(
@@ -161,6 +175,7 @@ def _decode(
         num_classes=num_classes if labelled else 0,
         split=tfds_split,
         smallest_side=int(sides.min()),
+        enlarged=image_data.smaller_ones(sides, resolution, name_of=lambda index: f"example {index} of {tfds_split}"),
     )
 
 

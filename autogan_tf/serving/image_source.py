@@ -1,4 +1,4 @@
-"""Where generated images come from: a run, a SavedModel, or a folder of files; what `evaluate` looks at."""
+"""Where generated images come from: a run, a SavedModel, a folder or a zip file; what `evaluate` looks at."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class ImageSource:
       batches: seed -> iterator over uint8 batches [n, S, S, C].
       run: the run's folder, of a run.
       settings: of that run.
+      coloured: which images of a folder have colours where others are grey, in words; "" where all or none have.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ImageSource:
     batches: Callable[[int], Iterator[np.ndarray]]
     run: RunFolder | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    coloured: str = ""
 
 
 def of_run(path: str, *, weights: str, checkpoint: str, number: int, batch_size: int, truncate: bool) -> ImageSource:
@@ -107,7 +109,7 @@ def _batches(
 
 
 def of_folder(path: str, *, number: int, batch_size: int) -> ImageSource:
-    """`number` images of a folder, see `GeneratedFolder`; UserError where it has fewer."""
+    """`number` images of a folder or zip file, see `GeneratedFolder`; UserError where it has fewer."""
     folder = GeneratedFolder(path)
     if len(folder) < number:
         raise UserError(
@@ -119,4 +121,5 @@ def of_folder(path: str, *, number: int, batch_size: int) -> ImageSource:
         resolution=folder.resolution,
         channels=folder.channels,
         batches=lambda seed: folder.batches(number, batch_size=batch_size, seed=seed),
+        coloured=folder.coloured,
     )

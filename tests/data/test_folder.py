@@ -101,21 +101,17 @@ def test_images_of_the_right_size_are_untouched(tmp_path: Path) -> None:
 
 
 def test_enlarging_is_allowed_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for index in range(3):
-        _save(tmp_path / f"{index}.png", (9, 9, 9), size=(4 + 4 * index, 20))
+    """With the names of up to ten; whoever refuses them has nothing said."""
+    for index in range(14):
+        _save(tmp_path / f"{index:02d}.png", (9, 9, 9), size=(4 + index // 12 * 4, 20))
     assert (_load(tmp_path, resolution=8).images == 9).all()
     messages = [record.getMessage() for record in caplog.records if "enlarged" in record.getMessage()]
     assert len(messages) == 1 and "fewer than 8" in messages[0] and "has 4" in messages[0]
-
-
-def test_exif_orientation_is_respected(tmp_path: Path) -> None:
-    pixels = np.zeros([8, 8, 3], np.uint8)
-    pixels[:4] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rotate 90 degrees clockwise for display, so that the top becomes right
-    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    image = _load(tmp_path).images[0]
-    assert (image[:, 4:] == 255).all() and (image[:, :4] == 0).all()
+    assert "12 of 14, 00.png (4 pixels); " in messages[0]
+    assert "09.png (4 pixels); and 2 more" in messages[0] and "10.png" not in messages[0]
+    caplog.clear()
+    data = sources.load(dataset=f"folder:{tmp_path}", data_dir="", resolution=8, warn_enlarged=False)
+    assert data.enlarged in messages[0] and not caplog.records
 
 
 def test_grey_only_if_all_are_grey(tmp_path: Path) -> None:
@@ -127,20 +123,6 @@ def test_grey_only_if_all_are_grey(tmp_path: Path) -> None:
     _save(tmp_path / "d.png", (1, 2, 3))
     data = _load(tmp_path)
     assert data.images[:, 0, 0].tolist() == [[100] * 3, [50] * 3, [255] * 3, [1, 2, 3]]
-
-
-def test_sixteen_bit_grey_keeps_its_upper_bits(tmp_path: Path) -> None:
-    values = (np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000).astype(np.uint16)
-    Image.fromarray(values).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(_load(tmp_path).images[0, :, :, 0], values // 256)
-
-
-def test_transparency_is_put_on_white(tmp_path: Path) -> None:
-    _save(tmp_path / "a.png", (0, 0, 0, 0), mode="RGBA")
-    _save(tmp_path / "b.png", (200, 0, 0, 255), mode="RGBA")
-    _save(tmp_path / "c.png", (0, 0), mode="LA")
-    data = _load(tmp_path)
-    assert data.images[:, 0, 0].tolist() == [[255] * 3, [200, 0, 0], [255] * 3]
 
 
 def test_palette_and_cmyk_are_read_as_colours(tmp_path: Path) -> None:
@@ -187,9 +169,12 @@ def test_file_instead_of_folder(tmp_path: Path, quick: bool) -> None:
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_no_images(tmp_path: Path, quick: bool) -> None:
-    (tmp_path / "a.gif").write_bytes(b"GIF89a")
+    for name in ("a.txt", "b.TXT", "c.heic", "README", ".d.png", "Thumbs.db"):
+        (tmp_path / name).write_bytes(b"?")
     message = _error(tmp_path, quick=quick)
-    assert "holds no images" in message and ".png, .jpg, .jpeg" in message
+    assert (
+        "holds no images, but 2 .txt, 1 .heic, 1 hidden, 1 without an ending;" in message and ".png, .apng" in message
+    )
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -198,7 +183,8 @@ def test_mixed_layout(tmp_path: Path, quick: bool) -> None:
     _save(tmp_path / "cat" / "a.png", 0)
     _save(tmp_path / "cat" / "b.png", 0)
     message = _error(tmp_path, quick=quick)
-    assert "1 images lie directly" in message and "2 in subfolders" in message
+    assert "1 images lie directly" in message and "(a.png)" in message
+    assert "2 in subfolders, which would be classes (cat/a.png, cat/b.png)" in message
 
 
 def test_no_path_after_the_prefix() -> None:
@@ -221,7 +207,7 @@ def test_damaged_files_are_named_and_counted(tmp_path: Path) -> None:
     assert "6 of 7 images cannot be read" in message and "good.png" not in message
     for name in ("cut.png", "cut.jpg", "empty.png", "text.jpg", "gif.png", "nowhere.png"):
         assert name in message
-    assert "not a PNG or JPEG image" in message and "truncated" in message
+    assert "not an image of a format that is read" in message and "truncated" in message
 
 
 def test_at_most_ten_damaged_files_are_named(tmp_path: Path) -> None:
@@ -240,6 +226,39 @@ def test_damage_inside_a_file_is_found(tmp_path: Path) -> None:
     content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
     (tmp_path / "a.png").write_bytes(bytes(content))
     assert "1 of 1 images cannot be read: a.png" in _error(tmp_path, quick=False)
+
+
+def test_what_is_found_and_left_out_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Previews, waste baskets and what is hidden are no pictures of the user's, and no classes."""
+    root = tmp_path / "photos"
+    for name in ("dog/1.png", "dog/2.WebP", "cat/1.bmp", "cat/2.TIFF"):
+        _save(root / name, 0)
+    for name in (
+        "@eaDir/1.png",
+        ".ipynb_checkpoints/1.png",
+        "cat/@eaDir/x/1.jpg",
+        "__MACOSX/._1.png",
+        "lost+found/a.png",
+    ):
+        _save(root / name, 0)
+    for name in ("cat/a.heic", "cat/b.HEIC", "dog/c.mp4", "LICENSE", "dog/.1.png", "dog/.DS_Store", "dataset.json"):
+        (root / name).write_text("{}")
+    found = sources.check_available(dataset=f"folder:{root}", data_dir="")
+    assert found == "data set folder:photos: 4 images in 2 classes: cat (2), dog (2)"
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.endswith("2 .heic, 1 .json, 1 .mp4, 1 hidden, 1 without an ending")
+    for number in range(12):
+        _save(root / f"class{number:02d}" / "1.png", 0)
+    found = sources.check_available(dataset=f"folder:{root}", data_dir="")
+    assert "16 images in 14 classes: cat (2), class00 (1), " in found and found.endswith("class08 (1) and 4 more")
+    assert sources.check_available(dataset=f"folder:{root / 'cat'}", data_dir="").endswith("2 images without classes")
+
+
+def test_which_images_have_colours_is_known(tmp_path: Path) -> None:
+    _save(tmp_path / "a.png", 1, mode="L")
+    assert _load(tmp_path).coloured == ""
+    _save(tmp_path / "b.png", (1, 2, 3))
+    assert _load(tmp_path).coloured == "1 of its 2 images are in colour: b.png"
 
 
 def test_links_that_lead_back_up_end(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def test_a_grey_image_among_coloured_ones_becomes_rgb(tmp_path):
 def test_what_is_wrong_is_named(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         GeneratedFolder(str(tmp_path / "gone"))
-    with pytest.raises(UserError, match="no files ending in .png"):
+    with pytest.raises(UserError, match="holds no images; needed are files ending in .png"):
         GeneratedFolder(str(tmp_path))
     square = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     wide = np.zeros((40, 50, 3), np.uint8)
@@ -64,5 +64,5 @@ def test_what_is_wrong_is_named(tmp_path):
     with pytest.raises(UserError, match=r"1 of 3 images cannot be read: c.png"):
         list(folder.batches(3, batch_size=3, seed=0))
     (tmp_path / "c.png").write_text("text")
-    with pytest.raises(UserError, match=r"c.png \(not a PNG or JPEG image\)"):
+    with pytest.raises(UserError, match=r"c.png \(not an image of a format that is read\)"):
         GeneratedFolder(str(tmp_path))
