@@ -91,7 +91,7 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     if config.conditional and data.labels is None:
         raise UserError(
             f"--conditional needs labelled images, and --dataset={config.dataset} has no labels; leave it out, or for "
-            "a folder sort the images into one subfolder for each class"
+            "a folder sort the images into one subfolder for each class or add a dataset.json with labels"
         )
     every = _evaluation_steps(config, len(data.images))
     cost = generator_cost(

@@ -1,4 +1,4 @@
-"""Feeds generated files to whatever reads what users bring: genotypes, flag files, statistics, checkpoints, images.
+"""Feeds generated files to whatever reads what users bring: genotypes, flag files, statistics, checkpoints, pictures.
 
     python tools/fuzz.py                                  10,000 of each
     python tools/fuzz.py --inputs=500 --kinds=checkpoint  fewer, of one kind
@@ -77,6 +77,7 @@ def kinds(folder: pathlib.Path, canary: pathlib.Path) -> dict[str, Kind]:
         "statistics": Kind("of_data.npz", fuzz_inputs.statistics(canary), FrechetStatistics.load),
         "checkpoint": Kind("official.pth", fuzz_inputs.checkpoints(canary), _read_checkpoint),
         "image": Kind("image.png", fuzz_inputs.images(), _read_image),
+        "images": Kind("images.zip", fuzz_inputs.zips(), _read_zip),
     }
 
 
@@ -99,6 +100,11 @@ def _read_checkpoint(path: pathlib.Path) -> None:
 
 def _read_image(path: pathlib.Path) -> None:
     image_folder.load(dataset=f"folder:{path.parent}", resolution=8, split="train")
+
+
+def _read_zip(path: pathlib.Path) -> None:
+    image_folder.check_available(f"folder:{path}")
+    image_folder.load(dataset=f"folder:{path}", resolution=8, split="train")
 
 
 class Fault(Exception):
@@ -171,7 +177,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=10_000, help="files of each kind (default 10,000)")
-    parser.add_argument("--kinds", default="genotype,flags,statistics,checkpoint,image", help="some of (default) all")
+    parser.add_argument(
+        "--kinds", default="genotype,flags,statistics,checkpoint,image,images", help="some of (default) all"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the files")
     parser.add_argument("--folder", type=pathlib.Path, help="where a file that shows a fault is kept")
     arguments = parser.parse_args(argv)

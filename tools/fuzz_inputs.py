@@ -176,8 +176,25 @@ def _with_size(png: bytes, width: int, height: int) -> bytes:
 
 
 def images() -> st.SearchStrategy[bytes]:
-    """PNG and JPEG files of several modes, and PNG headers of any size."""
+    """Files of all formats in several modes, and PNG headers of any size."""
     png = [_drawn_image("PNG", mode) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I")]
     jpeg = [_drawn_image("JPEG", mode) for mode in ("RGB", "L", "CMYK")]
+    others = [_drawn_image(kind, "RGB") for kind in ("WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")]
     sides = st.integers(0, 2**31 - 1) | st.integers(0, 5000)
-    return damaged(png + jpeg) | st.builds(_with_size, st.sampled_from(png), sides, sides)
+    return damaged(png + jpeg) | damaged(others) | st.builds(_with_size, st.sampled_from(png), sides, sides)
+
+
+@st.composite
+def zips(draw: st.DrawFn) -> bytes:
+    """Zip files of two images and their labels, packed whole or damaged, and damaged afterwards."""
+    labels = json.dumps({"labels": [["cat/1.png", 1], ["dog/2.png", 0]]})
+    names = draw(
+        st.lists(st.sampled_from(["cat/1.png", "dog/2.png", "../3.png", "/4.png", "a\\5.png", "6"]), max_size=4)
+    )
+    image = _drawn_image("PNG", "RGB")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))) as file:
+        for name in dict.fromkeys(["cat/1.png", "dog/2.png", *names]):
+            file.writestr(name, draw(damaged([image])) if name in names else image)
+        file.writestr("dataset.json", draw(_changed_json(labels)))
+    return draw(damaged([buffer.getvalue()]))

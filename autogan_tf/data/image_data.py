@@ -126,7 +126,7 @@ def smaller_ones(sides: np.ndarray, resolution: int, *, name_of: Callable[[int],
     if not len(smaller):
         return ""
     first = {name_of(int(index)): f"{sides[index]} pixels" for index in smaller[: image_files.MAX_NAMED]}
-    return f"{len(smaller):,} of {len(sides):,}, {image_files.named(first, of=len(smaller))}"
+    return f"{len(smaller):,} of {len(sides):,}: {image_files.named(first, of=len(smaller))}"
 
 
 def coloured_ones(names: Sequence[str], *, of: int) -> str:
@@ -140,7 +140,7 @@ def warn_if_enlarged(data: ImageData) -> None:
     """Logs one warning if images had to be enlarged: legitimate, but the result holds no detail of that size."""
     if data.smallest_side is not None and data.smallest_side < data.resolution:
         logging.warning(
-            "data set %s: images of fewer than %d pixels (the smallest has %d) were enlarged: %s",
+            "data set %s: images of fewer than %d pixels (the smallest has %d) were enlarged, %s",
             data.name, data.resolution, data.smallest_side, data.enlarged,
         )  # fmt: skip
 

@@ -55,7 +55,7 @@ def _or_reason(function: Callable[..., _Result]) -> Callable[..., tuple[_Result 
         except MemoryError:
             raise
         except Image.UnidentifiedImageError:
-            return None, "not an image of a format that is read"
+            return None, "damaged, or not an image of a format that is read"
         except Image.DecompressionBombError:
             return None, f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels"
         except Exception as error:  # Pillow's readers raise whatever a damaged file makes them stumble over

@@ -107,7 +107,7 @@ def test_enlarging_is_allowed_and_said_once(tmp_path: Path, caplog: pytest.LogCa
     assert (_load(tmp_path, resolution=8).images == 9).all()
     messages = [record.getMessage() for record in caplog.records if "enlarged" in record.getMessage()]
     assert len(messages) == 1 and "fewer than 8" in messages[0] and "has 4" in messages[0]
-    assert "12 of 14, 00.png (4 pixels); " in messages[0]
+    assert "12 of 14: 00.png (4 pixels); " in messages[0]
     assert "09.png (4 pixels); and 2 more" in messages[0] and "10.png" not in messages[0]
     caplog.clear()
     data = sources.load(dataset=f"folder:{tmp_path}", data_dir="", resolution=8, warn_enlarged=False)

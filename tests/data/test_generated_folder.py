@@ -64,5 +64,5 @@ def test_what_is_wrong_is_named(tmp_path):
     with pytest.raises(UserError, match=r"1 of 3 images cannot be read: c.png"):
         list(folder.batches(3, batch_size=3, seed=0))
     (tmp_path / "c.png").write_text("text")
-    with pytest.raises(UserError, match=r"c.png \(not an image of a format that is read\)"):
+    with pytest.raises(UserError, match=r"c.png \(damaged, or not an image of a format that is read\)"):
         GeneratedFolder(str(tmp_path))

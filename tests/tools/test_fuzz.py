@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from autogan_tf.config.errors import UserError
 
-INPUTS = {"genotype": 400, "flags": 150, "statistics": 400, "checkpoint": 200, "image": 200}
+INPUTS = {"genotype": 400, "flags": 150, "statistics": 400, "checkpoint": 200, "image": 200, "images": 100}
 
 
 @pytest.fixture
