@@ -191,7 +191,10 @@ def _network(
         }
         side = judged.resolution if judged else config.image_size
         cells, bottom_width = settings.get("num_cells", 0), settings.get("bottom_width", 0)
-        train, test = sources.labelled_splits(resolution=side, store=store, **_where(config, dataset, settings))
+        where = _where(config, dataset, settings)
+        if config.classifier_data:  # otherwise the reference, of which this has been said
+            sources.check_available(**where)
+        train, test = sources.labelled_splits(resolution=side, store=store, **where)
         terminal.phase("training the classifier", chosen["classifier_steps"], "steps")
         return load_or_train(
             train=train,

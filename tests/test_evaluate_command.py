@@ -205,6 +205,7 @@ def test_a_subset_of_the_real_images(run):
         (["--images=made", "--reference=folder:real", "--num_eval_imgs=71"], "has 70 images"),
         (["--images=gone", "--reference=folder:real"], "does not exist"),
         (["--images=made", "--reference=folder:gone", *SIZE], "gone"),
+        (["--images=made", "--reference=gone.zip", *SIZE], "gone.zip does not exist"),
         (["--images=made", "--reference=gone.npz", "--metrics=fid", *SIZE], "gone.npz"),
         (["--run_dir=gone", "--reference=folder:real"], "gone"),
         (["--saved_model=made", "--reference=folder:real"], "no SavedModel"),

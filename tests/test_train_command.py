@@ -199,6 +199,7 @@ def test_a_genotype_file_and_passes_over_the_data(run, place, monkeypatch, capsy
     assert train.main([*arguments(**changes), "--dry_run"]) == 0
     said = capsys.readouterr().out
     # 3 passes over 40 images, 5 at once and twice for each generator step
+    assert "40 images in 2 classes: bright (20), dark (20)" in said
     assert "every 12 generator steps" in said and "6 generator steps of 6 images" in said
     assert not (place / "runs" / "new").exists()
 

@@ -16,7 +16,7 @@ from PIL import Image
 from autogan_tf.data import jpeg_file, orientation, png_file
 
 EXTENSIONS = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".avif"),
 )
 _OTHER_FORMATS = ("WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
