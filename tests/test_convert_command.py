@@ -10,9 +10,11 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from autogan_tf import convert
+from autogan_tf import convert, evaluate, export, sample
 from autogan_tf.interop import official_pytorch
+from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.search_space import published
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import trained
@@ -71,6 +73,55 @@ def test_the_way_back_gives_the_very_arrays(run, tmp_path, capsys, options, part
             np.testing.assert_array_equal(arrays[name], expected[name])
     assert convert.main([f"--run_dir={run}", f"--to_official={target}", *options]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def broken(run, tmp_path_factory) -> pathlib.Path:
+    """The same run with a NaN and two infinities in both generators."""
+    copy = tmp_path_factory.mktemp("broken") / "run"
+    shutil.copytree(run, copy)
+    networks = {name: trained.load_generator(trained.training_run(run)) for name in ("ema_generator", "generator")}
+    for generator in networks.values():
+        kernel = generator.named_layers()["cell1.pre_conv1.conv"].kernel
+        kernel[0, 0, 0, :3].assign([np.nan, np.inf, -np.inf])
+    Checkpoints(copy / "checkpoints", {"trainer": tf.train.Checkpoint(**networks)}).save(1, {"step": 1})
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        (convert, ["--to_official=made.npz"]),
+        (sample, ["--grid=made.png", "--weights=last"]),
+        (evaluate, ["--metrics=is", "--num_eval_imgs=10", "--reference=mnist5k"]),
+        (export, ["--output=made", "--tflite=made.tflite"]),
+    ],
+)
+def test_weights_that_are_not_finite_are_refused_by_name(broken, tmp_path, monkeypatch, capsys, command, flags):
+    monkeypatch.chdir(tmp_path)
+    assert command.main([f"--run_dir={broken}", *flags]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "cell1.pre_conv1.conv.kernel (1 of " in said and "are NaN and 2 of " in said and "\n" not in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [("avg_gen_state_dict", "to_rgb.2.bias", np.inf), ("gen_state_dict", "l1.weight", 1e300),
+     ("dis_state_dict", "block1.c1.weight_orig", np.nan)],
+)  # fmt: skip
+def test_a_checkpoint_that_is_not_finite_is_refused_by_name(tmp_path, monkeypatch, capsys, part, name, value):
+    """1e300 is a number in float64 and infinite in the float32 of the networks."""
+    checkpoint = official_pytorch.read_checkpoint(CHECKPOINT)
+    array = checkpoint[part][name].astype(np.float64)
+    array.flat[-1] = value
+    checkpoint[part][name] = array
+    monkeypatch.setattr(official_pytorch, "read_checkpoint", lambda path: checkpoint)
+    arguments = [f"--checkpoint={CHECKPOINT}", f"--arch={ARCHITECTURE}", f"--run_dir={tmp_path / 'run'}"]
+    assert convert.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert f"{name} (1 of {array.size:,} are {'NaN' if np.isnan(value) else 'infinite'})" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_config_is_named(run, tmp_path, capsys):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import pathlib
 import weakref
@@ -20,6 +21,7 @@ from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import pipeline
 from autogan_tf.data.literal_path import literal
+from autogan_tf.models import finite
 
 SIGNATURE = "serving_default"
 FEATURES = "features"
@@ -121,7 +123,7 @@ def load(folder: str | os.PathLike[str]) -> SavedModelNetwork:
 
 
 def load_module(path: pathlib.Path) -> Any:
-    """`tf.saved_model.load`, with what goes wrong as UserError."""
+    """`tf.saved_model.load`, with what goes wrong as UserError, and so are weights that are not finite."""
     with contextlib.ExitStack() as stack:
         given = stack.enter_context(literal(path))
         if not tf.saved_model.contains_saved_model(given):
@@ -131,8 +133,26 @@ def load_module(path: pathlib.Path) -> Any:
             module = tf.saved_model.load(given)
         except Exception as error:  # damaged protocol buffers, missing variables: nearly every type occurs
             raise UserError(f"the SavedModel {path} cannot be loaded: {_one_line(error)}") from None
+        finite.check(_weights(module), of=f"the SavedModel {path}", remedy="export it anew from weights that are")
         weakref.finalize(module, stack.pop_all().close)  # as its functions may read files beside it
         return module
+
+
+def _weights(module: Any) -> dict[str, Any]:
+    """What the signatures read, by name: variables, and constants with NaN (infinity may be meant, as in a mask)."""
+    variables = {id(variable): variable for signature in module.signatures.values() for variable in signature.variables}
+    weights: dict[str, Any] = {
+        f"{variable.name.partition(':')[0]} {variable.shape}, variable {place}": variable
+        for place, variable in enumerate(variables.values(), 1)
+    }
+    for signature in module.signatures.values():
+        graph = signature.graph.as_graph_def()
+        for node in itertools.chain(graph.node, *(function.node_def for function in graph.library.function)):
+            if node.op == "Const" and tf.as_dtype(node.attr["dtype"].type).is_floating:
+                array = tf.make_ndarray(node.attr["value"].tensor)
+                if np.isnan(array).any():
+                    weights[node.name] = array
+    return weights
 
 
 def files_digest(folder: str | os.PathLike[str]) -> str:

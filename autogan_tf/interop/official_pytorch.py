@@ -25,6 +25,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.interop import official_names
 from autogan_tf.interop.official_names import BATCHES, DERIVED, SUPERNET, Entry
 from autogan_tf.interop.pth_reader import read_checkpoint
+from autogan_tf.models import finite
 from autogan_tf.models.controller import Controller
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator, GeneratorBase, SupernetGenerator
@@ -291,7 +292,8 @@ def _load(
 ) -> None:
     """Assigns the state to the variables of `entries`. `also`: further names that it may hold, with their shapes.
 
-    UserError that lists names that are missing or unknown and shapes that do not fit; then nothing is assigned.
+    UserError that lists names that are missing or unknown, shapes that do not fit, and values that are not finite in
+    the variables' type; then nothing is assigned.
     """
     shapes = dict(also)
     for entry in entries:
@@ -308,8 +310,11 @@ def _load(
             problems.append(f"{name} holds {array.dtype}, not numbers")
     if problems:
         raise UserError(f"the state does not fit {type(network).__name__}: {'; '.join(problems)}")
+    with np.errstate(over="ignore"):  # of float64; what then is infinite is refused
+        arrays = {entry.name: state[entry.name].astype(entry.variable.dtype.as_numpy_dtype) for entry in entries}
+    finite.check(arrays, of=f"the state of the {type(network).__name__}", remedy="take another checkpoint")
     for entry in entries:
-        entry.variable.assign(entry.layout.to_ours(state[entry.name].astype(entry.variable.dtype.as_numpy_dtype)))
+        entry.variable.assign(entry.layout.to_ours(arrays[entry.name]))
     own = {entry.name for entry in entries}
     used_norms = {name.replace("running_mean", BATCHES) for name in own if name.endswith(".running_mean")}
     keeps_all = not isinstance(network, Generator)

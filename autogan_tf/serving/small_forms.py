@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import seeds
 from autogan_tf.data.literal_path import literal
+from autogan_tf.models import finite
 from autogan_tf.models.generator import Generator
 from autogan_tf.serving.signatures import drawing
 
@@ -31,11 +33,16 @@ def with_half_weights(draw: tf.types.experimental.ConcreteFunction) -> tf.types.
     """
     frozen = convert_variables_to_constants_v2(draw)
     graph = frozen.graph.as_graph_def()
+    constants = {
+        node.name: tf.make_ndarray(node.attr["value"].tensor)
+        for node in graph.node
+        if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum
+    }
+    kernels = {name: value for name, value in constants.items() if value.size >= _FEWEST}
+    halves = _halves(kernels)
     for node in list(graph.node):
-        if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum:
-            value = tf.make_ndarray(node.attr["value"].tensor)
-            if value.size >= _FEWEST:
-                _halve(graph, node, value)
+        if node.name in halves:
+            _halve(graph, node, halves[node.name])
     wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
     return wrapped.prune(
         [wrapped.graph.as_graph_element(tensor.name) for tensor in frozen.inputs],
@@ -43,15 +50,21 @@ def with_half_weights(draw: tf.types.experimental.ConcreteFunction) -> tf.types.
     )
 
 
-def _halve(graph: tf.compat.v1.GraphDef, node: tf.compat.v1.NodeDef, value: np.ndarray) -> None:
-    """Turns a constant into a cast of a new float16 constant."""
+def _halves(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights in float16; UserError where it does not hold them."""
     with np.errstate(over="ignore"):
-        half = value.astype(np.float16)
-    if not np.isfinite(half).all():
-        raise UserError(
-            f"--float16 cannot hold the weights {node.name}: the largest is {np.abs(value).max():.3g}, beyond 65,504; "
-            "leave it out"
-        )
+        halves = {name: value.astype(np.float16) for name, value in weights.items()}
+    sizes = [np.abs(value[np.isfinite(value)]).max(initial=0.0) for value in weights.values()]
+    finite.check(
+        {name.removesuffix("/ReadVariableOp/resource"): half for name, half in halves.items()},
+        of=f"the generator in float16, which holds numbers up to 65,504 (largest here: {max(sizes, default=0.0):.3g}),",
+        remedy="leave --float16 out",
+    )
+    return halves
+
+
+def _halve(graph: tf.compat.v1.GraphDef, node: tf.compat.v1.NodeDef, half: np.ndarray) -> None:
+    """Turns a constant into a cast of a new float16 constant."""
     constant = graph.node.add(name=f"{node.name}/half", op="Const")
     constant.attr["dtype"].type = tf.float16.as_datatype_enum
     constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(half))
@@ -73,8 +86,11 @@ def tensorflow_lite(generator: Generator, *, half: bool) -> tuple[bytes, float]:
       half: whether the weights are kept as float16.
 
     Raises:
-      UserError: images differ by more than a level of 8 bits, with `half` eight levels; or it cannot be converted.
+      UserError: images differ by more than a level of 8 bits, with `half` eight levels; it cannot be converted; or a
+        weight is beyond float16.
     """
+    if half:  # the converter halves biases, too
+        _halves({name: variable.numpy() for name, variable in finite.named_weights(generator).items()})
     draw = drawing(generator)
     module = tf.Module()
     module.weights = list(generator.variables)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.literal_path import literal
+from autogan_tf.models import finite
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator
 from autogan_tf.runs import checkpoints
@@ -39,7 +40,7 @@ def load_generator(folder: RunFolder, *, weights: str = "average", checkpoint: s
       checkpoint: "best" for the one with the best score, where there is one, "newest" for the newest.
 
     Raises:
-      UserError: no checkpoint, a damaged one, or one that does not fit the run's genotype.
+      UserError: no checkpoint, a damaged one, one that does not fit the run's genotype, or weights that are not finite.
     """
     genotype = Genotype.load(folder.genotype_file)
     name = WEIGHTS[weights]
@@ -120,3 +121,8 @@ def _restore(prefix: str, name: str, network: tf.keras.Model) -> None:
     except (tf.errors.OpError, ValueError, AssertionError) as error:
         what = str(error).splitlines()[0]
         raise UserError(f"the checkpoint {prefix} is damaged or does not fit the run's genotype: {what}") from None
+    finite.check(
+        finite.named_weights(network),
+        of=f"the {name} in the checkpoint {prefix}",
+        remedy="the training diverged or the file was changed; give another run, or other --weights or --checkpoint",
+    )

@@ -75,3 +75,23 @@ def test_other_types_and_ranks_are_refused(tmp_path, shape, latent_type, image_t
     tf.saved_model.save(module, str(tmp_path / "model"), signatures=generate)
     with pytest.raises(UserError, match=f"{message}.*needed is a signature serving_default"):
         SavedGenerator(tmp_path / "model")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    save(tmp_path / "model", factor=[1.0, np.nan, np.inf])
+    with pytest.raises(UserError, match=r"model has .*\(3,\), variable 1 \(1 of 3 are NaN and 1 of 3 are infinite"):
+        SavedGenerator(tmp_path / "model")
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="z")])
+    def generate(z):
+        bounds = tf.constant([-np.inf, np.inf, 1.0])  # infinity may be meant in a constant
+        return {"images": tf.reshape(tf.minimum(z, bounds) * tf.constant(constants), [-1, 1, 1, 3])}
+
+    for constants in ([0.5, 0.25, 1.0], [0.5, np.nan, 1.0]):
+        module = tf.Module()
+        module.generate = tf.function(generate.python_function, input_signature=generate.input_signature)
+        path = tmp_path / str(constants[1])
+        tf.saved_model.save(module, str(path), signatures=module.generate)
+    assert SavedGenerator(tmp_path / "0.25").latent_dim == 3
+    with pytest.raises(UserError, match=r"1 of 3 are NaN"):
+        SavedGenerator(tmp_path / "nan")
