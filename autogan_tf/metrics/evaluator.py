@@ -88,7 +88,7 @@ def evaluate_images(
       digits of its mean and covariance: two distances compare if these are the same), and by metric
         is: "inception_score", "inception_score_std" (over the splits, population), "inception_score_splits"
         fid: "frechet_distance"
-        kid: "kernel_distance", "kernel_distance_error" (standard error; None for fewer than 1,025 images)
+        kid: "kernel_distance", "kernel_distance_error" (standard error; None where one side has only 2 images)
         prdc: "precision", "recall", "density", "coverage", "prdc_images" (of each side, at most 10,000)
         is_inf, fid_inf: "inception_score_infinity", "frechet_distance_infinity", each with "..._error"
         memorization: a mapping, see `memorization.memorization`

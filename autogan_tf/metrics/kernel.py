@@ -14,7 +14,7 @@ MAX_BLOCK_SIZE = 1024  # TF-GAN's
 
 def kernel_distance(
     features_a: np.ndarray, features_b: np.ndarray, *, max_block_size: int = MAX_BLOCK_SIZE, seed: int | None = None
-) -> tuple[float, float]:
+) -> tuple[float, float | None]:
     """Mean over blocks of the unbiased squared MMD with the kernel (x.y / D + 1)^3, and its standard error.
 
     Blocks as in TF-GAN's `kernel_classifier_distance_and_std_from_activations`: the larger set is cut into the fewest
@@ -30,14 +30,15 @@ def kernel_distance(
         (by class) then give a wrong estimate.
 
     Returns:
-      The distance, unbiased and therefore possibly below 0, and the standard error of the mean over the blocks, NaN
-      where there is only one block.
+      The distance, unbiased and therefore possibly below 0, and its standard error: over the blocks, or where there is
+      only one by leaving out each image in turn (jackknife); None where one side then has only 2 images.
 
     Raises:
       ValueError: another rank or dtype, different D, or a block size below 2.
       UserError: NaN or infinity, or so few images on one side that a block would have fewer than 2.
 
-    Source: Bińkowski et al. 2018, arXiv 1801.01401; blocks of Zaremba et al. 2013, arXiv 1307.1954.
+    Source: Bińkowski et al. 2018, arXiv 1801.01401; blocks of Zaremba et al. 2013, arXiv 1307.1954; the
+    jackknife of U-statistics of two samples: Arvesen 1969, Annals of Mathematical Statistics 40(6).
     """
     if max_block_size < 2:
         raise ValueError(f"max_block_size must be at least 2, got {max_block_size}")
@@ -50,8 +51,9 @@ def kernel_distance(
     ]
     estimates = np.empty(blocks)
     for i in range(blocks):
-        estimates[i] = _unbiased_mmd(_block(features_a, orders[0], i, blocks), _block(features_b, orders[1], i, blocks))
-    error = float(np.std(estimates, ddof=1) / np.sqrt(blocks)) if blocks > 1 else float("nan")
+        pair = _block(features_a, orders[0], i, blocks), _block(features_b, orders[1], i, blocks)
+        estimates[i] = _unbiased_mmd(*pair)
+    error = float(np.std(estimates, ddof=1) / np.sqrt(blocks)) if blocks > 1 else _jackknife_error(*pair)
     return float(estimates.mean()), error
 
 
@@ -90,6 +92,23 @@ def _block(x: np.ndarray, order: np.ndarray | None, i: int, blocks: int) -> np.n
 def _unbiased_mmd(x: np.ndarray, y: np.ndarray) -> float:
     within = sum(_sum_of_pairs(rows) / (len(rows) * (len(rows) - 1)) for rows in (x, y))
     return within - 2 * float(_cubic(x, y).mean())
+
+
+def _jackknife_error(x: np.ndarray, y: np.ndarray) -> float | None:
+    """The standard error of `_unbiased_mmd(x, y)`; None where a side has fewer than 3 rows."""
+    if min(len(x), len(y)) < 3:
+        return None
+    across = _cubic(x, y)
+    variance = 0.0
+    for rows, with_others in ((x, across.sum(axis=1)), (y, across.sum(axis=0))):
+        n, others = len(rows), across.size // len(rows)
+        kernel = _cubic(rows, rows)
+        with_own = kernel.sum(axis=1) - np.diagonal(kernel)
+        # without row i, up to what is the same for all i
+        within = (with_own.sum() - 2 * with_own) / ((n - 1) * (n - 2))
+        left_out = within - 2 * (across.sum() - with_others) / ((n - 1) * others)
+        variance += (n - 1) * float(np.var(left_out))
+    return math.sqrt(variance)
 
 
 def _sum_of_pairs(rows: np.ndarray) -> float:

@@ -45,17 +45,20 @@ def frechet_distance(statistics_a: FrechetStatistics, statistics_b: FrechetStati
     return float(tf.linalg.trace(a + b) - 2.0 * root_trace + tf.reduce_sum(tf.square(difference)))
 
 
-def kernel_distance(features_a: np.ndarray, features_b: np.ndarray, *, seed: int) -> tuple[float, float]:
+def kernel_distance(
+    features_a: np.ndarray, features_b: np.ndarray, *, seed: int
+) -> tuple[float, float | None]:
     """TF-GAN's kernel distance of features [N, D] and [M, D] in float64, and its standard error over blocks.
 
-    `seed` draws the order of the rows, as in `kernel.kernel_distance`.
+    `seed` draws the order of the rows, as in `kernel.kernel_distance`, which also gives the error of one block: of that
+    TF-GAN's is NaN.
 
     Raises:
       UserError: so few images on one side that a block would have fewer than 2, where TF-GAN's result is NaN.
     """
     import tensorflow_gan as tfgan
 
-    kernel.block_count(len(features_a), len(features_b), kernel.MAX_BLOCK_SIZE)
+    blocks = kernel.block_count(len(features_a), len(features_b), kernel.MAX_BLOCK_SIZE)
     distance, error = tfgan.eval.kernel_classifier_distance_and_std_from_activations(
         *(
             tf.constant(x[np.random.default_rng([seed, side]).permutation(len(x))], tf.float64)
@@ -64,4 +67,6 @@ def kernel_distance(features_a: np.ndarray, features_b: np.ndarray, *, seed: int
         max_block_size=kernel.MAX_BLOCK_SIZE,
         dtype=tf.float64,
     )
+    if blocks == 1:
+        return float(distance), kernel.kernel_distance(features_a, features_b, seed=seed)[1]
     return float(distance), float(error)

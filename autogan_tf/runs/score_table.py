@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def show(results: Mapping[str, Any], terminal: Terminal) -> None:
             value, error, meaning = first[key], first[key + "_std"], "over the parts"
         else:
             value, error, meaning = first[key], first.get(key + "_error"), "standard error"
-        rows.append([name, _number(value), "" if error is None else f"± {error:.2g} {meaning}"])
+        rows.append([name, _number(value), f"± {error:.2g} {meaning}" if _is_finite(error) else ""])
     if rows:
         terminal.table(["score", "value", ""], rows)
     terminal.line(
@@ -55,7 +56,11 @@ def show(results: Mapping[str, Any], terminal: Terminal) -> None:
 
 
 def _number(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.4g}"
+    return f"{value:.4g}" if _is_finite(value) else "not finite"
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _memorization(found: Mapping[str, Any]) -> str:

@@ -157,15 +157,18 @@ def test_logits_that_are_not_finite_are_refused_by_name(mean_colour, plain, engi
 
 @ENGINES
 def test_results_are_json_without_nan(mean_colour, plain, engine) -> None:
-    # One block of the kernel distance has no standard error, and the third class, logits 1,000 below, never appears.
+    # The third class, logits 1,000 below, never appears, and of 2 images the kernel distance has no standard error.
     network = mean_colour()
     against = real(plain(random_colours(60, 0)), network)
     colours = random_colours(40, 1)
     colours[:, 2] = 0
     colours[:, :2] += 1
     result = evaluate_images([plain(colours)], network, against, metrics=METRICS, engine=engine)
-    assert result["kernel_distance_error"] is None and 1 < result["inception_score"] <= 2
+    assert result["kernel_distance_error"] > 0 and 1 < result["inception_score"] <= 2
     json.dumps(result, allow_nan=False)
+    of_two = evaluate_images([plain(colours[:2])], network, against, metrics=["kid"], engine=engine)
+    assert of_two["kernel_distance_error"] is None
+    json.dumps(of_two, allow_nan=False)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_worked_example() -> None:
     # One feature. k(x, y) = (x y + 1)^3: within (0, 1): 1; within (1, 2): 27; across: 1, 1, 8, 27, mean 37 / 4.
     distance, error = kernel_distance(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]))
     assert distance == pytest.approx(1 + 27 - 2 * 37 / 4, rel=1e-14)
-    assert math.isnan(error)
+    assert error is None
 
 
 def test_blocks_give_the_mean_and_its_standard_error() -> None:
@@ -49,12 +49,37 @@ def test_agrees_with_tfgan(n: int, m: int, block: int) -> None:
     theirs = tfgan_kernel_distance(a, b, max_block_size=block)
     distance, error = kernel_distance(a, b, max_block_size=block)
     assert distance == pytest.approx(theirs[0], rel=1e-9)
-    assert error == pytest.approx(theirs[1], rel=1e-9, nan_ok=True)
+    if max(n, m) > block:
+        assert error == pytest.approx(theirs[1], rel=1e-9)
+    else:  # theirs is NaN
+        assert error > 0
 
 
 def test_agrees_with_tfgan_at_its_default_block() -> None:
     a, b = features(2, 2500, 3), features(3, 2049, 3)
     assert kernel_distance(a, b) == pytest.approx(tfgan_kernel_distance(a, b), rel=1e-9)
+
+
+def test_the_error_of_one_block_leaves_out_each_image_in_turn() -> None:
+    a, b = features(4, 6, 3), features(5, 4, 3)
+    variance = 0.0
+    for side in (0, 1):
+        sets = [a, b]
+        left_out = []
+        for i in range(len(sets[side])):
+            fewer = [np.delete(x, i, axis=0) if place == side else x for place, x in enumerate(sets)]
+            left_out.append(kernel_distance(*fewer)[0])
+        n = len(left_out)
+        variance += (n - 1) / n * sum((value - np.mean(left_out)) ** 2 for value in left_out)
+    assert kernel_distance(a, b)[1] == pytest.approx(math.sqrt(variance), rel=1e-10)
+    assert kernel_distance(a, b[:2])[1] is None
+
+
+def test_the_error_of_one_block_is_the_deviation_over_many_sets() -> None:
+    rng = np.random.default_rng(12)
+    found = np.array([kernel_distance(rng.normal(size=(30, 2)), rng.normal(1.0, 1, size=(40, 2))) for _ in range(400)])
+    deviation = found[:, 0].std()
+    assert np.sqrt(np.mean(found[:, 1] ** 2)) == pytest.approx(deviation, rel=0.2)
 
 
 def test_agrees_with_a_loop_over_pairs() -> None:

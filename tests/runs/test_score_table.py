@@ -96,3 +96,5 @@ def test_errors_have_two_digits_and_a_value_may_be_missing(shown):
     assert "± 0.0012 standard error" in text and "not finite" in text
     several = shown(SCORES, SCORES, mean={"inception_score": 6.0}, spread={"inception_score": 0.12345})
     assert "± 0.12 over 2 seeds" in several and several.count("not finite") == 2
+    nan = float("nan")
+    assert "nan" not in shown(SCORES | {"kernel_distance_error": nan, "frechet_distance": nan})

@@ -63,7 +63,7 @@ def test_weights_beyond_half_precision_are_refused():
     kernel = next(variable for variable in generator.trainable_variables if tf.size(variable) >= 1024)
     kernel[..., 0].assign(tf.fill(kernel[..., 0].shape, 70_000.0))
     number = int(tf.size(kernel[..., 0]))
-    said = rf"its largest is 7e\+04.*l1.*{number} of .* are infinite.*leave --float16 out"
+    said = rf"largest here: 7e\+04.*l1.*{number} of .* are infinite.*leave --float16 out"
     with pytest.raises(UserError, match=said):
         small_forms.with_half_weights(signatures.drawing(generator))
     with pytest.raises(UserError, match=said):
