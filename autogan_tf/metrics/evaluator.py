@@ -192,11 +192,8 @@ def _comparisons(
         return result
     if "kid" in metrics:
         # in random order: the images of a folder may be sorted by class
-        if tfgan:
-            value, error = tfgan_scores.kernel_distance(real, features, seed=seed)
-        else:
-            value, error = kernel.kernel_distance(real, features, seed=seed)
-        result |= {"kernel_distance": value, "kernel_distance_error": error}
+        kernel_distance = tfgan_scores.kernel_distance if tfgan else kernel.kernel_distance
+        result["kernel_distance"], result["kernel_distance_error"] = kernel_distance(real, features, seed=seed)
     if "prdc" in metrics:
         precision_recall.require_enough(len(real), len(features))
         number = min(len(real), len(features), _PRDC_IMAGES)

@@ -253,5 +253,6 @@ def _taps_inside(side: int, taps: int, dtype: tf.DType) -> tf.Tensor:
 
 def bilinear_upsample(x: tf.Tensor, factor: int) -> tf.Tensor:
     """[N, H, W, C] -> [N, factor H, factor W, C], half-pixel centres, corners not aligned (PyTorch's default)."""
-    resized = tf.image.resize(x, [factor * x.shape[1], factor * x.shape[2]], method="bilinear")
-    return tf.cast(resized, x.dtype)  # it is computed in float32
+    # it is computed in float32 anyway, but of half precision XLA makes a gradient of another type than x
+    resized = tf.image.resize(tf.cast(x, tf.float32), [factor * x.shape[1], factor * x.shape[2]], method="bilinear")
+    return tf.cast(resized, x.dtype)

@@ -135,6 +135,26 @@ def test_bilinear(factor):
     np.testing.assert_allclose(layers.bilinear_upsample(tf.constant(x), factor), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_bilinear_and_nearest_have_gradients_of_their_inputs_type(factor, dtype, jit_compile):
+    """What a convolution before them gets; bilinear's would be float32 under XLA, and then nothing adds up."""
+    x, weight = tf.constant(images(2, 3, 4, 2), dtype), tf.constant(2.0, dtype)
+
+    @tf.function(jit_compile=jit_compile, autograph=False)
+    def gradients():
+        with tf.GradientTape() as tape:
+            tape.watch(weight)
+            y = layers.bilinear_upsample(x * weight, factor) + layers.nearest_upsample(x * weight, factor)
+            loss = tf.reduce_sum(tf.cast(y, tf.float32))
+        return tape.gradient(loss, weight)
+
+    # either keeps the sum of a map but for its factor^2
+    size = np.abs(x.numpy().astype(np.float64)).sum()
+    assert abs(float(gradients()) - 2 * factor**2 * x.numpy().astype(np.float64).sum()) < 0.02 * 2 * factor**2 * size
+
+
 def test_deconvolution_spreads_every_pixel_over_its_own_square():
     layer = SpectralDeconv2D(2, "deconv", normalize=False)
     kernel = images(2, 2, 2, 2, number=3)  # [k, k, out, in]
