@@ -119,6 +119,7 @@ def run_search(
             plan=plan,
             observer=observer,
             pause=lambda _, steps, save=False: keeper.pause(steps, save=save),
+            pause_every=save_steps,
             store=store,
             state=state.get("search"),
         )

@@ -40,6 +40,7 @@ class Searcher:
       pause: called with the discriminator steps done so far, whenever `state` and `trackables` are all that the search
         needs to go on: in all phases every few seconds, and with `save=True` after each iteration and before the first.
         Not called with weights that diverged.
+      pause_every: 0, or discriminator steps at whose multiples it is called for certain, where training comes to them.
       store: keeps the images at the size of a stage.
       state: of a search to go on with, as `state` told it; the trackables are then restored by the caller.
     """
@@ -53,13 +54,14 @@ class Searcher:
         plan: Plan,
         observer: Observer,
         pause: Pause = lambda searcher, steps, save=False: None,
+        pause_every: int = 0,
         store: ImageStore = IN_MEMORY,
         state: Mapping[str, Any] | None = None,
     ) -> None:
         self.gan, self.scorer, self.plan = gan, scorer, plan
         self._agreed = gan.distribution.agreed  # workers must not differ in what they draw or learn from
         self._images, self._observer, self._store = images, observer, store
-        self._call_pause = pause
+        self._call_pause, self._pause_every = pause, pause_every
         self.iteration = 0  # iterations done
         self.phases = 0  # phases of shared training done
         self.resets = 0
@@ -113,6 +115,7 @@ class Searcher:
         if part.name == "shared":
             part.numbers = self._train_shared()
             part.enter("controller")
+            self._pause()
         if part.name == "controller":
             part.numbers |= self._train_controller()
             part.enter("done")
@@ -145,7 +148,7 @@ class Searcher:
         while True:
             started, is_traced = time.monotonic(), self.loop.trace_count > 0
             # TensorFlow counts what workers exchange by stretches, which must therefore be the same on all of them
-            end = int(self._agreed(np.array(min(steps, begin + self._chunk))))
+            end = int(self._agreed(np.array(self._end_of_stretch(first_step, begin))))
             progress = self.loop.run(begin=begin, end=end, first_step=first_step, tokens=tokens)
             self._observer.done(progress.steps)
             latest = {name: getattr(progress, name) for name in numbers}
@@ -167,6 +170,14 @@ class Searcher:
             "shared_steps": progress.steps,
             "images_per_second": (progress.steps - first) * plan.dis_batch_size / max(time.monotonic() - began, 1e-3),
         }
+
+    def _end_of_stretch(self, first_step: int, begin: int) -> int:
+        """Where the stretch from step `begin` of a shared phase ends, before which there were `first_step` steps."""
+        end = min(self.plan.shared_steps, begin + self._chunk)
+        if self._pause_every:
+            following = ((first_step + begin) // self._pause_every + 1) * self._pause_every
+            end = min(end, following - first_step)
+        return end
 
     def _train_controller(self) -> dict[str, Any]:
         """A controller phase: the weights are fixed, architectures are drawn, scored and learnt from."""

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from autogan_tf.runs import signals
 
 
 class Interrupted(RuntimeError):
@@ -24,47 +21,22 @@ class Interrupted(RuntimeError):
 
 
 class StopRequest:
-    """SIGTERM and SIGINT while it is `listening`: the first is noted, a second one ends the process at once.
-
-    At once also while TensorFlow computes, which Python's own handlers would wait for: the interpreter writes each
-    signal's number to a socket, and a thread reads it there.
-    """
+    """SIGTERM and SIGINT while it is `listening`: the first is noted, a second one ends the process at once."""
 
     def __init__(self) -> None:
         self.signal = 0
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        """Installs the handlers, and those that were before at the end. For the main thread."""
-        reader, writer = socket.socketpair()
-        writer.setblocking(False)
-        thread = threading.Thread(target=self._read, args=(reader,), name="signals", daemon=True)
-        handlers = {number: signal.signal(number, lambda number, frame: None) for number in _SIGNALS}
-        wakeup = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        thread.start()
-        try:
+        """Hears the signals, see `signals.heard`."""
+        with signals.heard(self._note):
             yield self
-        finally:
-            signal.set_wakeup_fd(wakeup)
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            writer.close()
-            thread.join()
-            reader.close()
-
-    def _read(self, reader: socket.socket) -> None:
-        while number := int.from_bytes(reader.recv(1), "big"):
-            if number in _SIGNALS:
-                self._note(number)
 
     def _note(self, number: int) -> None:
         if self.signal:
-            if os.isatty(1):
-                os.write(1, b"\x1b[?25h")  # the cursor, which the bars hide
-            os._exit(128 + number)
+            signals.end_at_once(number)
         self.signal = number
-        # not through a stream that the main program may hold locked
-        os.write(2, b"\nstopping after this step, with a checkpoint; once more to stop at once\n")
+        signals.tell("stopping after this step, with a checkpoint; once more to stop at once")
 
 
 class Keeper:
@@ -72,7 +44,8 @@ class Keeper:
 
     Args:
       save: writes a checkpoint and returns its path.
-      every_steps, every_minutes: between checkpoints; 0 for no such interval.
+      every_steps: saves at each multiple of it, if it is asked there; 0 for none.
+      every_minutes: between checkpoints; 0 for no such interval.
       stop: notes the wish to stop.
       any_worker: where there are several workers, see `Distribution.any_worker`: what one of them wishes, all do.
     """
@@ -92,7 +65,7 @@ class Keeper:
         self._step, self._clock = 0, time.monotonic()
 
     def begin(self, step: int) -> None:
-        """The run goes on from a checkpoint at `step`."""
+        """The run goes on from `step`: from a checkpoint, or once more from its beginning."""
         self._step, self._clock = step, time.monotonic()
 
     def check(self) -> None:
@@ -121,14 +94,15 @@ class Keeper:
           Interrupted: the run is to stop; it has been saved.
           SaveFailed: it could not be saved.
         """
-        due = bool(self._every_steps) and step - self._step >= self._every_steps
+        every = self._every_steps
+        due = bool(every) and step // every > self._step // every
         due = due or (bool(self._every_seconds) and time.monotonic() - self._clock >= self._every_seconds)
-        wishes = np.array([due, *(self._stop.signal == number for number in _SIGNALS)])
+        wishes = np.array([due, *(self._stop.signal == number for number in signals.ENDING)])
         if self._any_worker is not None:
             wishes = self._any_worker(wishes)
         if save or wishes.any():
             path = self._save()
             self._step, self._clock = step, time.monotonic()
-            for number, wish in zip(_SIGNALS, wishes[1:], strict=True):
+            for number, wish in zip(signals.ENDING, wishes[1:], strict=True):
                 if wish:
                     raise Interrupted(number, path)

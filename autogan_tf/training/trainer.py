@@ -208,6 +208,7 @@ class Trainer(tf.Module):
         evaluate: Callable[[int], None] | None = None,
         evaluate_every: int = 0,
         start: int = 0,
+        pause_every: int = 0,
         pause: Callable[[int], None] = lambda step: None,
     ) -> None:
         """Trains for all steps.
@@ -217,6 +218,7 @@ class Trainer(tf.Module):
             and learning rates of both networks, real images per second, memory.
           evaluate: called with the generator steps done, every `evaluate_every` of them (0: never) and at the end.
           start: generator steps that were done before, of which the weights tell.
+          pause_every: 0, or steps at whose multiples `pause` is called for certain.
           pause: called with the generator steps done every few seconds, after `report` and before `evaluate`.
 
         Raises:
@@ -226,8 +228,9 @@ class Trainer(tf.Module):
         done, chunk = start, 1
         while done < self.steps:
             end = min(self.steps, done + chunk)
-            if evaluate_every:
-                end = min(end, (done // evaluate_every + 1) * evaluate_every)
+            for every in (evaluate_every, pause_every):
+                if every:
+                    end = min(end, (done // every + 1) * every)
             # TensorFlow counts what workers exchange by stretches, which must therefore be the same on all of them
             end = int(self.distribution.agreed(np.array(end)))
             began = time.monotonic()

@@ -171,6 +171,7 @@ def run_training(
                 told.training(0)
                 position.attempt = attempt + 1
                 position.step = position.shown = position.evaluated = 0
+                keeper.begin(0)
             report.now()
 
         if goes_on:
@@ -194,6 +195,7 @@ def run_training(
             report=told.report,
             evaluate=evaluate,
             evaluate_every=evaluate_every,
+            pause_every=save_steps,
             pause=pause,
         )
         terminal.end_overall()

@@ -159,6 +159,7 @@ class Search:
         drifting: bool = False,
         always: float | None = None,
         state: dict | None = None,
+        pause_every: int = 0,
         **changes,
     ) -> None:
         self.log: list[tuple] = []
@@ -173,6 +174,7 @@ class Search:
             plan=self.plan,
             observer=self.told,
             pause=self._pause,
+            pause_every=pause_every,
             state=state,
         )
 

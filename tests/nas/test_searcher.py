@@ -245,3 +245,16 @@ def test_it_pauses_in_every_phase_of_training_and_not_in_the_first_alone(fake_se
     parts = [(state["iteration"], state["part"]) for _, state, _, _ in search.pauses]
     steps = {i: [part["step"] for at, part in parts if at == i and part["name"] == "shared"] for i in range(3)}
     assert steps == {0: [0, 1, 2, 4, 6], 1: [0, 2, 4, 6], 2: [0, 2, 4, 6]}
+
+
+def test_it_pauses_at_each_multiple_of_the_steps_of_all_phases_and_that_changes_nothing(fake_search, monkeypatch):
+    monkeypatch.setattr("autogan_tf.nas.searcher.SECONDS_BETWEEN_REPORTS", 1e9)  # a phase is one stretch
+    options = {"shared_steps": 9, "max_search_iter": 2, "grow_steps": (), "ctrl_step": 1}
+    plain, often = fake_search(**options).run(), fake_search(**options, pause_every=3).run()
+    assert often.ranked == plain.ranked
+    found = {steps for steps, *_ in often.pauses}
+    assert found >= {3, 6, 9, 12, 15, 18} and max(found) == 18  # 9 and 18 end a phase
+    assert not {3, 6, 12, 15} & {steps for steps, *_ in plain.pauses}
+    # what is saved at a phase's end is before the controller's first step
+    first = next(state["part"] for steps, state, *_ in often.pauses if steps == 9)
+    assert (first["name"], first["step"]) == ("controller", 0)

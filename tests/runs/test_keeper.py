@@ -24,15 +24,22 @@ class Saves:
         return f"ckpt-{self.number}"
 
 
-def test_by_steps():
+def test_at_the_multiples_of_a_number_of_steps():
     saves = Saves()
     kept = Keeper(saves, every_steps=10)
     kept.begin(5)
-    numbers = []
-    for step in (8, 14, 15, 20, 26, 30):
-        kept.pause(step)
-        numbers.append(saves.number)
-    assert numbers == [0, 0, 1, 1, 2, 2]
+    saved_at = []
+    for step in (8, 10, 10, 15, 20, 26, 31, 39, 40):  # it was not asked at 30
+        before = saves.number
+        if step == 15:
+            kept.now(step)  # for another reason, which does not move the next
+        else:
+            kept.pause(step)
+        saved_at += [step] * (saves.number - before)
+    assert saved_at == [10, 15, 20, 31, 40]
+    kept.begin(0)  # once more from the beginning
+    kept.pause(10)
+    assert saves.number == 6
 
 
 def test_by_minutes(monkeypatch):

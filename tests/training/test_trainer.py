@@ -8,6 +8,7 @@ import pytest
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training import trainer as trainer_module
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.trainer import Trainer, TrainingCollapsed
 
@@ -52,7 +53,7 @@ class Trained:
     def values(self) -> list[np.ndarray]:
         return [variable.numpy() for variable in self.state]
 
-    def run(self, evaluate_every: int) -> list[np.ndarray]:
+    def run(self, evaluate_every: int, **options) -> list[np.ndarray]:
         for variable, value in zip(self.state, self.start, strict=True):
             variable.assign(value)
         self.reports, self.evaluated = [], []
@@ -60,6 +61,7 @@ class Trained:
             report=lambda step, losses: self.reports.append((step, losses)),
             evaluate=self.evaluated.append,
             evaluate_every=evaluate_every,
+            **options,
         )
         return self.values()
 
@@ -97,6 +99,14 @@ def test_evaluations_come_in_time_and_do_not_change_the_result(trained):
         np.testing.assert_array_equal(value, other)
     assert trained.evaluated == [2, 4, 5]
     assert trained.trainer.loop.trace_count == 1
+
+
+def test_it_pauses_at_each_multiple_however_fast_it_is_and_that_does_not_change_the_result(trained, monkeypatch):
+    monkeypatch.setattr(trainer_module, "SECONDS_BETWEEN_REPORTS", 1e9)  # two stretches: the first step, all others
+    expected, pauses = trained.run(0), []
+    for value, other in zip(trained.run(0, pause_every=2, pause=pauses.append), expected, strict=True):
+        np.testing.assert_array_equal(value, other)
+    assert pauses == [1, 2, 4, 5]
 
 
 def test_from_a_checkpoint_it_ends_with_the_same_weights_bit_for_bit(tmp_path):
