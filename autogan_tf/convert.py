@@ -41,9 +41,9 @@ def _from_official(config: ConvertConfig) -> None:
     import tensorflow as tf
 
     from autogan_tf.interop import official_pytorch
+    from autogan_tf.models.generator import generator_cost
     from autogan_tf.runs.checkpoints import Checkpoints
     from autogan_tf.runs.folder import RunFolder, write_atomically
-    from autogan_tf.search_space.cost import generator_cost
 
     genotype = published.choose(arch=config.arch, genotype=config.genotype)
     folder = RunFolder.check_free(config.run_dir)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, fields, listing, resume_settings
 from autogan_tf.config.search import SearchConfig
+from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _search(config: SearchConfig) -> int:
+    catalog.space(config.space).check_num_cells(config.num_cells)
     environment.set_tensorflow_defaults()
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training import distribution
@@ -143,14 +145,13 @@ def _minutes(seconds: float) -> str:
 def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
     """Sizes and planned work, for --dry_run."""
     from autogan_tf.nas import assembly
-    from autogan_tf.search_space import choices
 
     gan = assembly.new_shared_gan(config, data.images.shape[-1])
     sizes = {
         name: sum(math.prod(variable.shape) for variable in network.trainable_variables)
         for name, network in (("supernet generator", gan.generator), ("discriminator", gan.discriminator))
     }
-    architectures = math.prod(choices.token_counts(config.num_cells))
+    architectures = gan.generator.space.size(config.num_cells)
     scored = plan.max_search_iter * plan.ctrl_step * plan.ctrl_sample_batch
     lines = [
         f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, "
@@ -256,9 +257,9 @@ def _run_search(
     where_steps_run: Distribution,
     stop: StopRequest,
 ) -> list[Ranked]:
+    from autogan_tf.models.generator import generator_cost
     from autogan_tf.nas import assembly
     from autogan_tf.nas.search_run import run_search
-    from autogan_tf.search_space.cost import generator_cost
 
     gan = assembly.new_shared_gan(config, data.images.shape[-1], where_steps_run)
     return run_search(

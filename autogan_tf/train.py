@@ -49,13 +49,13 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     from autogan_tf.data import sources
     from autogan_tf.features import choice
     from autogan_tf.metrics import reference
+    from autogan_tf.models.generator import generator_cost
     from autogan_tf.runs import machine
     from autogan_tf.runs.ending import exit_code_of
     from autogan_tf.runs.folder import RunFolder, default_run_dir, write_atomically
     from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
-    from autogan_tf.search_space.cost import generator_cost
     from autogan_tf.training import distribution, precision
     from autogan_tf.training.loop import TrainingDiverged
     from autogan_tf.training.trainer import TrainingCollapsed

@@ -20,7 +20,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from autogan_tf import search
-from autogan_tf.search_space.cost import generator_cost
+from autogan_tf.models.generator import generator_cost
 from autogan_tf.search_space.genotype import Genotype
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
@@ -324,6 +324,7 @@ def damage(place: pathlib.Path) -> None:
 
 CASES = {
     "unknown data set": ({"dataset": "cifar11"}, ["cifar11"]),
+    "unknown search space": ({"space": "autogen"}, ["autogen", "there are autogan"]),
     "missing folder": ({"dataset": "folder:bad/missing"}, ["missing", "does not exist"]),
     "no images": ({"dataset": "folder:bad/empty"}, ["empty", "no images"]),
     "damaged images": ({"dataset": "folder:bad/broken"}, ["2 of 4", "short.png", "text.png"]),

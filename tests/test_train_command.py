@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf import evaluate, train
-from autogan_tf.search_space.cost import generator_cost
+from autogan_tf.models.generator import generator_cost
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import trained
 from tests import photos

@@ -21,7 +21,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.data import sources
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.data.pipeline import ImageStream, reduce
-from autogan_tf.search_space.choices import token_counts
+from autogan_tf.search_space import autogan
 
 PARTS = ("pipeline", "read", "help", "start")
 COMMANDS = ("search", "train", "evaluate", "sample", "convert", "export", "serve")
@@ -94,7 +94,7 @@ def _step(images: np.ndarray, arguments: argparse.Namespace) -> Callable[[], obj
     """BATCHES discriminator steps of a search's first stage, every second one with a generator step."""
     gan = networks.small_gan(arguments, n_critic=2)
     loop = gan.stage_loop(stage=0, stream=ImageStream(images=images, batch_size=arguments.batch_size, seed=0))
-    tokens = tf.zeros([BATCHES, len(token_counts(1))], tf.int32)
+    tokens = tf.zeros([BATCHES, len(autogan.SPACE.counts(1))], tf.int32)
     calls = itertools.count()
     return lambda: loop.run(begin=0, end=BATCHES, first_step=next(calls) * BATCHES, tokens=tokens)
 

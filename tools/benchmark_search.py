@@ -26,7 +26,7 @@ from autogan_tf.models.controller import Controller
 from autogan_tf.nas.reinforce import Reinforce
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
-from autogan_tf.search_space.choices import token_counts
+from autogan_tf.search_space import autogan
 from autogan_tf.training.loop import GanLoop
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -74,7 +74,7 @@ def _costs(arguments: argparse.Namespace, report: Report) -> None:
             images = rng.integers(0, 256, (1000, side, side, 3), np.uint8)
             stream = ImageStream(images=images, batch_size=arguments.batch_size, seed=0)
             loop = gan.stage_loop(stage=stage, stream=stream)
-            tokens = rng.integers(0, token_counts(stage + 1), (ARCHITECTURES, len(token_counts(stage + 1))))
+            tokens = autogan.SPACE.sample(rng, num_cells=stage + 1, number=ARCHITECTURES)
             ways[f"{ARCHITECTURES} training steps of both at {side} pixels", precision] = functools.partial(
                 _train, loop, tf.constant(tokens, tf.int32), itertools.count()
             )

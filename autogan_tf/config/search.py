@@ -45,6 +45,7 @@ class SearchConfig:
         minimum=0,
     )
 
+    space: str = setting("autogan", "Name of the search space.", group=_NETWORKS)
     num_cells: int = setting(
         3, "Cells of the generator, each doubling the side of the image.", group=_NETWORKS, minimum=1, maximum=6
     )

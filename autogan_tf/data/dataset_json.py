@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autogan_tf.config import json_text
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import image_files
 from autogan_tf.data.image_tree import LABELS_FILE, ImageTree, common_folders
@@ -98,7 +99,7 @@ def _by_name(given: Any, where: str) -> dict[str, Any]:
         name = pair[0].replace("\\", "/").removeprefix("./")
         if name in by_name and by_name[name] != pair[1]:
             raise UserError(
-                f'{where}: "labels" has {image_files.printable(name)} twice, as {by_name[name]!r:.60} and '
+                f'{where}: "labels" has {shown(name)} twice, as {by_name[name]!r:.60} and '
                 f"{pair[1]!r:.60}; correct it"
             )
         by_name[name] = pair[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple, TypeVar
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
+from autogan_tf.config.encoding import shown
 from autogan_tf.data import jpeg_file, orientation, png_file
 
 EXTENSIONS = (
@@ -167,18 +167,13 @@ def named(reasons: Mapping[str, str], *, of: int | None = None) -> str:
       reasons: path -> what is wrong.
       of: how many there are in all, if `reasons` is only the beginning.
     """
-    shown = "; ".join(f"{printable(path)} ({reason})" for path, reason in list(reasons.items())[:MAX_NAMED])
+    told = "; ".join(f"{shown(path)} ({reason})" for path, reason in list(reasons.items())[:MAX_NAMED])
     more = (of or len(reasons)) - MAX_NAMED
-    return shown + (f"; and {more:,} more" if more > 0 else "")
+    return told + (f"; and {more:,} more" if more > 0 else "")
 
 
 def listed(names: Iterable[str]) -> str:
     """Up to 10 names, and how many more there are."""
     names = list(names)
-    shown = ", ".join(printable(name) for name in names[:MAX_NAMED])
-    return shown + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-
-
-def printable(path: str) -> str:
-    """A path that can be printed: names that are not UTF-8 arrive with surrogates, which cannot."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    told = ", ".join(shown(name) for name in names[:MAX_NAMED])
+    return told + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")

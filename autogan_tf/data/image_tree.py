@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from autogan_tf.config import paths
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.data import image_files
 
@@ -130,7 +131,7 @@ def open_tree(text: str, *, setting: str) -> ImageTree:
     except (OSError, RuntimeError, ValueError) as error:  # no home directory, no name that can be
         at = getattr(error, "filename", None) or text
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{setting}: {image_files.printable(str(at))} cannot be read: {reason}") from error
+        raise UserError(f"{setting}: {shown(str(at))} cannot be read: {reason}") from error
     if not tree.images:
         found = left_out(tree)
         raise UserError(
@@ -147,4 +148,4 @@ def left_out(tree: ImageTree, *, but: str = "") -> str:
         kinds -= collections.Counter([os.path.splitext(but)[1]])
     kinds["hidden"] = tree.num_hidden
     ordered = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{number:,} {image_files.printable(kind)}" for kind, number in ordered if number)
+    return ", ".join(f"{number:,} {shown(kind)}" for kind, number in ordered if number)

@@ -72,7 +72,7 @@ def generator(state: Mapping[str, Any], tokens: Sequence[int]) -> Generator:
             f"the tokens {genotype} describe {cells} cells, but the state has {sizes.num_cells}; "
             f"{'at most' if layout == SUPERNET else 'exactly'} as many are needed"
         )
-    if layout == DERIVED and any(cell.up == "deconv" for cell in genotype.cells):
+    if layout == DERIVED and any(cell["up"] == "deconv" for cell in genotype.cells):
         raise UserError(f"the tokens {genotype} ask for deconvolutions, which the derived layout of names has not")
     network = Generator(genotype, **sizes.arguments())
     known = sizes.supernet_shapes() if layout == SUPERNET else {}
@@ -136,7 +136,7 @@ def state_dict(model: tf.keras.Model) -> dict[str, np.ndarray]:
         )
     origin = getattr(model, "official_origin", None)
     if origin is None:
-        derived = isinstance(model, Generator) and not any(cell.up == "deconv" for cell in model.genotype.cells)
+        derived = isinstance(model, Generator) and not any(cell["up"] == "deconv" for cell in model.genotype.cells)
         origin = Origin(layout=DERIVED if derived else SUPERNET, prefix="", names=(), extras={})
     arrays = {
         entry.name: np.ascontiguousarray(entry.layout.to_official(entry.variable.numpy()))
@@ -162,7 +162,7 @@ def _generator_entries(network: GeneratorBase, layout: str) -> Iterable[Entry]:
         layers = {official_names.supernet_name(path): layer for path, layer in network.named_layers().items()}
     else:
         assert isinstance(network, Generator)
-        skips = {f"cell{number}": cell.skips for number, cell in enumerate(network.genotype.cells, 1)}
+        skips = {f"cell{number}": cell.get("skips", ()) for number, cell in enumerate(network.genotype.cells, 1)}
         layers = {official_names.derived_name(path, skips): layer for path, layer in network.named_layers().items()}
     return official_names.layer_entries(layers, bottom_width=network.bottom_width)
 

@@ -1,48 +1,26 @@
 """The generator's cell (paper figure 2): a convolution block that doubles the resolution, a second, shortcut, skips.
 
 One class serves both networks. A derived cell knows its choices and holds only the layers that they use; a supernet's
-cell holds every branch and takes the choices as integer tensors, picked with `tf.switch_case`.
+cell holds every branch and takes the choices as integer tensors, picked with `tf.switch_case`. What an option builds
+and computes is in `operations.py`; here is how the cell puts the options together.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import tensorflow as tf
 
-from autogan_tf.models import batch_norm, layers, replicas
-from autogan_tf.models.spectral_norm import SpectralConv2D, SpectralDeconv2D
-from autogan_tf.search_space import choices
-from autogan_tf.search_space.genotype import CellGenotype
+from autogan_tf.models import batch_norm, cost, layers, replicas
+from autogan_tf.models.cost import Cost
+from autogan_tf.models.operations import NORMS, UPSAMPLINGS, Make
+from autogan_tf.search_space.space import CellChoices, Decision
 
 Token: TypeAlias = int | tf.Tensor
 Nest = TypeVar("Nest")
-POST, PRE = (choices.CONVS.index(name) for name in ("post", "pre"))
-BATCH = choices.NORMS.index("batch")
-DECONV = choices.UPSAMPLINGS.index("deconv")
-
-
-class Make(NamedTuple):
-    """Makes a generator's layers with weights: with spectral norm or without, conditional (num_classes > 0) or not."""
-
-    spectral_norm: bool = False
-    num_classes: int = 0
-
-    def conv(self, inputs: int, outputs: int, kernel: int, name: str) -> SpectralConv2D:
-        """A convolution with bias, `kernel` x `kernel`."""
-        return SpectralConv2D(inputs, outputs, kernel, name, normalize=self.spectral_norm)
-
-    def deconv(self, channels: int, name: str) -> SpectralDeconv2D:
-        """A transposed convolution, kernel 2, stride 2."""
-        return SpectralDeconv2D(channels, name, normalize=self.spectral_norm)
-
-    def batch_norm(self, channels: int, name: str) -> layers.BatchNorm:
-        """A batch norm."""
-        return layers.BatchNorm(channels, name, num_classes=self.num_classes)
-
-
+ORDERS = ("post", "pre")  # of a convolution block: after the convolution come norm and ReLU, or before it
 PLAIN = Make()
 
 
@@ -53,46 +31,51 @@ def select(token: Token, branches: Sequence[Callable[[], Nest]]) -> Nest:
     return tf.switch_case(token, list(branches))
 
 
-def project_and_upsample(
-    x: tf.Tensor, up: Token, deconvs: Sequence[SpectralDeconv2D | None], conv: SpectralConv2D, training: bool
-) -> tf.Tensor:
-    """A 1x1 convolution of x enlarged by 2 per deconvolution of `deconvs`, in the way that token `up` names.
+def looked_up(token: Token, table: Sequence[bool]) -> Token:
+    """0 or 1: entry number `token` of the table."""
+    if isinstance(token, int):
+        return int(table[token])
+    return tf.gather(tf.constant(table, tf.int32), token)
 
-    Computed before enlarging where the two commute (all but deconvolution). `deconvs` may hold None where `up` is an
-    integer other than DECONV.
+
+class Branches:
+    """What a cell can do: the options of its decisions, by token, and which of them its network holds.
+
+    Args:
+      decisions: of the cell, by the names "conv", "norm", "up", "shortcut" and "skips".
+      tokens: what was decided, for a derived cell; None for a supernet's, which holds every option.
     """
 
-    def deconv() -> tf.Tensor:
-        y = x
-        for layer in deconvs[:-1]:
-            assert layer is not None
-            y = layer(y, training=training)
-        return conv(y, training=training, deconv=deconvs[-1])
+    def __init__(self, decisions: Sequence[Decision], tokens: Sequence[int] | None) -> None:
+        self.tokens = None if tokens is None else tuple(tokens)
+        self._values = {decision.name: [option.value for option in decision.options] for decision in decisions}
+        self.norms = [NORMS[value] for value in self._values["norm"]]
+        self.ups = [UPSAMPLINGS[value] for value in self._values["up"]]
 
-    factor = 2 ** len(deconvs)
-    return select(
-        up,
-        [
-            lambda: layers.bilinear_upsample(conv(x, training=training), factor),
-            lambda: layers.nearest_upsample(conv(x, training=training), factor),
-            deconv,
-        ],
-    )
+    def by_name(self, tokens: Sequence[Token]) -> dict[str, Token]:
+        """The tokens by their decisions' names."""
+        return dict(zip(self._values, tokens, strict=True))
 
+    def held(self, name: str) -> list[Any]:
+        """The options of a decision that the network holds."""
+        values = self._values[name]
+        return values if self.tokens is None else [values[self.by_name(self.tokens)[name]]]
 
-def upsample_and_convolve(
-    x: tf.Tensor, up: Token, deconv: SpectralDeconv2D | None, conv: SpectralConv2D, training: bool
-) -> tf.Tensor:
-    """A 3x3 convolution of x enlarged by 2 in the way that token `up` names; `deconv` as in `project_and_upsample`."""
+    def paths(self) -> dict[str, int]:
+        """What the network may add to a map: path -> how often what it adds is doubled."""
+        paths = {"sc": 1} if any(self.held("shortcut")) else {}
+        skips = self.held("skips") if "skips" in self._values else []
+        for j, used in enumerate(zip(*skips, strict=True)):
+            if any(used):  # that cell's map is 2^(cells between) times smaller
+                paths[f"skip{j}"] = len(skips[0]) - j
+        return paths
 
-    return select(
-        up,
-        [
-            lambda: conv(layers.bilinear_upsample(x, 2), training=training),
-            lambda: conv(x, training=training, nearest=True),
-            lambda: conv(x, training=training, deconv=deconv),
-        ],
-    )
+    def is_added(self, path: str, tokens: Mapping[str, Token]) -> Token:
+        """0 or 1: whether the path "sc", or "skip0" from the first cell and so on, is added."""
+        if path == "sc":
+            return looked_up(tokens["shortcut"], self._values["shortcut"])
+        source = int(path.removeprefix("skip"))
+        return looked_up(tokens["skips"], [value[source] for value in self._values["skips"]])
 
 
 class ConvBlock(tf.keras.layers.Layer):
@@ -108,41 +91,57 @@ class ConvBlock(tf.keras.layers.Layer):
         *,
         post: bool,
         upsamples: bool,
-        genotype: CellGenotype | None,
+        branches: Branches,
         make: Make,
         name: str,
     ) -> None:
         super().__init__(name=name, autocast=False)
         self.post = post
         self.upsamples = upsamples
+        self._branches = branches
         self.parts: dict[str, tf.keras.layers.Layer] = {"conv": make.conv(width, width, 3, "conv")}
-        if genotype is None or genotype.norm == "batch":
-            self.parts["bn"] = make.batch_norm(width, "bn")
-        if upsamples and (genotype is None or genotype.up == "deconv"):
-            self.parts["deconv"] = make.deconv(width, "deconv")
-        self.instance_norm = layers.InstanceNorm()
+        for norm in (NORMS[value] for value in branches.held("norm")):
+            if norm.layer_name:
+                self.parts[norm.layer_name] = norm.build(make, width)
+        for up in (UPSAMPLINGS[value] for value in branches.held("up") if upsamples):
+            if up.layer_name:
+                self.parts[up.layer_name] = up.build(make, width, up.layer_name)
         self.built = True
+
+    def used_parts(self, norm: tf.Tensor, up: tf.Tensor) -> dict[str, tf.Tensor | bool]:
+        """For each name of `parts`: whether the block uses it with these tokens, if it is used itself."""
+        used: dict[str, tf.Tensor | bool] = {"conv": True}
+        used |= {kind.layer_name: tf.equal(norm, i) for i, kind in enumerate(self._branches.norms) if kind.layer_name}
+        used |= {kind.layer_name: tf.equal(up, i) for i, kind in enumerate(self._branches.ups) if kind.layer_name}
+        return {name: used[name] for name in self.parts}
 
     def _convolve(self, x: tf.Tensor, up: Token, mode: layers.Pass) -> tf.Tensor:
         conv = self.parts["conv"]
-        if self.upsamples:
-            return upsample_and_convolve(x, up, self.parts.get("deconv"), conv, mode.training)
-        return conv(x, training=mode.training)
+        if not self.upsamples:
+            return conv(x, training=mode.training)
+
+        def doubled(kind) -> tf.Tensor:
+            return kind.convolved(x, self.parts.get(kind.layer_name), conv, mode.training)
+
+        return select(up, [functools.partial(doubled, kind) for kind in self._branches.ups])
 
     def before_norm(self, x: tf.Tensor, up: Token, mode: layers.Pass) -> tf.Tensor:
         """What comes before the norm."""
         return self._convolve(x, up, mode) if self.post else x
+
+    def local_moments(self, x: tf.Tensor, norm: Token) -> batch_norm.Moments:
+        """What replicas have to exchange about x, which comes before the norm."""
+        return select(norm, [functools.partial(kind.local_moments, x) for kind in self._branches.norms])
 
     def normalized(
         self, x: tf.Tensor, norm: Token, mode: layers.Pass, moments: batch_norm.Moments | None = None
     ) -> tf.Tensor:
         """The norm; `moments`: of all replicas' images, where batch norm shall not communicate by itself."""
 
-        def batch() -> tf.Tensor:
-            bn = self.parts["bn"]
-            return bn(x, mode) if moments is None else bn.train_with_moments(x, moments, mode)
+        def by(kind) -> tf.Tensor:
+            return kind.apply(x, self.parts.get(kind.layer_name), mode, moments)
 
-        return select(norm, [lambda: x, batch, lambda: self.instance_norm(x)])
+        return select(norm, [functools.partial(by, kind) for kind in self._branches.norms])
 
     def after_norm(self, x: tf.Tensor, up: Token, mode: layers.Pass) -> tf.Tensor:
         """ReLU and what comes after it."""
@@ -167,8 +166,7 @@ def call_in_replicas(
 
     def begin(block: ConvBlock) -> tuple[tf.Tensor, batch_norm.Moments]:
         y = block.before_norm(x, up, mode)
-        nothing = lambda: batch_norm.no_moments(channels)  # noqa: E731
-        return y, select(norm, [nothing, lambda: batch_norm.moments(y), nothing])
+        return y, block.local_moments(y, norm)
 
     y, local = select(conv, [functools.partial(begin, block) for block in blocks])
     moments = batch_norm.over_replicas(local)
@@ -186,46 +184,44 @@ class Cell(tf.keras.layers.Layer):
     Args:
       width: channels C.
       index: how many cells come before, hence how many skips may come in.
-      genotype: the cell's choices for a derived network; None for the supernet's cell with every branch.
+      decisions: of the cell, by the names "conv", "norm", "up", "shortcut" and "skips".
+      tokens: the cell's choices for a derived network; None for the supernet's cell with every branch.
       make: how layers with weights are made.
     """
 
     def __init__(
-        self, width: int, *, index: int, genotype: CellGenotype | None = None, make: Make = PLAIN, name: str
+        self,
+        width: int,
+        *,
+        index: int,
+        decisions: Sequence[Decision],
+        tokens: Sequence[int] | None = None,
+        make: Make = PLAIN,
+        name: str,
     ) -> None:
         super().__init__(name=name, autocast=False)
         self.index = index
-        self._make = make
-        self.tokens = genotype.tokens if genotype else None
-
-        def uses(attribute: str, value: object) -> bool:
-            return genotype is None or getattr(genotype, attribute) == value
-
+        self._branches = Branches(decisions, tokens)
         self.blocks = {
             f"{kind}_conv{number}": ConvBlock(
                 width,
                 post=kind == "post",
                 upsamples=number == 1,
-                genotype=genotype,
+                branches=self._branches,
                 make=make,
                 name=f"{kind}_conv{number}",
             )
-            for kind in ("post", "pre")
-            if uses("conv", kind)
+            for kind in ORDERS
+            if kind in self._branches.held("conv")
             for number in (1, 2)
         }
         self.parts: dict[str, tf.keras.layers.Layer] = {}
-        if uses("shortcut", True):
-            self._add_path("sc", width, doublings=1, deconvs=uses("up", "deconv"))
-        for j in range(index):
-            if genotype is None or genotype.skips[j]:  # that map is 2^(index - j) times smaller
-                self._add_path(f"skip{j}", width, doublings=index - j, deconvs=uses("up", "deconv"))
+        for path, doublings in self._branches.paths().items():
+            self.parts[f"{path}_conv"] = make.conv(width, width, 1, f"{path}_conv")
+            for up in (UPSAMPLINGS[value] for value in self._branches.held("up")):
+                for k in range(doublings if up.layer_name else 0):
+                    self.parts[f"{path}_{up.layer_name}{k}"] = up.build(make, width, f"{path}_{up.layer_name}{k}")
         self.built = True
-
-    def _add_path(self, name: str, width: int, *, doublings: int, deconvs: bool) -> None:
-        self.parts[f"{name}_conv"] = self._make.conv(width, width, 1, f"{name}_conv")
-        for k in range(doublings if deconvs else 0):
-            self.parts[f"{name}_deconv{k}"] = self._make.deconv(width, f"{name}_deconv{k}")
 
     def named_layers(self) -> dict[str, tf.keras.layers.Layer]:
         """Every layer with weights, by its path in the cell ("pre_conv1.conv", "sc_conv", "skip0_deconv1", ...)."""
@@ -235,19 +231,19 @@ class Cell(tf.keras.layers.Layer):
         return of_blocks | dict(self.parts)
 
     def used_layers(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        """For each name of `named_layers`: whether the cell with `tokens`, int32 [4 or 5], uses it; boolean scalars."""
-        conv, norm, up, shortcut, *skips = tf.unstack(tokens)
-        deconv = tf.equal(up, DECONV)
+        """For each name of `named_layers`: whether the cell with `tokens`, int32 [D], uses it; boolean scalars."""
+        values = self._branches.by_name(tf.unstack(tokens))
         used = {}
         for name, block in self.blocks.items():
-            here = tf.equal(conv, POST if block.post else PRE)
-            conditions = {"conv": here, "bn": here & tf.equal(norm, BATCH), "deconv": here & deconv}
-            used.update({f"{name}.{part}": conditions[part] for part in block.parts})
-        added = {f"skip{j}": tf.equal(skips[0] // 2 ** (self.index - 1 - j) % 2, 1) for j in range(self.index)}
-        added["sc"] = tf.equal(shortcut, 1)
+            here = tf.equal(values["conv"], ORDERS.index("post" if block.post else "pre"))
+            parts = block.used_parts(values["norm"], values["up"])
+            used.update({f"{name}.{part}": here & condition for part, condition in parts.items()})
+        ups = {up.layer_name: tf.equal(values["up"], i) for i, up in enumerate(self._branches.ups) if up.layer_name}
         for name in self.parts:
             path, part = name.split("_")
-            used[name] = added[path] & deconv if part.startswith("deconv") else added[path]
+            added = tf.equal(self._branches.is_added(path, values), 1)
+            kind = part.rstrip("0123456789")
+            used[name] = added & ups[kind] if kind in ups else added
         return used
 
     def call(
@@ -257,32 +253,49 @@ class Cell(tf.keras.layers.Layer):
         tokens: tf.Tensor | None,
         mode: layers.Pass,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """`skips`: the earlier cells' skip outputs; `tokens`: int32 [4 or 5], needed by (only) a supernet's cell.
+        """`skips`: the earlier cells' skip outputs; `tokens`: int32 [D], needed by (only) a supernet's cell.
 
         The skip output is the first block's output AFTER the incoming skips were added.
         """
-        values: Sequence[Token] = self.tokens if self.tokens is not None else tf.unstack(tokens)
-        conv, norm, up, shortcut = values[:4]
+        own = self._branches.tokens
+        values = self._branches.by_name(own if own is not None else tf.unstack(tokens))
+        conv, norm, up = values["conv"], values["norm"], values["up"]
 
         def block(number: int, y: tf.Tensor) -> tf.Tensor:
             def of(kind: str) -> Callable[[], tf.Tensor]:
                 return lambda: self.blocks[f"{kind}_conv{number}"](y, norm, up, mode)
 
-            if self.tokens is None and mode.training and replicas.count() > 1:
-                blocks = [self.blocks[f"{kind}_conv{number}"] for kind in ("post", "pre")]
+            if own is None and mode.training and replicas.count() > 1:
+                blocks = [self.blocks[f"{kind}_conv{number}"] for kind in ORDERS]
                 return call_in_replicas(blocks, y, conv, norm, up, mode)
-            return select(conv, [of("post"), of("pre")])
+            return select(conv, [of(kind) for kind in ORDERS])
 
-        def add(flag: Token, y: tf.Tensor, source: tf.Tensor, path: str, doublings: int) -> tf.Tensor:
-            deconvs = [self.parts.get(f"{path}_deconv{k}") for k in range(doublings)]
+        def add(path: str, y: tf.Tensor, source: tf.Tensor, doublings: int) -> tf.Tensor:
+            def projected(kind) -> tf.Tensor:
+                own = [self.parts.get(f"{path}_{kind.layer_name}{k}") for k in range(doublings)]
+                return kind.projected(source, own, self.parts[f"{path}_conv"], mode.training)
 
             def projection() -> tf.Tensor:
-                return project_and_upsample(source, up, deconvs, self.parts[f"{path}_conv"], mode.training)
+                return select(up, [functools.partial(projected, kind) for kind in self._branches.ups])
 
-            return select(flag, [lambda: y, lambda: y + projection()])
+            return select(self._branches.is_added(path, values), [lambda: y, lambda: y + projection()])
 
         h = block(1, x)
         for j in range(self.index):
-            bit = self.index - 1 - j  # the most significant bit is the earliest cell
-            h = add(values[4] // 2**bit % 2, h, skips[j], f"skip{j}", self.index - j)
-        return h, add(shortcut, block(2, h), x, "sc", 1)
+            h = add(f"skip{j}", h, skips[j], self.index - j)
+        return h, add("sc", block(2, h), x, 1)
+
+
+def cell_cost(choices: CellChoices, *, width: int, height: int, num_classes: int) -> Cost:
+    """Of a derived cell with maps of `width` channels that makes maps of `height` x `height`."""
+    norm, up = NORMS[choices["norm"]], UPSAMPLINGS[choices["up"]]
+    projection = cost.conv_cost(1, width, width, height)
+    parts = [cost.conv_cost(3, width, width, height), norm.cost(width, num_classes=num_classes)] * 2
+    parts.append(up.cost(width, height=height))
+    if choices["shortcut"]:
+        parts += [projection, up.cost(width, height=height)]
+    skips = choices.get("skips", ())
+    for source, used in enumerate(skips):
+        if used:  # from a map that is doubled once for each cell between
+            parts += [projection, *(up.cost(width, height=height >> k) for k in range(len(skips) - source))]
+    return cost.total(parts)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
+from autogan_tf.search_space.space import SearchSpace
 
 
 class Decisions(NamedTuple):
@@ -44,15 +45,18 @@ class Controller(tf.keras.Model):
     """The controller of one stage: LSTM, an embedding of the previous decision, a softmax for every decision.
 
     Args:
-      stage: the cell it writes, from 0; 4 decisions at stage 0, 5 later.
+      stage: the cell it writes, from 0.
       hid_size: units of the LSTM and of the embedding (published: 100).
+      space: whose decisions it makes.
     """
 
-    def __init__(self, *, stage: int, hid_size: int = 100, name: str = "controller") -> None:
+    def __init__(
+        self, *, stage: int, hid_size: int = 100, space: SearchSpace = autogan.SPACE, name: str = "controller"
+    ) -> None:
         super().__init__(name=name)
         self.stage = stage
         self.hid_size = hid_size
-        self.token_counts = choices.cell_token_counts(stage)
+        self.token_counts = space.cell_counts(stage)
         self.lstm = LSTMCell(hid_size, unit_forget_bias=False, name="lstm")
         self.lstm.build((None, hid_size))
         self.encoder = tf.keras.layers.Embedding(sum(self.token_counts), hid_size, name="encoder")

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from autogan_tf.models import layers
-from autogan_tf.models.cells import PLAIN, Cell, Make
+from autogan_tf.models import cost, layers
+from autogan_tf.models.cells import PLAIN, Cell, cell_cost
+from autogan_tf.models.cost import Cost
+from autogan_tf.models.operations import Make
 from autogan_tf.models.spectral_norm import SpectralDense
-from autogan_tf.search_space import choices
-from autogan_tf.search_space.genotype import CellGenotype, Genotype
+from autogan_tf.search_space import autogan
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.search_space.space import SearchSpace
 
 
 class GeneratorBase(tf.keras.Model):
@@ -19,7 +22,8 @@ class GeneratorBase(tf.keras.Model):
     def __init__(
         self,
         *,
-        cells: Sequence[CellGenotype | None],
+        space: SearchSpace,
+        tokens_of_cells: Sequence[tuple[int, ...] | None],
         gf_dim: int,
         latent_dim: int,
         bottom_width: int,
@@ -31,6 +35,7 @@ class GeneratorBase(tf.keras.Model):
         super().__init__(name=name)
         self.num_classes = make.num_classes
         self._inner_dtype = compute_dtype
+        self.space = space
         self.gf_dim = gf_dim
         self.latent_dim = latent_dim
         self.bottom_width = bottom_width
@@ -39,8 +44,15 @@ class GeneratorBase(tf.keras.Model):
             latent_dim, bottom_width**2 * gf_dim, "l1", use_bias=True, normalize=make.spectral_norm
         )
         self.cells = [
-            Cell(gf_dim, index=index, genotype=cell, make=make, name=f"cell{index + 1}")
-            for index, cell in enumerate(cells)
+            Cell(
+                gf_dim,
+                index=index,
+                decisions=space.decisions(index),
+                tokens=tokens,
+                make=make,
+                name=f"cell{index + 1}",
+            )
+            for index, tokens in enumerate(tokens_of_cells)
         ]
         self.to_rgb_bn = make.batch_norm(gf_dim, "to_rgb_bn")
         self.to_rgb_conv = make.conv(gf_dim, channels, 3, "to_rgb_conv")
@@ -97,7 +109,8 @@ class Generator(GeneratorBase):
         name: str = "generator",
     ) -> None:
         super().__init__(
-            cells=genotype.cells,
+            space=genotype.space,
+            tokens_of_cells=[cell.tokens for cell in genotype.cells],
             gf_dim=gf_dim,
             latent_dim=latent_dim,
             bottom_width=bottom_width,
@@ -130,12 +143,13 @@ class Generator(GeneratorBase):
 class SupernetGenerator(GeneratorBase):
     """All architectures in one network with shared weights; the tokens are an argument of `call`, never a state.
 
-    Args: as for `Generator`; `num_cells` at least 1.
+    Args: as for `Generator`; `space`: of the architectures; `num_cells` at least 1.
     """
 
     def __init__(
         self,
         *,
+        space: SearchSpace = autogan.SPACE,
         num_cells: int = 3,
         gf_dim: int = 128,
         latent_dim: int = 128,
@@ -147,7 +161,8 @@ class SupernetGenerator(GeneratorBase):
         if num_cells < 1:
             raise ValueError(f"a supernet needs at least one cell, got num_cells={num_cells}")
         super().__init__(
-            cells=[None] * num_cells,
+            space=space,
+            tokens_of_cells=[None] * num_cells,
             gf_dim=gf_dim,
             latent_dim=latent_dim,
             bottom_width=bottom_width,
@@ -178,10 +193,10 @@ class SupernetGenerator(GeneratorBase):
         """
         tokens = tf.convert_to_tensor(tokens, tf.int32)
         if stage is None:
-            stage = choices.num_cells_of(tokens.shape[0]) - 1
+            stage = self.space.num_cells_of(tokens.shape[0]) - 1
         if not 0 <= stage < self.num_cells:
             raise ValueError(f"stage must be from 0 to {self.num_cells - 1}, got {stage}")
-        parts = choices.cell_slices(stage + 1)
+        parts = self.space.slices(stage + 1)
         if tokens.shape[0] < parts[-1].stop:
             raise ValueError(f"stage {stage} needs {parts[-1].stop} tokens, got {tokens.shape[0]}")
         return self._images(z, [tokens[part] for part in parts], layers.Pass(training, momentum))
@@ -192,8 +207,8 @@ class SupernetGenerator(GeneratorBase):
         An entry is True for what every architecture uses, a boolean scalar tensor for a branch of a grown cell, and
         False for the cells that `tokens` does not reach.
         """
-        num_cells = choices.num_cells_of(tokens.shape[0])
-        parts = choices.cell_slices(num_cells)
+        num_cells = self.space.num_cells_of(tokens.shape[0])
+        parts = self.space.slices(num_cells)
         used: dict[int, tf.Tensor | bool] = {}
         for cell in self.cells:
             conditions = cell.used_layers(tokens[parts[cell.index]]) if cell.index < num_cells else {}
@@ -209,3 +224,27 @@ def copy_weights(*, source: GeneratorBase, target: GeneratorBase) -> None:
     for name, layer in target.named_layers().items():
         for variable, value in zip(layer.variables, layers_of_source[name].variables, strict=True):
             variable.assign(value)
+
+
+def generator_cost(
+    genotype: Genotype,
+    *,
+    gf_dim: int,
+    latent_dim: int,
+    bottom_width: int = 4,
+    channels: int = 3,
+    num_classes: int = 0,
+) -> Cost:
+    """Cost of the derived generator of `genotype`, counted without building it; of a conditional one with its number
+    of classes.
+
+    At gf_dim 256 and latent_dim 128 the published architecture A has 4,405,251 parameters and 1.77 G multiply-adds.
+    """
+    parts = [Cost((latent_dim + 1) * bottom_width**2 * gf_dim, latent_dim * bottom_width**2 * gf_dim)]
+    height = bottom_width
+    for cell in genotype.cells:
+        height *= 2
+        parts.append(cell_cost(cell, width=gf_dim, height=height, num_classes=num_classes))
+    parts.append(Cost(2 * gf_dim * max(1, num_classes), 0))  # the batch norm before the last convolution
+    parts.append(cost.conv_cost(3, gf_dim, channels, height))
+    return cost.total(parts)

@@ -101,15 +101,9 @@ class BatchNorm(tf.keras.layers.Layer):
         self.moving_variance.assign_add((unbiased - self.moving_variance) * momentum)
 
 
-class InstanceNorm(tf.keras.layers.Layer):
-    """Instance norm over H, W without affine parameters, eps 1e-5, computed in float32. Shape is kept: [N, H, W, C]."""
-
-    def __init__(self, name: str = "instance_norm") -> None:
-        super().__init__(name=name, autocast=False)
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Each image's channels with mean 0 and (biased) variance 1."""
-        return tf.cast(instance_norm.normalize(tf.cast(x, tf.float32), epsilon=NORM_EPSILON), x.dtype)
+def instance_normalized(x: tf.Tensor) -> tf.Tensor:
+    """[N, H, W, C] with each image's channels at mean 0 and (biased) variance 1 over H, W; computed in float32."""
+    return tf.cast(instance_norm.normalize(tf.cast(x, tf.float32), epsilon=NORM_EPSILON), x.dtype)
 
 
 def nearest_upsample(x: tf.Tensor, factor: int) -> tf.Tensor:

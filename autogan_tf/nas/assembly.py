@@ -16,6 +16,7 @@ from autogan_tf.nas import reward_check
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
@@ -25,8 +26,10 @@ from autogan_tf.training.trainer import Trainer
 def new_plan(config: SearchConfig, num_images: int) -> Plan:
     """How much of everything, on so many images."""
     steps = config.shared_steps or max(1, config.shared_epoch * num_images // config.dis_batch_size)
-    names = {field.name for field in dataclasses.fields(Plan)} - {"shared_steps"}
-    return Plan(shared_steps=steps, **{name: getattr(config, name) for name in names})
+    names = {field.name for field in dataclasses.fields(Plan)} - {"space", "shared_steps"}
+    return Plan(
+        space=catalog.space(config.space), shared_steps=steps, **{name: getattr(config, name) for name in names}
+    )
 
 
 def new_shared_gan(config: SearchConfig, channels: int, where_steps_run: Distribution | None = None) -> SharedGan:
@@ -35,6 +38,7 @@ def new_shared_gan(config: SearchConfig, channels: int, where_steps_run: Distrib
     if config.reference_semantics:  # given as a variance there
         threshold = math.sqrt(threshold)
     return SharedGan(
+        space=catalog.space(config.space),
         num_cells=config.num_cells,
         bottom_width=config.bottom_width,
         latent_dim=config.latent_dim,

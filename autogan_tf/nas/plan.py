@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.search_space.space import SearchSpace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Plan:
     score_repeats: int
     seed: int
     reference_semantics: bool
+    space: SearchSpace = autogan.SPACE
 
 
 @dataclasses.dataclass(frozen=True)

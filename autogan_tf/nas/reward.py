@@ -12,7 +12,6 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.data import pipeline, seeds
 from autogan_tf.metrics.inception_score import inception_score
 from autogan_tf.models.generator import SupernetGenerator
-from autogan_tf.search_space import choices
 
 FeatureNetwork = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -180,5 +179,5 @@ class Scorer:
 
     def _shape_after(self, tokens: tf.Tensor) -> list[int]:
         """Of an image of the stage that so many tokens lead to."""
-        side = self._generator.bottom_width * 2 ** choices.num_cells_of(tokens.shape[0])
+        side = self._generator.bottom_width * 2 ** self._generator.space.num_cells_of(tokens.shape[0])
         return [side, side, self._generator.channels]

@@ -98,9 +98,11 @@ class SearchLog:
         tokens = [int(token) for token in architecture.split()]
         self._log.picture("samples", grid(self._draw(tokens)), file=f"iteration-{done:04d}.png", step=done)
         board = self._log.tensorboard
-        board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens)), step=done)
+        board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens, self._plan.space)), step=done)
         so_far = report_data.of_search(history.read(self._folder.path))
-        chart = report_charts.policy(so_far["policy"], stage=self._stage, resets=so_far["resets"])
+        chart = report_charts.policy(
+            so_far["policy"], space=self._plan.space, stage=self._stage, resets=so_far["resets"]
+        )
         board.image(f"policy/cell_{self._stage + 1}", report_charts.pixels(chart), step=done)
         rows = [
             (str(row["cell"]), row["decision"], row["choice"], str(row["drawn"]),

@@ -12,6 +12,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.data.image_data import some_of
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
+from autogan_tf.models.cost import Cost
 from autogan_tf.nas.plan import Plan, Ranked
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.search_log import SearchLog
@@ -26,7 +27,6 @@ from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.report import Refreshed
 from autogan_tf.runs.tensorboard_log import table
-from autogan_tf.search_space.cost import Cost
 from autogan_tf.search_space.genotype import Genotype
 
 

@@ -214,6 +214,7 @@ class Searcher:
         leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
         self.leaders = dict(leaders[: plan.topk])
         policy = self.policy.policy()
+        names = [decision.name for decision in plan.space.decisions(self.stage)]
         return {
             "best": tried[best],
             "best_architecture": best,
@@ -223,7 +224,7 @@ class Searcher:
             "entropy": float(np.mean(entropies)),
             "distinct": len(tried),
             "policy": [probabilities.tolist() for probabilities in policy.probabilities],
-            "entropies": policy.entropies.tolist(),
+            "entropies": dict(zip(names, policy.entropies.tolist(), strict=True)),
         }
 
     def _draw_and_score(self, purpose: str, step: int):
@@ -289,7 +290,7 @@ class Searcher:
         reward_check.tell_if_equal(self._observer, scores, "scores on more images", "the order says")
         self.ranking = {}
         ranked = [
-            Ranked(Genotype.from_tokens(row), reward, score, plan.num_eval_imgs)
+            Ranked(Genotype.from_tokens(row, plan.space), reward, score, plan.num_eval_imgs)
             for row, reward, score in zip(rows, rewards, scores, strict=True)
         ]
         return sorted(ranked, key=lambda entry: -entry.score)
@@ -300,7 +301,7 @@ class Searcher:
 
     def _new_policy(self, prefixes: np.ndarray, states: tuple[np.ndarray, np.ndarray]) -> Reinforce:
         plan = self.plan
-        controller = Controller(stage=self.stage, hid_size=plan.hid_size)
+        controller = Controller(stage=self.stage, hid_size=plan.hid_size, space=plan.space)
         controller.initialize(seeds.stateless_seed(plan.seed, "controller_weights", self.stage))
         return Reinforce(
             controller=controller,
@@ -344,7 +345,8 @@ class Searcher:
         self.iteration, self.phases, self.resets = state["iteration"], state["phases"], state["resets"]
         self.stage, self.leaders, self.ranking = state["stage"], dict(state["leaders"]), dict(state["ranking"])
         self.part = Part(**state["part"])
-        self.ranked = [Ranked(Genotype.from_tokens(tokens), *rest) for tokens, *rest in state["ranked"]]
+        space = self.plan.space
+        self.ranked = [Ranked(Genotype.from_tokens(tokens, space), *rest) for tokens, *rest in state["ranked"]]
         prefixes = np.array(state["prefixes"], np.int32).reshape(len(state["prefixes"]), -1)
         h, c = (np.array(part, np.float32) for part in state["prefix_states"])
         self.policy = self._new_policy(prefixes, (h, c))

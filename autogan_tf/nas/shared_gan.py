@@ -9,7 +9,8 @@ from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import SupernetGenerator
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
+from autogan_tf.search_space.space import SearchSpace
 from autogan_tf.training import loss_scale
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.collapse import CollapseDetector
@@ -33,6 +34,7 @@ class SharedGan(tf.Module):
       precision: "float32", "mixed_bfloat16" or "mixed_float16": what feature maps are computed in.
       distribution: where the training steps run; all replicas take the same architecture in a step.
       reference_semantics: initial weights and optimizer as in the published implementation.
+      space: of the architectures.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class SharedGan(tf.Module):
         precision: str = "float32",
         distribution: Distribution | None = None,
         reference_semantics: bool = False,
+        space: SearchSpace = autogan.SPACE,
     ) -> None:
         super().__init__(name="shared_gan")
         self.distribution = distribution or Distribution()
         compute_dtype = COMPUTE_DTYPES[precision]
         with self.distribution.scope():
             self.generator = SupernetGenerator(
+                space=space,
                 num_cells=num_cells,
                 gf_dim=gf_dim,
                 latent_dim=latent_dim,
@@ -116,7 +120,7 @@ class SharedGan(tf.Module):
             gen_batch_size=self._gen_batch_size,
             n_critic=self._n_critic,
             seed=self._seed,
-            num_tokens=len(choices.token_counts(stage + 1)),
+            num_tokens=len(self.generator.space.counts(stage + 1)),
             after_discriminator=lambda step, loss: self.detector.push_discriminator(loss),
             after_generator=lambda step, loss: self.detector.push_generator(loss),
             stop=self.detector.collapsed,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from autogan_tf.search_space.genotype import CellGenotype, Genotype
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.search_space.space import CellChoices
 
 _CENTRE, _BOX_WIDTH, _BOX_HEIGHT = 192, 248, 26
 _GAP = 14  # between boxes; arrows run in it
@@ -69,7 +70,7 @@ class _Drawing:
         ElementTree.indent(self._root)
         return ElementTree.tostring(self._root, encoding="unicode") + "\n"
 
-    def _cell(self, cell: CellGenotype, index: int, side: int) -> None:
+    def _cell(self, cell: CellChoices, index: int, side: int) -> None:
         group = self._add(self._root, "g", {"class": "cell", "data-cell": index + 1})
         top = self._y + _GAP
         frame = self._add(
@@ -79,10 +80,10 @@ class _Drawing:
         self._y = top + _TITLE - _GAP
         entry = top + _TITLE - 12
         self._arrow(group)
-        self._box(group, "transposed conv 2 × 2" if cell.up == "deconv" else f"{cell.up} upsampling")
+        self._box(group, cell.option("up").words)
         self._arrow(group)
         self._box(group, _block(cell))
-        sources = [source for source, used in enumerate(cell.skips) if used]
+        sources = [source for source, used in enumerate(cell.get("skips", ())) if used]
         if sources:
             joint = self._plus(group)
             for place, source in enumerate(sources):
@@ -90,7 +91,7 @@ class _Drawing:
         self._skip_sources.append(self._y + _GAP // 2 - 2)
         self._arrow(group)
         self._box(group, _block(cell))
-        if cell.shortcut:
+        if cell["shortcut"]:
             end = self._plus(group)
             x = _CENTRE - _BOX_WIDTH // 2 - 18
             line = f"M{_CENTRE} {entry} H{x} V{end} H{_CENTRE - _RADIUS - 2}"
@@ -159,8 +160,8 @@ class _Drawing:
         return ElementTree.SubElement(parent, tag, {k: str(v) for k, v in ((more or {}) | attributes).items()})
 
 
-def _block(cell: CellGenotype) -> str:
+def _block(cell: CellChoices) -> str:
     """A convolution block in the order of its parts."""
-    norm = [] if cell.norm == "none" else [f"{cell.norm} norm"]
-    parts = ["conv 3 × 3", *norm, "ReLU"] if cell.conv == "post" else [*norm, "ReLU", "conv 3 × 3"]
+    norm = [] if cell["norm"] == "none" else [cell.option("norm").words]
+    parts = ["conv 3 × 3", *norm, "ReLU"] if cell["conv"] == "post" else [*norm, "ReLU", "conv 3 × 3"]
     return " · ".join(parts)

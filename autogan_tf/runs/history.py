@@ -9,7 +9,9 @@ from typing import Any
 from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs.folder import FORMAT, VERSION, RunFolder
+from autogan_tf.search_space import autogan, catalog
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.search_space.space import SearchSpace
 
 Row = dict[str, Any]
 
@@ -56,6 +58,11 @@ class History:
         """Of the command, by flag."""
         settings = self.config.get("settings")
         return settings if isinstance(settings, dict) else {}
+
+    @property
+    def space(self) -> SearchSpace | None:
+        """What was searched; None where this program does not know it."""
+        return catalog.SPACES.get(self.settings.get("space", autogan.SPACE.name))
 
     def of(self, phase: str) -> list[Row]:
         """The rows of a phase."""

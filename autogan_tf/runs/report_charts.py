@@ -15,8 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from autogan_tf.runs.report_data import choice_name
-from autogan_tf.search_space import choices
+from autogan_tf.search_space.space import SearchSpace
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#1f5fa8", "#c4572a", "#2f8f5b", "#8a4fa3", "#8795a1"
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#b08a1e", "#3a9ca8", "#a33d5c")
@@ -108,27 +107,30 @@ def lines(
     return _figure(height, draw)
 
 
-def policy(rows: Sequence[Mapping[str, Any]], *, stage: int, resets: Sequence[int] = ()) -> Figure:
+def policy(rows: Sequence[Mapping[str, Any]], *, space: SearchSpace, stage: int, resets: Sequence[int] = ()) -> Figure:
     """A heat map for each decision of one cell: a row for each choice, a column for each iteration.
 
     Args:
       rows: {"step", "stage", "probabilities"} of each iteration.
+      space: that is searched.
       stage: of the cell, from 0.
       resets: iterations after which the shared GAN was drawn anew.
     """
     own = [row for row in rows if row["stage"] == stage]
-    counts = choices.cell_token_counts(stage)
+    decisions = space.decisions(stage)
+    counts = space.cell_counts(stage)
     first, last = own[0]["step"] + 1, own[-1]["step"] + 1
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(len(counts), 1, sharex=True, height_ratios=counts, squeeze=False)[:, 0]
-        for decision, (axes, count) in enumerate(zip(grid, counts, strict=True)):
-            table = np.array([row["probabilities"][decision] for row in own], float).T
+        for place, (axes, decision) in enumerate(zip(grid, decisions, strict=True)):
+            count = len(decision.options)
+            table = np.array([row["probabilities"][place] for row in own], float).T
             image = axes.imshow(table, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
                                 extent=(first - 0.5, last + 0.5, count - 0.5, -0.5))  # fmt: skip
             axes.grid(False)
-            axes.set_yticks(range(count), [choice_name(stage, decision, token) for token in range(count)], fontsize=8)
-            axes.set_ylabel(choices.DECISIONS[decision], rotation=0, ha="right", va="center", labelpad=4)
+            axes.set_yticks(range(count), [option.name for option in decision.options], fontsize=8)
+            axes.set_ylabel(decision.name, rotation=0, ha="right", va="center", labelpad=4)
             axes.tick_params(length=0)
             for step in resets:
                 if first <= step + 1 <= last:

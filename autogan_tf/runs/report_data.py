@@ -17,8 +17,7 @@ from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.runs import history
 from autogan_tf.runs.history import History, Row
-from autogan_tf.search_space import choices
-from autogan_tf.search_space.genotype import CellGenotype
+from autogan_tf.search_space.space import SearchSpace
 
 FORMAT, VERSION = "autogan-report", 1
 _CONFIGS: dict[str, Any] = {"search": SearchConfig, "train": TrainConfig}
@@ -35,6 +34,8 @@ def document(run: History) -> dict[str, Any]:
     state, complete = _state(run, search, training)
     settings, changed = _settings(run)
     winner = run.ranked[0] if run.ranked else None
+    if run.space is None:
+        missing.append(f"this program does not know the search space {run.settings.get('space')!r}")
     if is_search and run.of("search") and "policy" not in run.of("search")[-1]:
         missing.append("the controller's probabilities are not in metrics.jsonl: an earlier version wrote it")
     return {
@@ -183,18 +184,19 @@ def of_search(run: History) -> dict[str, Any]:
         "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
                    for row in run.of("growth")],  # fmt: skip
         "resets": [row["step"] for row in run.of("search") if row.get("collapsed")],
-        "choices": choice_counts([(name, reward) for _, name, reward in tried]),
+        "choices": choice_counts([(name, reward) for _, name, reward in tried], run.space) if run.space else [],
         "ranked": [_architecture(found) for found in run.ranked],
     }
 
 
-def choice_counts(tried: Sequence[tuple[str, float | None]]) -> list[dict[str, Any]]:
+def choice_counts(tried: Sequence[tuple[str, float | None]], space: SearchSpace) -> list[dict[str, Any]]:
     """How often each choice was drawn, and the mean reward of the architectures with it.
 
     A cell's choices are counted while it was the last one: later architectures repeat it.
 
     Args:
       tried: architectures as integers with blanks between them, and their rewards (None: not finite).
+      space: that is searched.
 
     Returns:
       {"cell" (from 1), "decision", "choice", "drawn", "mean_reward"} for every choice of every cell that was reached.
@@ -205,35 +207,26 @@ def choice_counts(tried: Sequence[tuple[str, float | None]]) -> list[dict[str, A
     for name, reward in tried:
         tokens = [int(token) for token in name.split()]
         try:
-            cell = choices.num_cells_of(len(tokens)) - 1
+            cell = space.num_cells_of(len(tokens)) - 1
         except ValueError:
             continue
         cells = max(cells, cell + 1)
-        for decision, token in enumerate(tokens[choices.cell_slices(cell + 1)[-1]]):
-            drawn[cell, decision, token] = drawn.get((cell, decision, token), 0) + 1
+        for place, token in enumerate(tokens[space.slices(cell + 1)[-1]]):
+            drawn[cell, place, token] = drawn.get((cell, place, token), 0) + 1
             if reward is not None and math.isfinite(reward):
-                rewards.setdefault((cell, decision, token), []).append(reward)
+                rewards.setdefault((cell, place, token), []).append(reward)
     return [
         {
             "cell": cell + 1,
-            "decision": choices.DECISIONS[decision],
-            "choice": choice_name(cell, decision, token),
-            "drawn": drawn.get((cell, decision, token), 0),
-            "mean_reward": statistics.fmean(found) if (found := rewards.get((cell, decision, token))) else None,
+            "decision": decision.name,
+            "choice": option.name,
+            "drawn": drawn.get((cell, place, token), 0),
+            "mean_reward": statistics.fmean(found) if (found := rewards.get((cell, place, token))) else None,
         }
         for cell in range(cells)
-        for decision, count in enumerate(choices.cell_token_counts(cell))
-        for token in range(count)
+        for place, decision in enumerate(space.decisions(cell))
+        for token, option in enumerate(decision.options)
     ]
-
-
-def choice_name(cell: int, decision: int, token: int) -> str:
-    """A token of cell `cell` (from 0) in words: "batch", "nearest", "no", "from 1 and 2"."""
-    if decision < 4:
-        return (choices.CONVS, choices.NORMS, choices.UPSAMPLINGS, ("no", "yes"))[decision][token]
-    skips = CellGenotype.from_tokens([0, 0, 0, 0, token], cell).skips
-    sources = [str(source) for source, used in enumerate(skips, 1) if used]
-    return "from " + " and ".join(sources) if sources else "none"
 
 
 def _training(run: History) -> dict[str, Any]:

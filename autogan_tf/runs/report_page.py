@@ -18,6 +18,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.runs import diagram, report_charts
 from autogan_tf.runs.history import History
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.search_space.space import SearchSpace
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
 _MOST_PICTURES = 8  # of samples as they came to be
@@ -29,7 +30,7 @@ def page(run: History, document: Mapping[str, Any]) -> str:
     best = run.folder.best.samples
     return _template("run.html").render(
         document=document,
-        charts=_charts(document),
+        charts=_charts(document, run.space),
         diagram=_diagram(document, run.settings.get("bottom_width", 4)),
         search_pictures=_series(run.samples, "iteration-", "iteration"),
         pictures=_series(run.samples, "step-", "step") or _series(_files(best), "step-", "step"),
@@ -90,7 +91,7 @@ def _template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def _charts(document: Mapping[str, Any]) -> dict[str, Any]:
+def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str, Any]:
     charts: dict[str, Any] = {}
     search = document["search"]
     if search and search["iterations"]:
@@ -111,12 +112,10 @@ def _charts(document: Mapping[str, Any]) -> dict[str, Any]:
             line({"discriminator": column("d_loss"), "generator": column("g_loss")}, y="loss"), "losses"
         )
         charts["entropy"] = _svg(line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy")
-        stages = sorted({row["stage"] for row in search["policy"]})
-        charts["policy"] = [
-            (stage + 1, _svg(report_charts.policy(search["policy"], stage=stage, resets=search["resets"]),
-                             f"policy{stage}"))
-            for stage in stages
-        ]  # fmt: skip
+        if space is not None:
+            draw = functools.partial(report_charts.policy, search["policy"], space=space, resets=search["resets"])
+            stages = sorted({row["stage"] for row in search["policy"]})
+            charts["policy"] = [(stage + 1, _svg(draw(stage=stage), f"policy{stage}")) for stage in stages]
     training = document["training"]
     line = functools.partial(report_charts.lines, x="generator step")
     if training["evaluations"]:

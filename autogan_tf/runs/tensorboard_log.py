@@ -23,7 +23,6 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from autogan_tf.config.encoding import shown
 from autogan_tf.data.literal_path import literal
 from autogan_tf.runs.checkpoints import why
-from autogan_tf.search_space.choices import DECISIONS
 
 # A number's group in the phases whose steps these are; all others are under the name of their phase.
 _GROUPS = {
@@ -43,7 +42,7 @@ _LAYOUT: dict[str, dict[str, tuple[str, ...]]] = {
     "search": {
         "reward of an iteration": ("reward/best_so_far", "reward/best", "reward/mean"),
         "reward and baseline": ("controller/reward", "controller/baseline"),
-        "entropy of each decision (nats)": tuple(f"entropy/{decision}" for decision in DECISIONS),
+        "entropy of each decision (nats)": ("entropy/.*",),
         "spread of the losses, under which the shared GAN is drawn anew": (
             "reset_window/d_loss_spread",
             "reset_window/g_loss_spread",
@@ -102,8 +101,7 @@ class TensorBoardLog:
             for name, value in numbers.items()
             if isinstance(value, int | float)
         }
-        entropies = zip(DECISIONS, numbers.get("entropies", ()), strict=False)
-        values |= {f"entropy/{decision}": value for decision, value in entropies}
+        values |= {f"entropy/{decision}": value for decision, value in numbers.get("entropies", {}).items()}
         together = Summary()  # one record instead of an operation for each number
         for tag, value in values.items():
             together.MergeFrom(scalar_pb(tag, value))

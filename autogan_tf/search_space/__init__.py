@@ -1,1 +1,1 @@
-"""What can be searched: choices, genotypes, published architectures and their cost. Imports no TensorFlow."""
+"""What can be searched: spaces, genotypes, published architectures. Imports no TensorFlow."""

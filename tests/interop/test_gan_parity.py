@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.interop import official_pytorch
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.gan_step import GanStep
 
@@ -45,7 +45,7 @@ class Case:
 
     def __init__(self, record) -> None:
         self.record, self.stage = record, int(record["stage"])
-        self.tokens = record.tokens[: choices.cell_slices(self.stage + 1)[-1].stop]
+        self.tokens = record.tokens[: autogan.SPACE.slices(self.stage + 1)[-1].stop]
         self.generator = official_pytorch.supernet(record.part("gen/"))
         self.discriminator = official_pytorch.discriminator(record.part("dis/"), self.stage)
 

@@ -9,8 +9,7 @@ import tensorflow as tf
 from autogan_tf.data import seeds
 from autogan_tf.models import initializers, layers
 from autogan_tf.models.discriminator import Discriminator
-from autogan_tf.models.generator import Generator
-from autogan_tf.search_space.cost import generator_cost
+from autogan_tf.models.generator import Generator, generator_cost
 from autogan_tf.search_space.genotype import Genotype
 
 LABELS = tf.constant([2, 0, 2])

@@ -11,7 +11,7 @@ import tensorflow as tf
 from autogan_tf.data import seeds
 from autogan_tf.models import initializers
 from autogan_tf.models.generator import Generator, SupernetGenerator, copy_weights
-from autogan_tf.search_space import choices, published
+from autogan_tf.search_space import autogan, published
 from autogan_tf.search_space.genotype import Genotype
 
 LATENT = 5
@@ -19,7 +19,7 @@ LATENT = 5
 
 def random_tokens(number: int, num_cells: int) -> list[int]:
     rng = random.Random(1000 * num_cells + number)
-    return [rng.randrange(count) for count in choices.token_counts(num_cells)]
+    return [rng.randrange(count) for count in autogan.SPACE.counts(num_cells)]
 
 
 def draw_everything(network: tf.keras.Model, number: int) -> None:
@@ -85,7 +85,7 @@ def test_an_earlier_stage_uses_the_first_cells_only(supernet):
         images = supernet(z, tokens, stage=stage)
         side = supernet.bottom_width * 2 ** (stage + 1)
         assert images.shape[1:] == (side, side, supernet.channels)
-        first = tokens[: choices.cell_slices(stage + 1)[-1].stop]
+        first = tokens[: autogan.SPACE.slices(stage + 1)[-1].stop]
         np.testing.assert_array_equal(images, supernet(z, first))
         np.testing.assert_allclose(images, derived(supernet, first)(z), atol=1e-6)
 

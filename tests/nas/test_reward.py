@@ -13,7 +13,7 @@ from autogan_tf.data import seeds
 from autogan_tf.models import initializers
 from autogan_tf.models.generator import SupernetGenerator
 from autogan_tf.nas.reward import Scorer
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
 
 POST_BATCH, PRE_PLAIN = [0, 1, 0, 1], [1, 0, 2, 0]
 
@@ -98,7 +98,7 @@ def test_in_the_reference_every_scoring_has_latents_of_its_own(reference):
 
 def test_scores_lie_between_one_and_the_number_of_classes_and_differ(small):
     rng = random.Random(0)
-    scores = {small.score([rng.randrange(n) for n in choices.token_counts(1)]) for _ in range(6)}
+    scores = {small.score([rng.randrange(n) for n in autogan.SPACE.counts(1)]) for _ in range(6)}
     assert len(scores) > 3
     assert all(1 <= score <= 4 for score in scores)
 
@@ -232,7 +232,7 @@ def test_one_trace_for_each_stage_whatever_is_scored():
     rng = random.Random(0)
     for number in range(5):
         for cells in (1, 2):
-            tokens = [rng.randrange(count) for count in choices.token_counts(cells)]
+            tokens = [rng.randrange(count) for count in autogan.SPACE.counts(cells)]
             setup.score(tokens, phase=("controller", number), num_images=8 + 8 * number)
     assert setup.scorer.trace_counts == {4: 1, 9: 1}
 

@@ -7,7 +7,7 @@ import types
 
 import pytest
 
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
 from autogan_tf.training.loop import TrainingDiverged
 
 
@@ -42,7 +42,7 @@ def test_a_new_architecture_for_every_discriminator_step(done):
     for entry in done.entries("train"):
         stage, tokens = entry[1], entry[4]
         assert len(tokens) == 5
-        assert {len(row) for row in tokens} == {len(choices.token_counts(stage + 1))}
+        assert {len(row) for row in tokens} == {len(autogan.SPACE.counts(stage + 1))}
         assert len({tuple(row) for row in tokens}) > 1
     assert [entry[3] for entry in done.entries("train")] == [0, 5, 10, 15]  # no images or latents come again
 
@@ -99,7 +99,7 @@ def test_the_numbers_of_an_iteration(done):
         assert (search["d_gradient_norm"], search["g_gradient_norm"]) == (2.0, 3.0)
         assert (search["shared_steps"], search["resets"]) == (5, 0)
         assert search["images_per_second"] > 0 and search["memory_mb"] > 0
-        counts = choices.cell_token_counts(search["stage"])
+        counts = autogan.SPACE.cell_counts(search["stage"])
         assert [len(part) for part in search["policy"]] == list(counts) and len(search["entropies"]) == len(counts)
 
 

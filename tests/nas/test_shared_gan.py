@@ -13,7 +13,7 @@ from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.shared_gan import SharedGan
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
 from autogan_tf.training.collapse import CollapseDetector
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 1)).astype(np.uint8)
@@ -39,7 +39,7 @@ def weights(gan: SharedGan) -> list[np.ndarray]:
 
 def architectures(steps: int, num_cells: int) -> tf.Tensor:
     rng = np.random.default_rng(3)
-    return tf.constant(np.stack([rng.integers(0, n, steps) for n in choices.token_counts(num_cells)], axis=1), tf.int32)
+    return tf.constant(np.stack([rng.integers(0, n, steps) for n in autogan.SPACE.counts(num_cells)], axis=1), tf.int32)
 
 
 def test_weights_follow_from_seed_and_generation():

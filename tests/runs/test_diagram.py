@@ -51,7 +51,7 @@ def test_the_published_architecture_by_hand():
 def test_the_order_of_a_block_follows_the_genotype():
     root = drawn(Genotype.from_string("0 1 2 0  1 2 0 0 0"), bottom_width=6)
     first, second = of_class(root, "cell")
-    assert texts(first) == ["cell 1, 12 × 12", "transposed conv 2 × 2", *["conv 3 × 3 · batch norm · ReLU"] * 2]
+    assert texts(first) == ["cell 1, 12 × 12", "transposed convolution", *["conv 3 × 3 · batch norm · ReLU"] * 2]
     assert texts(second)[2] == "instance norm · ReLU · conv 3 × 3"
     assert of_class(root, "skip") == of_class(root, "shortcut") == []
 

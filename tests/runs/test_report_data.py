@@ -79,11 +79,6 @@ def test_how_often_a_choice_was_drawn_and_what_it_brought(whole):
     assert found[2, "up", "deconv"] == (0, None)
 
 
-def test_names_of_choices():
-    assert [report_data.choice_name(2, 4, token) for token in range(4)] == ["none", "from 2", "from 1", "from 1 and 2"]
-    assert [report_data.choice_name(0, 3, token) for token in range(2)] == ["no", "yes"]
-
-
 def test_what_happened_when(whole):
     search = whole["search"]
     assert search["resets"] == [1]

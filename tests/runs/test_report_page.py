@@ -14,6 +14,7 @@ from PIL import Image
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs import history, report, report_charts, report_data
+from autogan_tf.search_space import autogan
 from tests.runs import written_run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -150,11 +151,12 @@ def test_charts_do_not_share_names_of_their_parts():
 def test_a_policy_is_dark_where_it_is_probable():
     certain = [[1.0, 0.0], [0, 0, 1], [1, 0, 0], [0, 1]]
     rows = [{"step": step, "stage": 0, "probabilities": certain} for step in range(3)]
-    picture = report_charts.pixels(report_charts.policy(rows, stage=0))
+    picture = report_charts.pixels(report_charts.policy(rows, space=autogan.SPACE, stage=0))
     assert picture.dtype == np.uint8 and picture.shape[2] == 3
     dark = (picture.astype(int).sum(axis=2) < 250).mean()
     even = [row | {"probabilities": [[0.5] * 2, [1 / 3] * 3, [1 / 3] * 3, [0.5] * 2]} for row in rows]
-    paler = (report_charts.pixels(report_charts.policy(even, stage=0)).astype(int).sum(axis=2) < 250).mean()
+    chart = report_charts.policy(even, space=autogan.SPACE, stage=0)
+    paler = (report_charts.pixels(chart).astype(int).sum(axis=2) < 250).mean()
     assert dark > paler + 0.1
 
 

@@ -46,8 +46,12 @@ def content(tmp_path, tag: str) -> bytes:
 
 def test_numbers_are_grouped(tmp_path, read):
     log = TensorBoardLog(tmp_path)
-    log.scalars(step=4, phase="search", numbers={"best": 1.5, "d_loss": 0.25, "stage": 2, "name": "0 1",
-                                                 "entropies": [0.5, 0.75, 0.9, 0.1]})  # fmt: skip
+    entropies = {"conv": 0.5, "norm": 0.75, "up": 0.9, "shortcut": 0.1}
+    log.scalars(
+        step=4,
+        phase="search",
+        numbers={"best": 1.5, "d_loss": 0.25, "stage": 2, "name": "0 1", "entropies": entropies},
+    )
     # whose steps are the controller's, not the iterations of the search
     log.scalars(step=9, phase="controller", numbers={"reward": 2.0, "rewards": {"a": 1.0, "b": 3.0}, "seconds": 0.5})
     log.scalars(step=9, phase="search", numbers={"seconds": 6.0})

@@ -9,35 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.search_space import choices, published
-from autogan_tf.search_space.genotype import CellGenotype, Genotype
+from autogan_tf.search_space import autogan, published
+from autogan_tf.search_space.genotype import Genotype
 
 A = "1 0 1 1  1 0 0 1 1  1 0 1 0 3"
 
 # Architecture A of the paper's figure 4, written out by hand
 A_CELLS = (
-    CellGenotype(conv="pre", norm="none", up="nearest", shortcut=True),
-    CellGenotype(conv="pre", norm="none", up="bilinear", shortcut=True, skips=(True,)),
-    CellGenotype(conv="pre", norm="none", up="nearest", shortcut=False, skips=(True, True)),
+    {"conv": "pre", "norm": "none", "up": "nearest", "shortcut": True},
+    {"conv": "pre", "norm": "none", "up": "bilinear", "shortcut": True, "skips": (True,)},
+    {"conv": "pre", "norm": "none", "up": "nearest", "shortcut": False, "skips": (True, True)},
 )
 
 
 @st.composite
 def token_lists(draw):
     num_cells = draw(st.integers(1, 5))
-    return [draw(st.integers(0, count - 1)) for count in choices.token_counts(num_cells)]
+    return [draw(st.integers(0, count - 1)) for count in autogan.SPACE.counts(num_cells)]
 
 
 def document(**changes) -> str:
     """A's genotype file, written here by hand, with fields replaced (None: left out)."""
     cells = [
-        {"conv": "pre", "norm": "none", "up": "nearest", "shortcut": True, "skips": []},
+        {"conv": "pre", "norm": "none", "up": "nearest", "shortcut": True},
         {"conv": "pre", "norm": "none", "up": "bilinear", "shortcut": True, "skips": [True]},
         {"conv": "pre", "norm": "none", "up": "nearest", "shortcut": False, "skips": [True, True]},
     ]
     fields = {
         "format": "autogan-genotype",
-        "version": 1,
+        "version": 2,
+        "space": "autogan",
         "name": "a",
         "tokens": [1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 3],
         "cells": cells,
@@ -57,16 +58,15 @@ def assert_refused(text: str, *words: str) -> None:
 
 
 def test_a_by_hand():
-    assert Genotype.from_string(A).cells == A_CELLS
-    assert Genotype(A_CELLS).tokens == (1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 3)
-    assert str(Genotype(A_CELLS)) == A
+    assert tuple(dict(cell) for cell in Genotype.from_string(A).cells) == A_CELLS
+    assert Genotype.from_cells(A_CELLS).tokens == (1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 1, 0, 3)
+    assert str(Genotype.from_cells(A_CELLS)) == A
 
 
 def test_the_most_significant_skip_bit_is_the_earliest_cell():
-    cell = CellGenotype.from_tokens([0, 0, 0, 0, 1], 2)
-    assert cell.skips == (False, True)
-    cell = CellGenotype.from_tokens([0, 0, 0, 0, 4], 3)
-    assert cell.skips == (True, False, False)
+    cells = Genotype.from_string("0 0 0 0  0 0 0 0 0  0 0 0 0 1  0 0 0 0 4").cells
+    assert cells[2]["skips"] == (False, True)
+    assert cells[3]["skips"] == (True, False, False)
 
 
 @given(token_lists())
@@ -80,18 +80,30 @@ def test_tokens_survive_every_form(tokens):
 
 
 def test_all_architectures_of_two_cells_are_different():
-    counts = choices.token_counts(2)
-    cells = {Genotype.from_tokens([int(t) for t in index]).cells for index in np.ndindex(*counts)}
+    counts = autogan.SPACE.counts(2)
+    cells = {Genotype.from_tokens(index).cells for index in np.ndindex(*counts)}
     assert len(cells) == math.prod(counts) == 36 * 72
 
 
 def test_json_by_hand():
     genotype = Genotype.from_json(document())
-    assert genotype == Genotype(A_CELLS)
+    assert genotype == Genotype.from_cells(A_CELLS)
     text = genotype.to_json(scores={"inception_score": 8.55}, cost={"parameters": 4_405_251, "multiply_adds": 7})
     assert json.loads(text) == json.loads(
         document(scores={"inception_score": 8.55}, cost={"parameters": 4_405_251, "multiply_adds": 7})
     )
+
+
+def test_a_file_of_the_version_before_is_read():
+    """It had no space, and its first cell an empty list of skips."""
+    cells = [dict(A_CELLS[0], skips=[]), *A_CELLS[1:]]
+    genotype = Genotype.from_json(document(version=1, space=None, cells=cells))
+    assert genotype == Genotype.from_string(A) and genotype.space is autogan.SPACE
+
+
+@pytest.mark.parametrize("space", [None, "autogen", 3])
+def test_a_space_that_is_not_known_is_refused(space):
+    assert_refused(document(space=space), "space")
 
 
 def test_the_name_is_not_part_of_the_architecture():
@@ -147,26 +159,27 @@ def test_another_format_is_refused_with_the_one_needed(text):
     assert_refused(text, "autogan-genotype")
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", True, None])
 def test_another_version_is_refused(version):
     assert_refused(document(version=version), "version")
 
 
-CELL = {"conv": "pre", "norm": "none", "up": "nearest", "shortcut": True, "skips": []}
+CELL = {"conv": "pre", "norm": "none", "up": "nearest", "shortcut": True}
 
 
 @pytest.mark.parametrize(
     ("cell", "word"),
     [
-        (CELL | {"conv": "middle"}, "'middle'"),
-        (CELL | {"norm": "group"}, "'group'"),
-        (CELL | {"up": "cubic"}, "'cubic'"),
+        (CELL | {"conv": "middle"}, '"middle"'),
+        (CELL | {"norm": "group"}, '"group"'),
+        (CELL | {"up": "cubic"}, '"cubic"'),
         (CELL | {"up": 1}, "1"),
         (CELL | {"up": []}, "up"),
         (CELL | {"shortcut": 1}, "shortcut"),
         (CELL | {"shortcut": "yes"}, "shortcut"),
         (CELL | {"skips": [True]}, "skips"),
-        (CELL | {"skips": None}, "cells"),
+        (CELL | {"skips": None}, "skips"),
+        ({}, "nothing"),
         ({"conv": "pre"}, "norm"),
         ("pre", "cells"),
     ],
@@ -188,16 +201,18 @@ def test_json_tokens_must_be_integers(token):
 
 
 def test_skips_of_the_wrong_cell_are_refused():
-    with pytest.raises(UserError, match="cell 2 must have 1 skips, got 0"):
-        Genotype((A_CELLS[0], A_CELLS[0]))
-    with pytest.raises(UserError, match="at least one cell"):
-        Genotype(())
+    with pytest.raises(UserError, match="cell 2 must have conv, norm, up, shortcut, skips; got"):
+        Genotype.from_cells((A_CELLS[0], A_CELLS[0]))
+    with pytest.raises(UserError, match=r"cell 2: skips must be one of \[false\], \[true\]; got \[true, true\]"):
+        Genotype.from_cells((A_CELLS[0], A_CELLS[2]))
+    with pytest.raises(UserError, match="1 to 8 cells, got 0"):
+        Genotype.from_cells(())
 
 
 def test_loading_files(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(document())
-    assert Genotype.load(path) == Genotype(A_CELLS)
+    assert Genotype.load(path) == Genotype.from_cells(A_CELLS)
     with pytest.raises(UserError, match="missing.json"):
         Genotype.load(tmp_path / "missing.json")
     with pytest.raises(UserError, match="cannot read"):
@@ -208,7 +223,7 @@ def test_loading_files(tmp_path):
 
 
 def test_published_architectures():
-    assert published.load("autogan_cifar10_a") == Genotype(A_CELLS)
+    assert published.load("autogan_cifar10_a") == Genotype.from_cells(A_CELLS)
     assert all(published.load(name).name == name for name in published.TOKENS)
     with pytest.raises(UserError, match="autogan_cifar10_a"):
         published.load("autogan")
@@ -221,9 +236,9 @@ def test_a_file_nested_too_deeply_is_refused(tmp_path):
 
 
 def test_cells_in_words():
-    first, second, third = (cell.in_words() for cell in A_CELLS)
+    first, second, third = (cell.in_words() for cell in Genotype.from_string(A).cells)
     assert first == "pre-activation, no norm, nearest upsampling, shortcut"
     assert second == "pre-activation, no norm, bilinear upsampling, shortcut, skip from cell 1"
     assert third == "pre-activation, no norm, nearest upsampling, no shortcut, skips from cell 1 and 2"
-    other = CellGenotype(conv="post", norm="batch", up="deconv", shortcut=False, skips=(False, True))
+    other = Genotype.from_string("0 1 2 0  0 1 2 0 0  0 1 2 0 1").cells[2]
     assert other.in_words() == "post-activation, batch norm, transposed convolution, no shortcut, skip from cell 2"

@@ -13,7 +13,7 @@ from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import SupernetGenerator
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.gan_step import GanStep
 from autogan_tf.training.loop import GanLoop, TrainingDiverged
@@ -149,7 +149,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_its_name_and_step(bad, qua
     assert fake.counts[0] == step  # no step after the bad one
 
 
-SPACE = choices.token_counts(1)
+SPACE = autogan.SPACE.counts(1)
 
 
 class Real:

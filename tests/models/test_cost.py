@@ -5,8 +5,9 @@ import random
 
 import pytest
 
-from autogan_tf.search_space import choices, published
-from autogan_tf.search_space.cost import conv_cost, generator_cost
+from autogan_tf.models.cost import conv_cost
+from autogan_tf.models.generator import generator_cost
+from autogan_tf.search_space import autogan, published
 from autogan_tf.search_space.genotype import Genotype
 
 
@@ -61,7 +62,7 @@ def test_parameters_are_those_of_the_network_that_is_built(number):
     rng = random.Random(number)
     num_cells, sizes = 1 + number % 4, {"gf_dim": rng.randint(1, 5), "latent_dim": rng.randint(1, 9)}
     sizes |= {"bottom_width": rng.choice([4, 6]), "channels": rng.choice([1, 3])}
-    genotype = Genotype.from_tokens([rng.randrange(count) for count in choices.token_counts(num_cells)])
+    genotype = Genotype.from_tokens([rng.randrange(count) for count in autogan.SPACE.counts(num_cells)])
     built = Generator(genotype, **sizes)
     trainable = sum(math.prod(variable.shape) for variable in built.trainable_variables)
     assert generator_cost(genotype, **sizes).parameters == trainable
