@@ -43,7 +43,8 @@ def compare(paths: Sequence[str], output: pathlib.Path) -> list[pathlib.Path]:
       UserError: as `write`, or `output` is a file that is no report.
     """
     data = output.with_suffix(".json")
-    check_can_be_made(output, flag="output")
+    if not output.exists():  # else it may be an earlier comparison
+        check_can_be_made(output, flag="output")
     for file in (output, data):
         if file.exists() and not any(mark in file.read_bytes() for mark in _MARKS):
             raise UserError(f"--output={output}: {file} is there and is no report; give another name")

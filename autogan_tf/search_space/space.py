@@ -8,11 +8,12 @@ import json
 import math
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autogan_tf.config.errors import UserError
+
+if TYPE_CHECKING:  # imported by whoever draws: commands must not wait for it
+    import numpy as np
 
 Value: TypeAlias = Any  # text, true or false, or a tuple of these; a decision knows which
 
@@ -181,7 +182,7 @@ class SearchSpace:
     def sample(self, rng: np.random.Generator, *, num_cells: int, number: int) -> np.ndarray:
         """`number` architectures, each as likely as any other: int32 [number, T]."""
         counts = self.counts(num_cells)
-        return rng.integers(0, counts, (number, len(counts))).astype(np.int32)
+        return rng.integers(0, counts, (number, len(counts))).astype("int32")
 
     def mutate(self, tokens: Sequence[int], rng: np.random.Generator, *, first_cell: int = 0) -> tuple[int, ...]:
         """The architecture with one decision changed, from cell `first_cell` on: one of `neighbours`, all as likely

@@ -74,7 +74,7 @@ def test_numbers_are_grouped(tmp_path, read):
 def test_a_folder_of_any_name(tmp_path, read, name):
     log = TensorBoardLog(tmp_path / name)
     for step in (1, 2):
-        log.scalars(step=step, phase="x", numbers={"d_loss": step / 2})
+        log.scalars(step=step, phase="train", numbers={"d_loss": step / 2})
         log.flush()
     log.close()
     assert len(list((tmp_path / name).iterdir())) == 1
@@ -142,7 +142,7 @@ def test_every_tag_of_the_layout_is_one_that_is_written(tmp_path, read):
     layout = layout_pb2.Layout.FromString(value.item())
     assert [category.title for category in layout.category] == ["search", "training", "scores"]
     tags = [tag for category in layout.category for chart in category.chart for tag in chart.multiline.tag]
-    assert "^reward/mean$" in tags and "^entropy/skips$" in tags and len(tags) == len(set(tags))
+    assert "^reward/mean$" in tags and "^entropy/.*$" in tags and len(tags) == len(set(tags))
 
 
 def test_a_table_in_markdown():
