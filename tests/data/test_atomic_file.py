@@ -50,6 +50,28 @@ def test_an_exception_in_the_block_leaves_the_old_file_and_no_other(tmp_path, er
     assert path.read_bytes() == b"old" and names(tmp_path) == ["file"]
 
 
+def test_an_exception_stays_itself_where_the_temporary_file_is_gone(tmp_path):
+    with pytest.raises(KeyError), replacing(tmp_path / "file"):
+        (temporary,) = tmp_path.iterdir()
+        temporary.unlink()
+        raise KeyError
+
+
+def test_all_is_on_the_disk_before_the_rename(tmp_path, monkeypatch):
+    events: list[tuple[str, int]] = []
+    replace = os.replace
+
+    def noted(source, target):
+        events.append(("rename", os.stat(source).st_size))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: events.append(("sync", os.fstat(descriptor).st_size)))
+    monkeypatch.setattr(os, "replace", noted)
+    with replacing(tmp_path / "file") as file:
+        file.write(b"four")
+    assert events == [("sync", 4), ("rename", 4)]
+
+
 def test_two_writers_at_once_do_not_meet(tmp_path):
     path = tmp_path / "file"
     with replacing(path) as one, replacing(path) as other:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -150,5 +151,7 @@ def test_nan_is_not_hidden(name, jit_compile):
 def test_by_name():
     assert adversarial.by_name("hinge").discriminator is hinge_discriminator_loss
     assert all(adversarial.by_name(name).name == name for name in LOSSES)
+    with pytest.raises(dataclasses.FrozenInstanceError):  # the same object is handed to everybody
+        adversarial.by_name("hinge").name = "other"  # type: ignore[misc]
     with pytest.raises(ValueError, match="'hindge'.*hinge, non_saturating, least_squares, wasserstein"):
         adversarial.by_name("hindge")

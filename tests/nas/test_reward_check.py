@@ -124,7 +124,8 @@ def test_a_search_looks_at_the_sizes_of_its_stages():
 
 @pytest.mark.parametrize(
     ("rewards", "told"),
-    [([2.0, 2.0], True), ([1.0, 1.0 + 1e-9, 1.0], True), (np.full(3, 0.0), True), ([1.0, 1.001], False),
+    [([2.0, 2.0], True), ([1.0, 1.0 + 1e-9, 1.0], True), (np.full(3, 0.0), True), ([1e6, 1e6 + 0.5], True),
+     ([1.0, 1.001], False),
      ([1.0, 1.0, 1.00001], False), ([5.0], False)],
 )  # fmt: skip
 def test_rewards_that_are_all_the_same_are_told(rewards, told):
