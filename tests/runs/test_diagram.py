@@ -42,6 +42,10 @@ def test_the_published_architecture_by_hand():
         top, bottom = (int(found) for found in re.fullmatch(r"M\d+ (\d+) H\d+ V(\d+) H\d+", path.get("d")).groups())
         (label,) = [text for text in cell.iter(SVG + "text") if text.text == "up, conv 1 × 1"]
         assert abs(int(label.get("y")) - (top + bottom) / 2) < 1  # in its middle
+        assert [text for text in cell.iter(SVG + "text") if text.get("transform")] == [label]  # which alone is turned
+        title, frame = cell.find(SVG + "text"), cell.find(SVG + "rect")
+        left, above = (int(frame.get(name)) for name in "xy")
+        assert left < int(title.get("x")) < left + 20 and above < int(title.get("y")) < above + 20
     skips = [(path.get("data-from"), path.get("data-to")) for path in of_class(root, "skip")]
     assert skips == [("1", "2"), ("1", "3"), ("2", "3")]
     assert texts(root)[:2] == ["latent vector, 128", "dense, to 4 × 4"]

@@ -136,6 +136,13 @@ def test_config_json_tells_who_made_the_run_and_with_what(tmp_path, monkeypatch)
     assert document["machine"]["cores"] >= 1
 
 
+def test_outside_of_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr("autogan_tf.runs.folder.__file__", str(tmp_path / "site-packages" / "autogan_tf" / "folder.py"))
+    folder = RunFolder(tmp_path / "run")
+    folder.create(command="train", settings={})
+    assert json.loads(folder.config_file.read_text())["commit"] == ""
+
+
 def test_evaluations_are_appended_one_a_line(tmp_path):
     folder = RunFolder(tmp_path)
     folder.append_evaluation({"inception_score": 8.55})

@@ -86,7 +86,9 @@ def test_a_picture_comes_back_pixel_by_pixel(tmp_path, read):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 1)).astype(np.uint8)
     log = TensorBoardLog(tmp_path)
     log.image("samples", pixels, step=3)
+    log.image("real", pixels)
     log.close()
+    assert [step for step, _ in read("real")] == [0]
     ((step, value),) = read("samples")
     assert step == 3 and [int(size) for size in value[:2]] == [7, 5]
     with Image.open(io.BytesIO(value[2])) as image:

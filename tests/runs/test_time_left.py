@@ -50,3 +50,9 @@ def test_a_kind_of_which_there_is_none_only_tells_its_rate():
     left = TimeLeft({"scored": 0, "ranking": 100}, as_other={"ranking": ("scored", 1)})
     left.did("scored", 20, 10)
     assert left.seconds() == pytest.approx(50)
+
+
+def test_nothing_done_in_some_time_gives_no_rate():
+    left = TimeLeft({"steps": 10})
+    left.did("steps", 0, 5)
+    assert left.seconds() is None
