@@ -197,6 +197,11 @@ def test_statistics_merge_with_themselves() -> None:
     np.testing.assert_allclose(twice.covariance, np.cov(np.concatenate([x, x]), rowvar=False), rtol=1e-12, atol=1e-14)
 
 
+def test_nested_lists_are_rows_too() -> None:
+    statistics = FrechetStatistics(2).update([[1.0, 2.0], [3.0, 6.0]])  # type: ignore[arg-type]
+    assert statistics.mean.tolist() == [2.0, 4.0] and statistics.covariance.tolist() == [[2.0, 4.0], [4.0, 8.0]]
+
+
 def test_the_callers_array_is_copied_and_left_alone() -> None:
     x = random_rows(22, 400, 3)
     kept, statistics = x.copy(), FrechetStatistics.from_features(x)

@@ -82,6 +82,14 @@ def test_results_are_json_and_repeat() -> None:
     assert first == second and json.loads(json.dumps(first)) == first
 
 
+@pytest.mark.parametrize(("made", "cells"), [(19, 1), (20, 2)])
+def test_a_cell_counts_from_twenty_generated_images_on(made: int, cells: int) -> None:
+    far = np.array([50.0, 0, 0, 0])
+    training = np.concatenate([draws(5, 60), draws(6, 60) + far])
+    generated = np.concatenate([draws(9, 40), draws(10, made) + far])
+    assert memorization(generated, training, num_cells=2)["cells"] == cells
+
+
 def test_few_images_have_no_cell() -> None:
     found = memorization(draws(15, 10), draws(16, 30))
     assert found["c_t"] is None and found["cells"] == 0

@@ -136,7 +136,14 @@ def test_config_json_tells_who_made_the_run_and_with_what(tmp_path, monkeypatch)
     assert document["machine"]["cores"] >= 1
 
 
-def test_outside_of_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
+@pytest.mark.parametrize("checkout", [False, True])
+def test_without_a_checkout_or_git_there_is_no_commit(tmp_path, monkeypatch, checkout):
+    def no_git(*_, **__):
+        raise FileNotFoundError("git")
+
+    if checkout:
+        (tmp_path / ".git").mkdir()
+    monkeypatch.setattr("autogan_tf.runs.folder.subprocess.run", no_git)
     monkeypatch.setattr("autogan_tf.runs.folder.__file__", str(tmp_path / "site-packages" / "autogan_tf" / "folder.py"))
     folder = RunFolder(tmp_path / "run")
     folder.create(command="train", settings={})
