@@ -3,8 +3,8 @@
     python -m autogan_tf.convert --checkpoint=official.pth --arch="1 0 1 1 1 0 0 1 1 1 0 1 0 3" --run_dir=runs/official
     python -m autogan_tf.convert --run_dir=runs/official --to_official=official.npz
 
-The first makes a run from a .pth file (PyTorch is not needed); the second writes a run's arrays under the published
-names.
+The first makes a run from a .pth or safetensors file (PyTorch is not needed); the second writes a run's arrays under
+the published names.
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 
+import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -179,3 +181,32 @@ def test_bad_input_gets_one_line_and_nothing_written(tmp_path, monkeypatch, caps
     output = capsys.readouterr()
     assert part in output.err and output.err.count("\n") == 1 and output.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_safetensors_file(run, tmp_path, dtype):
+    """The same images as from the .pth file; of bfloat16 weights those of the rounded weights."""
+    state = official_pytorch.read_checkpoint(CHECKPOINT)["avg_gen_state_dict"]
+    rounded = {
+        name: array.astype(ml_dtypes.bfloat16) if dtype == "bfloat16" and array.dtype == np.float32 else array
+        for name, array in state.items()
+    }
+    kinds = {"float32": "F32", "bfloat16": "BF16", "int64": "I64"}
+    header, data = {}, b""
+    for name, array in rounded.items():
+        place = [len(data), len(data) + array.nbytes]
+        header[name] = {"dtype": kinds[array.dtype.name], "shape": array.shape, "data_offsets": place}
+        data += array.tobytes()
+    text = json.dumps(header).encode()
+    (tmp_path / "official.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    flags = [f"--checkpoint={tmp_path / 'official.safetensors'}", f"--arch={ARCHITECTURE}"]
+    assert convert.main([*flags, f"--run_dir={tmp_path / 'run'}"]) == 0
+    z = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
+    expected = official_pytorch.generator(
+        {name: array.astype(state[name].dtype) for name, array in rounded.items()},
+        Genotype.from_string(ARCHITECTURE).tokens,
+    )
+    images = trained.load_generator(trained.training_run(tmp_path / "run"))(z)
+    np.testing.assert_array_equal(images, expected(z))
+    if dtype == "float32":
+        np.testing.assert_array_equal(images, trained.load_generator(trained.training_run(run))(z))

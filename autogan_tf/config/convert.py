@@ -14,7 +14,9 @@ _BOTH = "both ways"
 class ConvertConfig:
     """Either `checkpoint` with `arch` or `genotype`, or `to_official`; `validate()` raises UserError otherwise."""
 
-    checkpoint: str = setting("", "The .pth file to convert; it becomes the run in run_dir.", group=_FROM, path=PATH)
+    checkpoint: str = setting(
+        "", "The .pth or safetensors file to convert; it becomes the run in run_dir.", group=_FROM, path=PATH
+    )
     arch: str = setting("", 'Its architecture as integers, in quotes: --arch="1 0 1 1 1 0 0 1 1".', group=_FROM)
     genotype: str = setting("", "Its architecture as a genotype file or a published name.", group=_FROM, path=PATH)
     to_official: str = setting(

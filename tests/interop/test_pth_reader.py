@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import io
 import os
 import pathlib
@@ -58,6 +59,39 @@ def test_every_kind_of_content(suffix):
     assert kinds["numpy"] == [0.25, -7, True]
 
 
+@BOTH
+def test_what_the_weights_only_loader_admits(suffix):
+    """torch.load(..., weights_only=True) takes these files; tools/make_pth_fixtures.py gives the values."""
+    found = read_checkpoint(FILES / f"admitted{suffix}.pth")
+    half = np.arange(6, dtype=np.float32).reshape(2, 3) / 2
+    assert found["counter"] == {"h": 1, "e": 1, "l": 2, "o": 1}
+    assert found["device"] == ["cuda:1", "cpu"] and found["size"] == (2, 3)
+    assert found["dtypes"] == [f"torch.{name}" for name in ("float32", "bfloat16", "uint16", "qint8", "bits8")]
+    assert (found["layout"], found["type"]) == ("torch.strided", "torch.FloatTensor")
+    assert found["plain"] == [b"a\xff", 1 + 2j, {1, 2}]
+    assert found["noted"].tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(found["parameter"], half)
+    assert [array.tolist() for array in found["complex"]] == [[1 + 2j], [1 - 2j], [-2]]
+    # steps of 0.5 hold the halves, steps of 0.1 the first row; the second is 8.5, 11 and 13.5 steps of 0.2 from -0.2
+    np.testing.assert_array_equal(found["quantized"][0], half)
+    np.testing.assert_allclose(found["quantized"][1], [[0, 0.5, 1], [1.4, 2, 2.6]], rtol=1e-6)
+    layout, (indices, values, size, *_) = found["sparse"]
+    dense = np.zeros(size, np.float32)
+    dense[tuple(indices)] = values
+    assert layout == "torch.sparse_coo"
+    np.testing.assert_array_equal(dense, half)
+    assert found["meta"] is None
+    assert found["storage"].tolist() == [1, -2] and found["storage"].dtype == np.int16
+
+
+@BOTH
+def test_types_without_a_storage_type_of_their_own(suffix):
+    found = read_checkpoint(FILES / f"untyped{suffix}.pth")
+    assert [array.tolist() for array in found["unsigned"]] == [[1, 2**16 - 1], [1, 2**32 - 1]]
+    assert [array.dtype for array in found["unsigned"]] == [np.uint16, np.uint32]
+    assert [array.tolist() for array in found["float8"]] == [[1.5, -2], [1.5, -2]]
+
+
 def message(path: pathlib.Path) -> str:
     with pytest.raises(UserError) as caught:
         read_checkpoint(path)
@@ -108,6 +142,7 @@ def hostile(folder: pathlib.Path) -> dict[str, tuple[bytes, str]]:
             "numpy.dtype.__init__",
         ),
         "torch.load": (b"ctorch\nload\n.", "torch.load"),
+        "a subclass": (pickle.dumps({"a": Call(collections.defaultdict, list)}, 2), "collections.defaultdict"),
         "numpy.load": (b"cnumpy\nload\n.", "numpy.load"),
         "an instance": (b"(ios\nsystem\n.", "os.system"),
     }
@@ -155,10 +190,14 @@ def test_the_opcodes_of_these_tests_make_a_tensor(tmp_path):
         (tensor(0, (2, 2), (1,), storage()), "impossible"),
         (tensor(0, (2,), (1,), storage(key="1")), "missing"),
         (tensor(0, (2,), (1,), storage(size=5)), "bytes"),
-        (tensor(0, (2,), (1,), storage(kind="QUInt8Storage")), "torch.QUInt8Storage"),
+        (tensor(0, (2,), (1,), storage(kind="QUInt4x2Storage")), "torch.QUInt4x2Storage"),
         (b"\x80\x02X\x01\x00\x00\x00aQ.", "no tensor's data"),
         (pickle.dumps([1], 2), "holds a list"),
-        (pickle.dumps({"a": bytearray(b"x")}, 2), "bytearray"),
+        # a size, of which a bytearray and a set would be made, and a state for what is admitted
+        (b"\x80\x02}X\x01\x00\x00\x00ac__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85Rs.", "not supported"),
+        (b"\x80\x02}X\x01\x00\x00\x00accollections\nCounter\nN}X\x01\x00\x00\x00xK\x01s\x86bs.", "state"),
+        (b"\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor\n}X\x08\x00\x00\x00__code__Nsbs.", "state"),
+        (b"\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor\ns.", "holds a Call"),
     ],
 )
 def test_malformed_content(tmp_path, pickled, part):
