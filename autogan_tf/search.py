@@ -40,7 +40,7 @@ def _search(config: SearchConfig) -> int:
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training import distribution
 
-    with distribution.told_when_another_worker_ends():
+    with distribution.as_a_worker(config.strategy):
         return _search_here(config)
 
 
@@ -60,6 +60,7 @@ def _search_here(config: SearchConfig) -> int:
 
     machine.use_threads(config.threads)
     where_steps_run = distribution.start(config.strategy, replicas=config.replicas)
+    where_steps_run.check_same_settings("search", config)
     where_steps_run.check_batches(
         dis_batch_size=config.dis_batch_size,
         gen_batch_size=config.gen_batch_size,
@@ -71,19 +72,23 @@ def _search_here(config: SearchConfig) -> int:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     precision.check(config.precision)
     run_dir = config.run_dir or default_run_dir("search", config.dataset)
+    complete = False
     if where_steps_run.is_chief:  # which alone writes; it may have begun by now
         _, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
         if goes_on and not config.dry_run:
             _check_same(config, RunFolder(run_dir))
             if _is_complete(config, RunFolder(run_dir)):
                 print(f"the run in {run_dir} is complete: {Genotype.load(RunFolder(run_dir).genotype_file)}")
-                return 0
+                complete = True
+    if where_steps_run.chiefs(complete):
+        return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     found = sources.check_available(**where)
     store = choice.image_store(
         config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
     data = sources.load(resolution=config.resolution, warn_enlarged=False, store=store, **where)
+    where_steps_run.check_same_images(data)
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")
     image_data.warn_if_enlarged(data)

@@ -41,7 +41,7 @@ def _train(config: TrainConfig) -> int:
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training import distribution
 
-    with distribution.told_when_another_worker_ends():
+    with distribution.as_a_worker(config.strategy):
         return _train_genotype(config, genotype)
 
 
@@ -64,9 +64,11 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     machine.use_threads(config.threads)
     resolution = config.bottom_width * 2 ** len(genotype.cells)
     where_steps_run = distribution.start(config.strategy, replicas=config.replicas)
+    where_steps_run.check_same_settings("train", config, architecture=str(genotype))
     where_steps_run.check_batches(dis_batch_size=config.dis_batch_size, gen_batch_size=config.gen_batch_size)
     precision.check(config.precision)
     run_dir = config.run_dir or default_run_dir("train", config.dataset)
+    complete = False
     if where_steps_run.is_chief:  # which alone writes; it may have begun by now
         _, goes_on = RunFolder.open(run_dir, command="train", resume=config.resume)
         if goes_on and not config.dry_run:
@@ -74,13 +76,16 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
             scores = scores_if_complete(RunFolder(run_dir), steps=config.max_iter)
             if scores:
                 print(f"the run in {run_dir} is complete: {_in_words(scores)}")
-                return 0
+                complete = True
+    if where_steps_run.chiefs(complete):
+        return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     found = sources.check_available(**where)
     store = choice.image_store(
         config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
     data = sources.load(resolution=resolution, warn_enlarged=False, store=store, **where)
+    where_steps_run.check_same_images(data)
     if (data.smallest_side or resolution) < resolution:
         raise UserError(
             f"{len(genotype.cells)} cells on --bottom_width={config.bottom_width} make images of {resolution} pixels, "
@@ -134,6 +139,7 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
             settings["class_counts"] = _class_counts(data)
         if goes_on:
             resume_settings.check_same_data(settings, folder.settings())
+            resume_settings.check_same_replicas(fields.to_dict(config) | settings, folder.settings())
         network = _network(config, where, store, len(genotype.cells), terminal)
         terminal.phase(f"looking at the real images of {data.name}", len(data.images), "images")
         real = reference.of_images(

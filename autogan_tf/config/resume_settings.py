@@ -32,8 +32,8 @@ def save_steps(*, group: str) -> int:
     """--save_steps."""
     return setting(
         0,
-        "Steps between checkpoints (of the generator; while searching, of the discriminator), besides those in time; 0 "
-        "for none.",
+        "A checkpoint at each multiple of so many steps (of the generator; while searching, of the discriminator), "
+        "besides those in time; 0 for none.",
         group=group,
         minimum=0,
     )
@@ -52,6 +52,27 @@ def keep_checkpoints(*, group: str) -> int:
         group=group,
         minimum=1,
     )
+
+
+def computing(config: Any) -> dict[str, str]:
+    """By flag, what is written after it: the settings that change the computation."""
+    return {
+        f"--{field.name}": to_text(getattr(config, field.name))
+        for field in fields_of(config)
+        if field.name not in _FREE
+    }
+
+
+def check_same_replicas(settings: Mapping[str, Any], written: Mapping[str, Any]) -> None:
+    """Raises UserError where a run would go on with another number of replicas that changes its computation by more
+    than rounding, as that of the devices or workers does where each looks across its own part of a batch."""
+    now, then = settings["replica_count"], written.get("replica_count", settings["replica_count"])
+    if settings.get("minibatch_std") and now != then:
+        raise UserError(
+            f"with --minibatch_std, which looks across each replica's part of a batch, a run cannot go on with another "
+            f"number of replicas: there were {then} and are {now}; give it as many devices or workers as before, or "
+            "another --run_dir"
+        )
 
 
 def check_same_data(settings: Mapping[str, Any], written: Mapping[str, Any]) -> None:

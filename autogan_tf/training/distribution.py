@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
-import re
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.config import json_text
 from autogan_tf.config.errors import UserError
+from autogan_tf.data.image_data import ImageData
+from autogan_tf.runs import signals
+from autogan_tf.training import agreement, cluster, joining
 
 Nest = TypeVar("Nest")
 
@@ -43,9 +46,8 @@ class Distribution:
     def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
         self._strategy = strategy
         self.count: int = strategy.num_replicas_in_sync if strategy else 1
-        self._workers, task = _cluster(strategy)
-        self.is_chief = task == 0  # of workers of one kind the first is the chief
-        self._share: tf.types.experimental.GenericFunction | None = None
+        self._workers, self._index = _cluster(strategy)
+        self.is_chief = self._index == 0  # of workers of one kind the first is the chief
         self._sum: tf.types.experimental.GenericFunction | None = None
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
@@ -70,55 +72,100 @@ class Distribution:
     def agreed(self, array: np.ndarray) -> np.ndarray:
         """The chief's values, on every worker, all of which must call this in the same order: where they would differ,
         in the last digits of what each computes or in what they read off the clock."""
-        if self._strategy is None or self._workers == 1:
+        if self._workers == 1:
             return array
-        if self._share is None:  # one graph for arrays of every kind; float64 holds all that is shared exactly
-            signature = [tf.TensorSpec([None], tf.float64)]
-            self._share = tf.function(self._shared, input_signature=signature, autograph=False)
-        mine = array.astype(np.float64).ravel() if self.is_chief else np.zeros(array.size)
-        return self._share(tf.constant(mine, tf.float64)).numpy().astype(array.dtype).reshape(array.shape)
+        mine = array.ravel() if self.is_chief else np.zeros(array.size)
+        return self._total(mine).astype(array.dtype).reshape(array.shape)
+
+    def chiefs(self, answer: bool) -> bool:
+        """The chief's answer, on every worker, as `agreed`."""
+        return bool(self.agreed(np.array(answer)))
 
     @property
     def any_worker(self) -> Callable[[np.ndarray], np.ndarray] | None:
         """Where there are several workers, a function to be called by all of them in the same order: booleans [N] to
         what is true on any of them."""
-        return self._any_worker if self._workers > 1 else None
+        return (lambda wishes: self._total(wishes) > 0) if self._workers > 1 else None
 
-    def _any_worker(self, wishes: np.ndarray) -> np.ndarray:
-        if self._sum is None:
+    def gathered(self, text: str) -> list[str]:
+        """Every worker's text, the chief's first; on every worker, all of which must call this in the same order."""
+        if self._workers == 1:
+            return [text]
+        mine = np.frombuffer(text.encode(), np.uint8)
+        sizes = np.zeros(self._workers)
+        sizes[self._index] = len(mine)
+        sizes = self._total(sizes).astype(int)
+        rows = np.zeros([self._workers, max(sizes)])
+        rows[self._index, : len(mine)] = mine
+        rows = self._total(rows.ravel()).reshape(rows.shape).astype(np.uint8)
+        return [row[:size].tobytes().decode() for row, size in zip(rows, sizes, strict=True)]
+
+    def _total(self, mine: np.ndarray) -> np.ndarray:
+        """Of an array [N] of each worker the sum over all of them; float64, which holds exactly all that is shared."""
+        if self._sum is None:  # one graph for arrays of every kind
             signature = [tf.TensorSpec([None], tf.float64)]
-            self._sum = tf.function(self._total, input_signature=signature, autograph=False)
-        return self._sum(tf.constant(wishes, tf.float64)).numpy() > 0
+            self._sum = tf.function(self._summed, input_signature=signature, autograph=False)
+        return self._sum(tf.constant(mine, tf.float64)).numpy()
 
-    def _shared(self, mine: tf.Tensor) -> tf.Tensor:
-        """Of the first replica's values the sum over all replicas: those of the chief."""
+    def _summed(self, mine: tf.Tensor) -> tf.Tensor:
+        assert self._strategy is not None
+        replicas_of_worker = self.count // self._workers
 
         def once() -> tf.Tensor:
-            first = tf.equal(tf.distribute.get_replica_context().replica_id_in_sync_group, 0)
-            return tf.where(first, mine, tf.zeros_like(mine))
+            context = tf.distribute.get_replica_context()
+            first = tf.equal(context.replica_id_in_sync_group % replicas_of_worker, 0)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(first, mine, tf.zeros_like(mine)))
 
-        return self._all_reduced(once)
+        return self._strategy.experimental_local_results(self._strategy.run(once))[0]
 
-    def _total(self, mine: tf.Tensor) -> tf.Tensor:
-        return self._all_reduced(lambda: tf.identity(mine))  # a tensor of the replica's own
+    def check_same(self, values: Mapping[str, str], *, what: str) -> None:
+        """Raises UserError on every worker where one has other values than the chief.
 
-    def _all_reduced(self, of_replica: Callable[[], tf.Tensor]) -> tf.Tensor:
-        assert self._strategy is not None
+        Args:
+          values: by name, in words, what decides the computation.
+          what: these are, for the wait until all workers have come as far.
+        """
+        if self._workers == 1:
+            return
+        with joining.telling(lambda: f"the other workers' {what}"):
+            found = [json.loads(text) for text in self.gathered(json.dumps(dict(values)))]
+        differing = agreement.differences(found)
+        if differing:
+            self._refuse(
+                f"the workers would not compute the same: {differing}; start all of them again with the same settings, "
+                "images and program"
+            )
 
-        def total() -> tf.Tensor:
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, of_replica())
+    def check_same_settings(self, command: str, config: Any, *, architecture: str = "") -> None:
+        """`check_same` of what `agreement.settings` tells."""
+        if self._workers > 1:
+            self.check_same(agreement.settings(command, config, architecture=architecture), what="settings")
 
-        return self._strategy.experimental_local_results(self._strategy.run(total))[0]
+    def check_same_images(self, data: ImageData) -> None:
+        """`check_same` of the images and their classes."""
+        if self._workers > 1:
+            shape = f"{len(data.images):,} of {data.resolution} pixels in {data.channels} channels"
+            self.check_same({"the set of images": f"{shape}, digest {data.digest()[:12]},"}, what="images")
 
     def check_same_checkpoint(self, number: int, *, folder: object) -> None:
-        """Raises UserError on a worker that goes on from another checkpoint than the chief; number: 0 for none."""
-        chiefs = int(self.agreed(np.array(number)))
-        if number != chiefs:
-            names = [f"checkpoint {n}" if n else "none" for n in (chiefs, number)]
-            raise UserError(
-                f"the chief goes on from {names[0]}, and this worker found {names[1]} in {folder}; the run's folder "
-                "must be one that all workers see"
-            )
+        """Raises UserError on every worker where one goes on from another checkpoint than the chief.
+
+        number: 0 for none.
+        """
+        found = [json.loads(text) for text in self.gathered(json.dumps([number, str(folder)]))]
+        for index, (other, where) in enumerate(found):
+            if other != found[0][0]:
+                names = [f"checkpoint {n}" if n else "none" for n in (found[0][0], other)]
+                self._refuse(
+                    f"the chief goes on from {names[0]}, and worker {index} found {names[1]} in {where}; the run's "
+                    "folder must be one that all workers see"
+                )
+
+    def _refuse(self, message: str) -> NoReturn:
+        """UserError, once all workers know as much: TensorFlow ends what others still wait for when one is gone."""
+        with contextlib.suppress(tf.errors.OpError):
+            self._total(np.zeros(1))
+        raise UserError(message)
 
     def check_batches(self, **sizes: int) -> None:
         """Raises UserError where a batch, given by its flag's name, cannot be divided among the replicas."""
@@ -154,7 +201,7 @@ def start(strategy: str, *, replicas: int = 0) -> Distribution:
     if strategy == "mirrored":
         return Distribution(tf.distribute.MirroredStrategy(_devices(replicas)))
     if strategy == "multi_worker":
-        return Distribution(_multi_worker(os.environ.get("TF_CONFIG", "")))
+        return Distribution(_multi_worker(os.environ.get(cluster.VARIABLE, "")))
     if strategy == "tpu":
         return Distribution(_tpu())
     return Distribution()
@@ -181,56 +228,53 @@ def _devices(replicas: int) -> list[str]:
     return [f"CPU:{number}" for number in range(replicas)]
 
 
-_EXAMPLE = (
-    """TF_CONFIG='{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}'"""
-)
-
-
 def _multi_worker(tf_config: str) -> tf.distribute.Strategy:
-    _check_tf_config(tf_config)
+    workers = cluster.parse(tf_config)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with joining.waiting_for(workers):
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
         raise UserError(
-            f"--strategy=multi_worker cannot join the workers of TF_CONFIG={tf_config}: {_first_line(error)}"
+            f"--strategy=multi_worker cannot join the workers of TF_CONFIG={tf_config}: {_in_a_line(error)}"
         ) from None
 
 
 @contextlib.contextmanager
-def told_when_another_worker_ends() -> Iterator[None]:
-    """Turns what TensorFlow raises when another worker is gone into a UserError."""
-    try:
-        yield
-    except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
-        raise UserError(
-            f"another worker has ended or cannot be reached, see its messages; here: {_first_line(error)}"
-        ) from None
+def as_a_worker(strategy: str) -> Iterator[None]:
+    """Around a command that computes with `strategy`. Among several workers, a signal ends the process at once whatever
+    it waits for, where no `StopRequest` listens; and what TensorFlow raises when another one is gone is a UserError."""
+    with contextlib.ExitStack() as stack:
+        if strategy == "multi_worker":
+            stack.enter_context(signals.heard(_end_at_once))
+        try:
+            yield
+        except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+            raise UserError(
+                "another worker has ended or cannot be reached, of which its own messages tell more; all workers must "
+                "be started again, and a run that has begun then goes on from its newest checkpoint; TensorFlow "
+                f"says: {_in_a_line(error)}"
+            ) from None
 
 
-def _first_line(error: Exception) -> str:
-    """Without the full stop, as more may follow."""
-    return (str(error).splitlines()[0] if str(error) else repr(error)).rstrip(". ")
+def _end_at_once(number: int) -> None:
+    signals.tell(f"stopped by {signal.Signals(number).name}")
+    signals.end_at_once(number)
 
 
-def _check_tf_config(text: str) -> None:
-    if not text:
-        raise UserError(f"--strategy=multi_worker needs the environment variable TF_CONFIG, for example {_EXAMPLE}")
-    try:
-        config = json_text.parse(text)
-        cluster, task = config["cluster"], config["task"]
-        workers = cluster["worker"]
-        fits = set(cluster) == {"worker"} and isinstance(workers, list) and task["type"] == "worker"
-        fits = fits and all(isinstance(worker, str) and re.fullmatch(r".+:\d+", worker) for worker in workers)
-        fits = fits and 0 <= int(task["index"]) < len(workers)
-    except (ValueError, KeyError, TypeError):
-        fits = False
-    if not fits:
-        raise UserError(f"TF_CONFIG is not of a cluster of workers: got {text!r}; needed is, for example, {_EXAMPLE}")
+def _in_a_line(error: Exception) -> str:
+    """The first line of an error's text that says something, without its full stop, as more may follow."""
+    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    lines = (line.strip() for line in text.splitlines())
+    told = next((line for line in lines if line and not line.startswith(_SAYS_NOTHING)), type(error).__name__)
+    return told.rstrip(". ")
+
+
+_SAYS_NOTHING = ("Graph execution error", "Detected at node", 'File "', "Additional GRPC error information")
 
 
 def _tpu() -> tf.distribute.Strategy:
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        raise UserError(f"--strategy=tpu found no TPU: {_first_line(error)}; give --strategy=one or mirrored") from None
+        raise UserError(f"--strategy=tpu found no TPU: {_in_a_line(error)}; give --strategy=one or mirrored") from None
     return tf.distribute.TPUStrategy(resolver)

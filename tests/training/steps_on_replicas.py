@@ -38,6 +38,9 @@ def main() -> None:
     )
     result = supernet(stream, where) if options.pop("supernet", False) else derived(stream, where, **options)
     agreed = [where.agreed(np.array([value + (not where.is_chief)])).tolist() for value in (1.5, 4.5)]
+    result["gathered"] = where.gathered("chief" if where.is_chief else "another, ünlike")
+    if where.any_worker:
+        result["any"] = where.any_worker(np.array([where.is_chief, False, True])).tolist()
     print(json.dumps(result | {"agreed": agreed, "chief": where.is_chief, "count": where.count}))
 
 

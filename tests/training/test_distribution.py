@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -113,6 +114,8 @@ def test_two_processes_follow_one(case):
     for run in runs:
         assert_follows(run, one, 1e-5)
         assert run["agreed"] == [[1.5], [4.5]]  # the chief's values, though the other one gave 2.5 and 5.5
+        assert run["gathered"] == ["chief", "another, ünlike"]
+        assert run["any"] == [True, False, True]
     assert [run["chief"] for run in runs] == [True, False]
 
 
@@ -151,24 +154,12 @@ def test_mirrored_without_a_gpu_says_what_to_do():
         distribution.start("mirrored")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        '{"cluster": {"worker": ["a:1"]}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "x"}}',
-        '{"cluster": {"worker": "localhost:2222"}, "task": {"type": "worker", "index": 0}}',
-        '{"cluster": {"worker": ["not a host:99x"]}, "task": {"type": "worker", "index": 0}}',
-        '{"cluster": {"worker": ["a:1"], "chief": ["b:1"]}, "task": {"type": "worker", "index": 0}}',
-    ],
-)
-def test_a_missing_or_damaged_tf_config_is_refused(text, monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(UserError, match="TF_CONFIG.* for example,? TF_CONFIG='{"):
+@pytest.mark.parametrize(("text", "why"), [(None, "needs the environment variable"), ("[]", "no 'cluster'")])
+def test_a_missing_or_damaged_tf_config_is_refused(text, why, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(UserError, match=f"TF_CONFIG.*{why}|{why}.*TF_CONFIG"):
         distribution.start("multi_worker")
 
 
@@ -183,10 +174,69 @@ def test_a_worker_whose_port_is_taken_is_told():
     assert process.returncode != 0 and "--strategy=multi_worker cannot join the workers of TF_CONFIG={" in err
 
 
-def test_the_end_of_another_worker_is_told():
-    with pytest.raises(UserError, match="another worker has ended.*; here: gone"):
-        with distribution.told_when_another_worker_ends():
-            raise tf.errors.UnavailableError(None, None, "gone\nmore")
+OF_A_GRAPH = """Graph execution error:
+
+Detected at node CollectiveReduceV2 defined at (most recent call last):
+  File "<frozen runpy>", line 198, in _run_module_as_main
+
+gone
+Additional GRPC error information from remote target /job:worker/replica:0/task:1:
+"""
+
+
+@pytest.mark.parametrize("message", ["gone\nmore", "\n gone", OF_A_GRAPH])
+def test_the_end_of_another_worker_is_told_with_what_to_do_and_the_line_that_says_something(message):
+    with pytest.raises(UserError, match="another worker has ended.*all workers must be started again.*says: gone$"):
+        with distribution.as_a_worker("one"):
+            raise tf.errors.UnavailableError(None, None, message)
+
+
+def test_without_a_word_of_tensorflow_the_kind_of_error_is_told():
+    with pytest.raises(UserError, match="says: AbortedError$"):
+        with distribution.as_a_worker("one"):
+            raise tf.errors.AbortedError(None, None, "")
+
+
+def test_among_several_workers_signals_are_heard_and_afterwards_as_before():
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with distribution.as_a_worker("multi_worker"):
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] != before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_alone_one_agrees_with_oneself():
+    where = distribution.Distribution()
+    assert where.gathered("mine") == ["mine"] and where.chiefs(True) and not where.chiefs(False)
+    where.check_same({"--seed": "3"}, what="settings")
+    where.check_same_checkpoint(3, folder="x")
+
+
+@pytest.fixture
+def three(monkeypatch) -> distribution.Distribution:
+    """Worker 1 of three, of which the others sent `others`."""
+    where = distribution.Distribution()
+    where._workers, where._index, where.is_chief = 3, 1, False
+    where.others = {}  # type: ignore[attr-defined]
+    monkeypatch.setattr(where, "gathered", lambda text: [where.others[0], text, where.others[2]])
+    monkeypatch.setattr(where, "_total", lambda mine: mine)
+    return where
+
+
+def test_other_values_end_every_worker_with_the_difference(three):
+    three.others = {0: '{"--seed": "3"}', 2: '{"--seed": "3"}'}
+    three.check_same({"--seed": "3"}, what="settings")
+    with pytest.raises(UserError, match="--seed is 3 on workers 0, 2 and 4 on worker 1; start all of them again"):
+        three.check_same({"--seed": "4"}, what="settings")
+
+
+def test_another_checkpoint_ends_every_worker(three):
+    three.others = {0: '[4, "run"]', 2: '[4, "run"]'}
+    three.check_same_checkpoint(4, folder="run")
+    with pytest.raises(UserError, match="goes on from checkpoint 4, and worker 1 found none in elsewhere; .* all"):
+        three.check_same_checkpoint(0, folder="elsewhere")
+    three.others[2] = '[3, "run"]'
+    with pytest.raises(UserError, match="worker 2 found checkpoint 3 in run"):
+        three.check_same_checkpoint(4, folder="run")
 
 
 def test_no_tpu_is_told(monkeypatch):

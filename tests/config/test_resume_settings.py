@@ -1,0 +1,23 @@
+"""What may be another when a run goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from autogan_tf.config import resume_settings
+from autogan_tf.config.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("minibatch_std", "then", "now", "refused"),
+    [(True, 2, 1, True), (True, 1, 4, True), (True, 2, 2, False), (False, 2, 1, False), (True, None, 2, False)],
+)
+def test_looking_across_a_batch_keeps_the_number_of_replicas(minibatch_std, then, now, refused):
+    """Other recipes follow one replica with the whole batch, whatever their number is."""
+    settings = {"minibatch_std": minibatch_std, "replica_count": now}
+    written = {"minibatch_std": minibatch_std} | ({} if then is None else {"replica_count": then})
+    if not refused:
+        resume_settings.check_same_replicas(settings, written)
+        return
+    with pytest.raises(UserError, match=f"--minibatch_std.* there were {then} and are {now}; .* another --run_dir"):
+        resume_settings.check_same_replicas(settings, written)
