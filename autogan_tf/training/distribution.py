@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
@@ -262,9 +263,9 @@ def _end_at_once(number: int) -> None:
 
 
 def _in_a_line(error: Exception) -> str:
-    """The first line of an error's text that says something, without its full stop, as more may follow."""
+    """The first line of an error's text that says something, without the operation's name and without its full stop."""
     text = error.message if isinstance(error, tf.errors.OpError) else str(error)
-    lines = (line.strip() for line in text.splitlines())
+    lines = (re.sub(r"^\{\{.*?\}\}", "", line.strip()).strip() for line in text.splitlines())
     told = next((line for line in lines if line and not line.startswith(_SAYS_NOTHING)), type(error).__name__)
     return told.rstrip(". ")
 

@@ -184,7 +184,7 @@ Additional GRPC error information from remote target /job:worker/replica:0/task:
 """
 
 
-@pytest.mark.parametrize("message", ["gone\nmore", "\n gone", OF_A_GRAPH])
+@pytest.mark.parametrize("message", ["gone\nmore", "\n gone", "{{node a/b}} gone", OF_A_GRAPH])
 def test_the_end_of_another_worker_is_told_with_what_to_do_and_the_line_that_says_something(message):
     with pytest.raises(UserError, match="another worker has ended.*all workers must be started again.*says: gone$"):
         with distribution.as_a_worker("one"):
