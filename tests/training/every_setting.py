@@ -15,13 +15,13 @@ from autogan_tf.config import train as train_settings
 from autogan_tf.config.distribution_settings import PRECISIONS
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.train import TrainConfig
-from autogan_tf.search_space import choices
+from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
 from tests import pairwise
 
 CELLS, STEPS, BATCH, CLASSES = 1, 3, 3, 2
 FLAGS = (False, True)
-TOKENS = {f"token{place}": range(count) for place, count in enumerate(choices.token_counts(CELLS))}
+TOKENS = {f"token{place}": range(count) for place, count in enumerate(autogan.SPACE.counts(CELLS))}
 BOUND = {
     "loss": train_settings.LOSSES,
     "penalty": train_settings.PENALTIES,
