@@ -155,8 +155,8 @@ def _repacked(draw: st.DrawFn, whole: Sequence[bytes], canary: pathlib.Path) -> 
 
 
 def checkpoints(canary: pathlib.Path) -> st.SearchStrategy[bytes]:
-    """.pth files of both formats."""
-    whole = {path.name: path.read_bytes() for path in sorted(CHECKPOINTS.glob("*.pth"))}
+    """.pth files of both formats, and safetensors."""
+    whole = {path.name: path.read_bytes() for path in sorted(CHECKPOINTS.iterdir())}
     zipped = [content for content in whole.values() if zipfile.is_zipfile(io.BytesIO(content))]
     return damaged(list(whole.values())) | _repacked(zipped, canary)
 
