@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import re
 
@@ -23,6 +24,7 @@ def _all_messages_are_tidy(error: type[Exception]) -> None:
     """Every message of `error` that any test provokes is looked at, whatever the test is about."""
     begin = error.__init__
 
+    @functools.wraps(begin)
     def checked(self, *arguments) -> None:
         begin(self, *arguments)
         found = UNTIDY.search(str(self))

@@ -153,8 +153,8 @@ def _until(words: Sequence[str], phase: str, folder: pathlib.Path, *, saved: boo
             and (any(run_dir.glob("checkpoints/*.index")) or not saved)
         ):
             if process.poll() is not None or time.monotonic() - began > PATIENCE:
-                shown = (folder / "output.txt").read_text()
-                raise UserError(f"{' '.join(words)} gave no first number:\n{shown}")
+                shown = (folder / "output.txt").read_text().strip()
+                raise UserError(f"{' '.join(words)} gave no first number, and printed: {shown or 'nothing'}")
             time.sleep(0.05)
     finally:
         process.kill()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.features import inception_network, saved_model, tfgan_inception
 
@@ -107,7 +108,7 @@ def test_a_folder_of_any_name_also_where_the_network_reads_a_file_of_its_own(tmp
     tf.saved_model.save(model, str(tmp_path / "plain"), signatures={"serving_default": model.call})
     (tmp_path / "offset.txt").unlink()
     network = saved_model.load((tmp_path / "plain").rename(tmp_path / name))
-    assert network.name == f"saved_model:{name}"
+    assert network.name == f"saved_model:{shown(name)}"
     np.testing.assert_allclose(network(np.full([2, 4, 4, 3], 0.5, np.float32))[0], np.full([2, 3], 4.0), rtol=1e-6)
 
 
