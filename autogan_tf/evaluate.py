@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from autogan_tf.config import command_line, environment, feature_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.evaluate import EvaluateConfig
+from autogan_tf.config.image_sides import image_sides
 
 if TYPE_CHECKING:
     import numpy as np
@@ -199,7 +200,7 @@ def _network(
         return load_or_train(
             train=train,
             test=test,
-            sizes=[bottom_width * 2 ** (stage + 1) for stage in range(cells)] or [side],
+            sizes=image_sides(bottom_width=bottom_width, num_cells=cells) or [side],
             steps=chosen["classifier_steps"],
             batch_size=chosen["classifier_batch_size"],
             width=chosen["classifier_width"],

@@ -16,6 +16,7 @@ from autogan_tf.config import command_line, environment, json_text
 from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.export import ExportConfig
+from autogan_tf.config.image_sides import image_sides
 
 if TYPE_CHECKING:
     from autogan_tf.models.generator import Generator
@@ -75,7 +76,7 @@ def _export(config: ExportConfig) -> int:
 
 def _describe(config: ExportConfig, run: RunFolder, generator: Generator) -> dict[str, Any]:
     """What travels inside: everything that tells where the generator comes from and how good it is."""
-    side = generator.bottom_width * 2**generator.num_cells
+    side = image_sides(bottom_width=generator.bottom_width, num_cells=generator.num_cells)[-1]
     return {
         "genotype": _read(run.genotype_file),
         "weights": config.weights,

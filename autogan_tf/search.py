@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, fields, listing, resume_settings
+from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
@@ -38,9 +39,9 @@ def _search(config: SearchConfig) -> int:
     catalog.space(config.space).check_num_cells(config.num_cells)
     environment.set_tensorflow_defaults()
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
-    from autogan_tf.training import distribution
+    from autogan_tf.training.distribution import as_a_worker
 
-    with distribution.as_a_worker(config.strategy):
+    with as_a_worker(config.strategy):
         return _search_here(config)
 
 
@@ -55,13 +56,14 @@ def _search_here(config: SearchConfig) -> int:
     from autogan_tf.runs.folder import RunFolder, default_run_dir
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
-    from autogan_tf.training import distribution, precision
+    from autogan_tf.training import precision
+    from autogan_tf.training.distribution import start as start_distribution
     from autogan_tf.training.loop import TrainingDiverged
 
     machine.use_threads(config.threads)
-    where_steps_run = distribution.start(config.strategy, replicas=config.replicas)
-    where_steps_run.check_same_settings("search", config)
-    where_steps_run.check_batches(
+    distribution = start_distribution(config.strategy, replicas=config.replicas)
+    distribution.check_same_settings("search", config)
+    distribution.check_batches(
         dis_batch_size=config.dis_batch_size,
         gen_batch_size=config.gen_batch_size,
         train_dis_batch_size=config.train_dis_batch_size,
@@ -73,14 +75,14 @@ def _search_here(config: SearchConfig) -> int:
     precision.check(config.precision)
     run_dir = config.run_dir or default_run_dir("search", config.dataset)
     complete = False
-    if where_steps_run.is_chief:  # which alone writes; it may have begun by now
-        _, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
-        if goes_on and not config.dry_run:
+    if distribution.is_chief:  # which alone writes; it may have begun by now
+        _, resumes = RunFolder.open(run_dir, command="search", resume=config.resume)
+        if resumes and not config.dry_run:
             _check_same(config, RunFolder(run_dir))
             if _is_complete(config, RunFolder(run_dir)):
                 print(f"the run in {run_dir} is complete: {Genotype.load(RunFolder(run_dir).genotype_file)}")
                 complete = True
-    if where_steps_run.chiefs(complete):
+    if distribution.chiefs(complete):
         return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     found = sources.check_available(**where)
@@ -88,7 +90,7 @@ def _search_here(config: SearchConfig) -> int:
         config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
     data = sources.load(resolution=config.resolution, warn_enlarged=False, store=store, **where)
-    where_steps_run.check_same_images(data)
+    distribution.check_same_images(data)
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")
     image_data.warn_if_enlarged(data)
@@ -99,29 +101,29 @@ def _search_here(config: SearchConfig) -> int:
         if found:
             print(found)
         return 0
-    if not where_steps_run.is_chief:
-        return _follow(config, plan, data, store, where, where_steps_run, RunFolder(run_dir))
+    if not distribution.is_chief:
+        return _follow(config, plan, data, store, where, distribution, RunFolder(run_dir))
     with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
-        folder, goes_on = RunFolder.open(run_dir, command="search", resume=config.resume)
+        folder, resumes = RunFolder.open(run_dir, command="search", resume=config.resume)
         if found:
             terminal.line(found)
-        settings = fields.to_dict(config) | {"replica_count": where_steps_run.count, "data_digest": data.digest()}
-        if goes_on:
+        settings = fields.to_dict(config) | {"replica_count": distribution.count, "data_digest": data.digest()}
+        if resumes:
             resume_settings.check_same_data(settings, folder.settings())
         network = _network(config, where, store, terminal)
         assembly.check_can_rank(config, network, data.images)
-        if goes_on:
-            folder.goes_on(settings=settings)
+        if resumes:
+            folder.resume(settings=settings)
         else:
             folder.create(command="search", settings=settings)
 
         def search(stop: StopRequest) -> None:
             started = time.monotonic()
-            ranked = _run_search(config, plan, data, store, network, folder, terminal, where_steps_run, stop)
+            ranked = _run_search(config, plan, data, store, network, folder, terminal, distribution, stop)
             searched = time.monotonic()
             terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
             if config.train_steps:
-                _train_best(config, ranked[0], data, network, folder, terminal, where_steps_run, stop)
+                _train_best(config, ranked[0], data, network, folder, terminal, distribution, stop)
                 terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
 
         return exit_code_of(search, folder=folder, terminal=terminal, failures=(TrainingDiverged,))
@@ -189,7 +191,7 @@ def _network(
         classifier = load_or_train(
             train=train,
             test=test,
-            sizes=[config.bottom_width * 2 ** (stage + 1) for stage in range(config.num_cells)],
+            sizes=image_sides(bottom_width=config.bottom_width, num_cells=config.num_cells),
             steps=config.classifier_steps,
             batch_size=config.classifier_batch_size,
             width=config.classifier_width,
@@ -217,7 +219,7 @@ def _follow(
     data: ImageData,
     store: ImageStore,
     where: Mapping[str, Any],
-    where_steps_run: Distribution,
+    distribution: Distribution,
     folder: RunFolder,
 ) -> int:
     """The same search on a worker that is not the chief, which alone writes and speaks."""
@@ -230,7 +232,7 @@ def _follow(
 
     network = _network(config, where, store, Terminal(silent=True))
     assembly.check_can_rank(config, network, data.images)
-    gan = assembly.new_shared_gan(config, data.images.shape[-1], where_steps_run)
+    gan = assembly.new_shared_gan(config, data.images.shape[-1], distribution)
     scorer = assembly.new_scorer(config, gan, network)
     chiefs = folder if config.resume != "never" else None
     try:
@@ -240,7 +242,7 @@ def _follow(
             )
             if config.train_steps:
                 follow_training(
-                    assembly.new_trainer(config, ranked[0].genotype, data, where_steps_run),
+                    assembly.new_trainer(config, ranked[0].genotype, data, distribution),
                     folder=chiefs.best if chiefs else None,
                     stop=stop,
                 )
@@ -259,14 +261,14 @@ def _run_search(
     network: FeatureNetwork,
     folder: RunFolder,
     terminal: Terminal,
-    where_steps_run: Distribution,
+    distribution: Distribution,
     stop: StopRequest,
 ) -> list[Ranked]:
     from autogan_tf.models.generator import generator_cost
     from autogan_tf.nas import assembly
     from autogan_tf.nas.search_run import run_search
 
-    gan = assembly.new_shared_gan(config, data.images.shape[-1], where_steps_run)
+    gan = assembly.new_shared_gan(config, data.images.shape[-1], distribution)
     return run_search(
         gan=gan,
         scorer=assembly.new_scorer(config, gan, network),
@@ -298,7 +300,7 @@ def _train_best(
     network: FeatureNetwork,
     folder: RunFolder,
     terminal: Terminal,
-    where_steps_run: Distribution,
+    distribution: Distribution,
     stop: StopRequest,
 ) -> None:
     from autogan_tf.features import choice
@@ -307,7 +309,7 @@ def _train_best(
     from autogan_tf.runs.folder import write_atomically
     from autogan_tf.training.training_run import run_training
 
-    trainer = assembly.new_trainer(config, best.genotype, data, where_steps_run)
+    trainer = assembly.new_trainer(config, best.genotype, data, distribution)
     if not folder.best.config_file.exists():
         folder.best.create(command="train", settings=fields.to_dict(config))
     write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, fields, listing, resume_settings
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.train import MAX_RESTARTS, TrainConfig
 from autogan_tf.search_space import published
 from autogan_tf.search_space.genotype import Genotype
@@ -39,9 +40,9 @@ def _train(config: TrainConfig) -> int:
     genotype = published.choose(arch=config.arch, genotype=config.genotype)
     environment.set_tensorflow_defaults()
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
-    from autogan_tf.training import distribution
+    from autogan_tf.training.distribution import as_a_worker
 
-    with distribution.as_a_worker(config.strategy):
+    with as_a_worker(config.strategy):
         return _train_genotype(config, genotype)
 
 
@@ -56,28 +57,29 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
-    from autogan_tf.training import distribution, precision
+    from autogan_tf.training import precision
+    from autogan_tf.training.distribution import start as start_distribution
     from autogan_tf.training.loop import TrainingDiverged
     from autogan_tf.training.trainer import TrainingCollapsed
     from autogan_tf.training.training_run import follow_training, run_training, scores_if_complete
 
     machine.use_threads(config.threads)
-    resolution = config.bottom_width * 2 ** len(genotype.cells)
-    where_steps_run = distribution.start(config.strategy, replicas=config.replicas)
-    where_steps_run.check_same_settings("train", config, architecture=str(genotype))
-    where_steps_run.check_batches(dis_batch_size=config.dis_batch_size, gen_batch_size=config.gen_batch_size)
+    resolution = image_sides(bottom_width=config.bottom_width, num_cells=len(genotype.cells))[-1]
+    distribution = start_distribution(config.strategy, replicas=config.replicas)
+    distribution.check_same_settings("train", config, architecture=str(genotype))
+    distribution.check_batches(dis_batch_size=config.dis_batch_size, gen_batch_size=config.gen_batch_size)
     precision.check(config.precision)
     run_dir = config.run_dir or default_run_dir("train", config.dataset)
     complete = False
-    if where_steps_run.is_chief:  # which alone writes; it may have begun by now
-        _, goes_on = RunFolder.open(run_dir, command="train", resume=config.resume)
-        if goes_on and not config.dry_run:
-            resume_settings.check_same(config, RunFolder(run_dir).settings(), grows=_grows(config))
+    if distribution.is_chief:  # which alone writes; it may have begun by now
+        _, resumes = RunFolder.open(run_dir, command="train", resume=config.resume)
+        if resumes and not config.dry_run:
+            resume_settings.check_same(config, RunFolder(run_dir).settings(), grows=_may_grow(config))
             scores = scores_if_complete(RunFolder(run_dir), steps=config.max_iter)
             if scores:
                 print(f"the run in {run_dir} is complete: {_in_words(scores)}")
                 complete = True
-    if where_steps_run.chiefs(complete):
+    if distribution.chiefs(complete):
         return 0
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     found = sources.check_available(**where)
@@ -85,7 +87,7 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
         config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
     data = sources.load(resolution=resolution, warn_enlarged=False, store=store, **where)
-    where_steps_run.check_same_images(data)
+    distribution.check_same_images(data)
     if (data.smallest_side or resolution) < resolution:
         raise UserError(
             f"{len(genotype.cells)} cells on --bottom_width={config.bottom_width} make images of {resolution} pixels, "
@@ -114,11 +116,11 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
             print(found)
         return 0
     restarts = MAX_RESTARTS if config.on_collapse == "restart" else 0
-    if not where_steps_run.is_chief:  # its steps are all that it adds; the chief scores and writes
+    if not distribution.is_chief:  # its steps are all that it adds; the chief scores and writes
         try:
             with StopRequest().listening() as stop:
                 follow_training(
-                    _trainer(config, genotype, data, where_steps_run),
+                    _trainer(config, genotype, data, distribution),
                     folder=RunFolder(run_dir) if config.resume != "never" else None,
                     restarts=restarts,
                     stop=stop,
@@ -129,15 +131,15 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
             return 1
         return 0
     with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
-        folder, goes_on = RunFolder.open(run_dir, command="train", resume=config.resume)
+        folder, resumes = RunFolder.open(run_dir, command="train", resume=config.resume)
         if found:
             terminal.line(found)
         settings: dict[str, Any] = {
-            "num_cells": len(genotype.cells), "replica_count": where_steps_run.count, "data_digest": data.digest()
+            "num_cells": len(genotype.cells), "replica_count": distribution.count, "data_digest": data.digest()
         }  # fmt: skip
         if config.conditional:
             settings["class_counts"] = _class_counts(data)
-        if goes_on:
+        if resumes:
             resume_settings.check_same_data(settings, folder.settings())
             resume_settings.check_same_replicas(fields.to_dict(config) | settings, folder.settings())
         network = _network(config, where, store, len(genotype.cells), terminal)
@@ -149,9 +151,9 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
             with_features=True,
             progress=terminal.done,
         )
-        trainer = _trainer(config, genotype, data, where_steps_run)
-        if goes_on:
-            folder.goes_on(settings=fields.to_dict(config) | settings)
+        trainer = _trainer(config, genotype, data, distribution)
+        if resumes:
+            folder.resume(settings=fields.to_dict(config) | settings)
         else:
             folder.create(command="train", settings=fields.to_dict(config) | settings)
         if folder.genotype_file.exists():
@@ -197,7 +199,7 @@ def _in_words(scores: Mapping[str, Any]) -> str:
     )
 
 
-def _grows(config: TrainConfig) -> tuple[str, ...]:
+def _may_grow(config: TrainConfig) -> tuple[str, ...]:
     """The budgets that may be longer when a run goes on; a rate that falls to 0 depends on the number of steps."""
     return () if config.lr_decay else ("max_iter",)
 
@@ -246,7 +248,7 @@ def _network(
 
     def make_classifier() -> FeatureNetwork:
         # of all the sizes that a search looks at, so that a search's classifier of these data is found again
-        sizes = [config.bottom_width * 2 ** (stage + 1) for stage in range(num_cells)]
+        sizes = image_sides(bottom_width=config.bottom_width, num_cells=num_cells)
         train, test = sources.labelled_splits(resolution=sizes[-1], store=store, **where)
         terminal.phase("training the classifier", config.classifier_steps, "steps")
         return load_or_train(
@@ -288,7 +290,7 @@ def _check_genotype(folder: RunFolder, genotype: Genotype) -> None:
 
 
 def _trainer(
-    config: TrainConfig, genotype: Genotype, data: ImageData, where_steps_run: Distribution
+    config: TrainConfig, genotype: Genotype, data: ImageData, distribution: Distribution
 ) -> Trainer:
     from autogan_tf.data.pipeline import ImageStream
     from autogan_tf.training.collapse import CollapseDetector
@@ -330,7 +332,7 @@ def _trainer(
         num_classes=data.num_classes if config.conditional else 0,
         class_counts=_class_counts(data) if config.conditional else None,
         precision=config.precision,
-        distribution=where_steps_run,
+        distribution=distribution,
         jit_compile=config.jit_compile,
         detector=detector if config.reset_threshold else None,
     )

@@ -15,6 +15,7 @@ from autogan_tf.config import (
 )
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
+from autogan_tf.config.image_sides import image_sides
 
 # The same test in two units: collapse is a standard deviation of the losses under 0.0316, a variance under 1e-3.
 RESET_STANDARD_DEVIATION = 0.0316
@@ -226,7 +227,7 @@ class SearchConfig:
     @property
     def resolution(self) -> int:
         """Side in pixels of the images that the whole generator makes: bottom_width * 2**num_cells."""
-        return self.bottom_width * 2**self.num_cells
+        return image_sides(bottom_width=self.bottom_width, num_cells=self.num_cells)[-1]
 
     @property
     def reset_threshold(self) -> float:

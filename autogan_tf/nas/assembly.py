@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.pipeline import ImageStream
@@ -32,7 +33,7 @@ def new_plan(config: SearchConfig, num_images: int) -> Plan:
     )
 
 
-def new_shared_gan(config: SearchConfig, channels: int, where_steps_run: Distribution | None = None) -> SharedGan:
+def new_shared_gan(config: SearchConfig, channels: int, distribution: Distribution | None = None) -> SharedGan:
     """The shared GAN with its first weights, for images of `channels`."""
     threshold = config.reset_threshold
     if config.reference_semantics:  # given as a variance there
@@ -55,7 +56,7 @@ def new_shared_gan(config: SearchConfig, channels: int, where_steps_run: Distrib
         detector=CollapseDetector(window=config.dynamic_reset_window, threshold=threshold),
         seed=config.seed,
         precision=config.precision,
-        distribution=where_steps_run,
+        distribution=distribution,
         reference_semantics=config.reference_semantics,
     )
 
@@ -67,7 +68,7 @@ def reward_network(config: SearchConfig, network: FeatureNetwork) -> FeatureNetw
 
 def check_can_rank(config: SearchConfig, network: FeatureNetwork, images: np.ndarray) -> None:
     """UserError where the reward seen through `network` cannot rank architectures; see `reward_check`."""
-    sides = [config.bottom_width * 2 ** (stage + 1) for stage in range(config.num_cells)]
+    sides = image_sides(bottom_width=config.bottom_width, num_cells=config.num_cells)
     reward_check.check_can_rank(reward_network(config, network), images, sides=sides, seed=config.seed)
 
 
@@ -83,7 +84,7 @@ def new_scorer(config: SearchConfig, gan: SharedGan, network: FeatureNetwork) ->
     )
 
 
-def new_trainer(config: SearchConfig, genotype: Genotype, data: ImageData, where_steps_run: Distribution) -> Trainer:
+def new_trainer(config: SearchConfig, genotype: Genotype, data: ImageData, distribution: Distribution) -> Trainer:
     """The training of the best architecture from scratch."""
     return Trainer(
         genotype=genotype,
@@ -105,6 +106,6 @@ def new_trainer(config: SearchConfig, genotype: Genotype, data: ImageData, where
         ema_decay=config.ema_decay,
         seed=config.seed,
         precision=config.precision,
-        distribution=where_steps_run,
+        distribution=distribution,
         reference_semantics=config.reference_semantics,
     )

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from autogan_tf.nas.searcher import Searcher
+from typing import Any, Protocol
 
 
 @dataclasses.dataclass
@@ -52,4 +49,4 @@ class Observer(Protocol):
 class Pause(Protocol):
     """See `Searcher`."""
 
-    def __call__(self, searcher: Searcher, steps: int, save: bool = False) -> None: ...
+    def __call__(self, step: int, *, save: bool = False) -> None: ...

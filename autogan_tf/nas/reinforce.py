@@ -111,8 +111,8 @@ class Reinforce:
         decisions = self.controller(state, seed=tf.random.experimental.stateless_fold_in(seed, 1))
         return tf.concat([tokens, decisions.tokens], axis=1), decisions, state
 
-    def policy(self) -> Policy:
-        """The present policy: a mean over the prefixes, each as likely as the other, and over all of its cells."""
+    def choices(self) -> Policy:
+        """What the controller would choose, over all cells and all prefixes, each of which is as likely."""
         log_probs, entropies = (part.numpy().astype(np.float64) for part in self._decide_all())  # [K, cells, D]
         weights = np.exp(log_probs.sum(axis=2)).mean(axis=0)  # of each cell
         weights /= weights.sum()

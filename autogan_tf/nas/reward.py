@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.image_sides import image_sides
 from autogan_tf.data import pipeline, seeds
+from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics.inception_score import inception_score
 from autogan_tf.models.generator import SupernetGenerator
-
-FeatureNetwork = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class Scorer:
@@ -179,5 +179,6 @@ class Scorer:
 
     def _shape_after(self, tokens: tf.Tensor) -> list[int]:
         """Of an image of the stage that so many tokens lead to."""
-        side = self._generator.bottom_width * 2 ** self._generator.space.num_cells_of(tokens.shape[0])
+        num_cells = self._generator.space.num_cells_of(tokens.shape[0])
+        side = image_sides(bottom_width=self._generator.bottom_width, num_cells=num_cells)[-1]
         return [side, side, self._generator.channels]

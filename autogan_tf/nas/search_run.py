@@ -118,7 +118,7 @@ def run_search(
             images=images,
             plan=plan,
             observer=observer,
-            pause=lambda _, steps, save=False: keeper.pause(steps, save=save),
+            pause=keeper.pause,
             pause_every=save_steps,
             store=store,
             state=state.get("search"),
@@ -210,7 +210,7 @@ def follow_search(
         images=images,
         plan=plan,
         observer=_Silent(),
-        pause=lambda _, steps, save=False: keeper.pause(steps, save=save),
+        pause=keeper.pause,
         store=store,
         state=saved.state["search"] if saved else None,
     )

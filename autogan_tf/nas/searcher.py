@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.image_sides import image_sides
 from autogan_tf.data import pipeline, seeds
 from autogan_tf.data.image_store import IN_MEMORY, ImageStore
 from autogan_tf.data.pipeline import ImageStream
@@ -53,7 +54,7 @@ class Searcher:
         images: np.ndarray,
         plan: Plan,
         observer: Observer,
-        pause: Pause = lambda searcher, steps, save=False: None,
+        pause: Pause = lambda steps, save=False: None,
         pause_every: int = 0,
         store: ImageStore = IN_MEMORY,
         state: Mapping[str, Any] | None = None,
@@ -103,7 +104,7 @@ class Searcher:
         self.part.seconds += now - self._clock
         self._clock = now
         shared = self.part.step if self.part.name != "controller" else 0
-        self._call_pause(self, self.phases * self.plan.shared_steps + shared, save=save)
+        self._call_pause(self.phases * self.plan.shared_steps + shared, save=save)
         self._clock = time.monotonic()
 
     def _iterate(self) -> None:
@@ -213,7 +214,7 @@ class Searcher:
         best = max(tried, key=lambda name: tried[name])
         leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
         self.leaders = dict(leaders[: plan.topk])
-        policy = self.policy.policy()
+        policy = self.policy.choices()
         names = [decision.name for decision in plan.space.decisions(self.stage)]
         return {
             "best": tried[best],
@@ -267,8 +268,7 @@ class Searcher:
         )
         self.stage += 1
         self.leaders = {}
-        side = self.gan.generator.bottom_width * 2 ** (self.stage + 1)
-        self._observer.event(f"growing to {side} pixels on {len(rows)} prefixes: {', '.join(rows)}")
+        self._observer.event(f"growing to {self._side} pixels on {len(rows)} prefixes: {', '.join(rows)}")
         self.policy = self._new_policy(best.tokens, best.states)
         if not self.plan.reference_semantics:
             self.gan.detector.clear()
@@ -315,10 +315,14 @@ class Searcher:
             reference_semantics=plan.reference_semantics,
         )
 
+    @property
+    def _side(self) -> int:
+        """Of the present stage's images."""
+        return image_sides(bottom_width=self.gan.generator.bottom_width, num_cells=self.stage + 1)[-1]
+
     def _new_loop(self) -> GanLoop:
-        side = self.gan.generator.bottom_width * 2 ** (self.stage + 1)
         stream = ImageStream(
-            images=pipeline.reduce(self._images, side, store=self._store),
+            images=pipeline.reduce(self._images, self._side, store=self._store),
             batch_size=self.plan.dis_batch_size,
             seed=self.plan.seed,
         )

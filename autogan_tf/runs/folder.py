@@ -196,7 +196,7 @@ class RunFolder:
         }
         write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
 
-    def goes_on(self, *, settings: Mapping[str, Any]) -> None:
+    def resume(self, *, settings: Mapping[str, Any]) -> None:
         """Sweeps what a killed process was writing, and notes in config.json that the run goes on, and with what."""
         for file in self.path.rglob(".*.tmp"):
             if re.fullmatch(r"\..+\.[0-9a-f]{16}\.tmp", file.name):  # of `replacing`

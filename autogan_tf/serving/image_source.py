@@ -10,6 +10,7 @@ import numpy as np
 
 from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.image_sides import image_sides
 from autogan_tf.data.generated_folder import GeneratedFolder
 from autogan_tf.models.generator import Generator
 from autogan_tf.runs.folder import RunFolder
@@ -60,7 +61,7 @@ def of_run(path: str, *, weights: str, checkpoint: str, number: int, batch_size:
     class_counts = settings.get("class_counts") or [1] * generator.num_classes
     return ImageSource(
         name=shown(str(run.path)),
-        resolution=generator.bottom_width * 2**generator.num_cells,
+        resolution=image_sides(bottom_width=generator.bottom_width, num_cells=generator.num_cells)[-1],
         channels=generator.channels,
         batches=_batches(
             generator, class_counts=class_counts, number=number, batch_size=batch_size, truncate=truncate

@@ -23,7 +23,7 @@ Nest = TypeVar("Nest")
 
 
 @dataclasses.dataclass(frozen=True)
-class Part:
+class Share:
     """One replica's share of a batch: part `index`, from 0, of `number` equal ones."""
 
     index: int = 0
@@ -55,12 +55,12 @@ class Distribution:
         """Variables made in it are every replica's."""
         return self._strategy.scope() if self._strategy else contextlib.nullcontext()
 
-    def split(self, make: Callable[[Part], Nest]) -> Nest:
+    def split(self, make: Callable[[Share], Nest]) -> Nest:
         """For `run`: what `make` gives for each replica's part."""
         if self._strategy is None:
-            return make(Part())
+            return make(Share())
         return self._strategy.experimental_distribute_values_from_function(
-            lambda context: make(Part(context.replica_id_in_sync_group, context.num_replicas_in_sync))
+            lambda context: make(Share(context.replica_id_in_sync_group, context.num_replicas_in_sync))
         )
 
     def run(self, step: Callable[..., Nest], **arguments: Any) -> Nest:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
-from autogan_tf.training.distribution import Distribution, Part
+from autogan_tf.training.distribution import Distribution, Share
 from autogan_tf.training.gan_step import CompiledStep, GanStep
 
 # A rectifier turns NaN into 0 in some fused kernels, so that broken weights may leave the losses as they are; the
@@ -153,10 +153,10 @@ class GanLoop:
         stream = self._stream
         z = self._latents("discriminator_latents", step, stream.batch_size)
 
-        def of(part: Part) -> dict[str, tf.Tensor]:
-            batch = {"real_images": stream.batch(step, part.of), "latents": part.of(z)}
+        def of(share: Share) -> dict[str, tf.Tensor]:
+            batch = {"real_images": stream.batch(step, share.of), "latents": share.of(z)}
             # fakes of the real images' classes, so that the classes alone tell nothing
-            return batch | ({"labels": stream.labels(step, part.of)} if self._conditional else {})
+            return batch | ({"labels": stream.labels(step, share.of)} if self._conditional else {})
 
         return self._run(self._step.discriminator_step, of, architecture, "discriminator_draws", step)
 
@@ -166,8 +166,8 @@ class GanLoop:
         if self._conditional:
             batch["labels"] = self._stream.drawn_labels(step, number)
 
-        def of(part: Part) -> dict[str, tf.Tensor]:
-            return {name: part.of(rows) for name, rows in batch.items()}
+        def of(share: Share) -> dict[str, tf.Tensor]:
+            return {name: share.of(rows) for name, rows in batch.items()}
 
         return self._run(self._step.generator_step, of, architecture, "generator_draws", step)
 

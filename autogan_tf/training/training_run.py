@@ -96,7 +96,7 @@ def run_training(
     """
     checkpoints = Checkpoints(folder.checkpoints, {"trainer": trainer}, keep=keep_checkpoints)
     best_checkpoint = Checkpoints(folder.best_checkpoint, {"trainer": trainer}, keep=1)
-    position, goes_on = _resumed(checkpoints, folder, network)
+    position, resumes = _resumed(checkpoints, folder, network)
     trainer.distribution.check_same_checkpoint(position.saves, folder=folder.checkpoints)
     if position.evaluated >= trainer.steps:
         return position.best
@@ -174,7 +174,7 @@ def run_training(
                 keeper.begin(0)
             report.now()
 
-        if goes_on:
+        if resumes:
             told.go_on(position.step)
             keeper.begin(position.step)
         else:

@@ -178,13 +178,14 @@ class Search:
             state=state,
         )
 
-    def _pause(self, searcher: Searcher, steps: int, save: bool = False) -> None:
+    def _pause(self, steps: int, *, save: bool = False) -> None:
+        searcher = self.searcher
         if save:
             self.log.append(("save", searcher.iteration))
         state = json.loads(json.dumps(searcher.state()))
         weights = [variable.numpy() for part in (searcher.policy.controller, searcher.policy.optimizer)
                    for variable in part.variables]  # fmt: skip
-        self.pauses.append((steps, state, weights, self.searcher.gan.phase))  # type: ignore[attr-defined]
+        self.pauses.append((steps, state, weights, searcher.gan.phase))  # type: ignore[attr-defined]
         if save:
             self.saved.append(searcher.state())
 

@@ -240,7 +240,7 @@ def test_the_policy_is_what_draws_tend_to():
     rng = np.random.default_rng(3)
     states = tuple(rng.normal(size=(2, 4)).astype(np.float32) for _ in range(2))
     policy = made(stage=1, prefixes=[(0, 0, 0, 0), (1, 1, 1, 1)], prefix_states=states)
-    exact = policy.policy()
+    exact = policy.choices()
     assert [len(part) for part in exact.probabilities] == [2, 3, 3, 2, 2]
     assert all(part.sum() == pytest.approx(1) for part in exact.probabilities)
     number = 40_000
@@ -257,7 +257,7 @@ def test_without_weights_every_choice_is_as_likely():
     for decoder in policy.controller.decoders:
         decoder.kernel.assign(0 * decoder.kernel)
         decoder.bias.assign(0 * decoder.bias)
-    found = policy.policy()
+    found = policy.choices()
     for part, count in zip(found.probabilities, COUNTS, strict=True):
         np.testing.assert_allclose(part, 1 / count, rtol=1e-6)
     np.testing.assert_allclose(found.entropies, np.log(COUNTS), rtol=1e-6)

@@ -215,6 +215,6 @@ def test_what_a_killed_process_was_writing_is_swept_when_the_run_goes_on(tmp_pat
     for file in (*kept, *left):
         file.touch()
     assert not folder.was_resumed
-    folder.goes_on(settings={"seed": 1, "verbosity": "quiet"})
+    folder.resume(settings={"seed": 1, "verbosity": "quiet"})
     assert folder.was_resumed and folder.settings() == {"seed": 1, "verbosity": "quiet"}
     assert all(file.exists() for file in kept) and not any(file.exists() for file in left)

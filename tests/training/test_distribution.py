@@ -247,5 +247,5 @@ def test_no_tpu_is_told(monkeypatch):
 
 def test_a_part_is_its_rows():
     rows = np.arange(12).reshape(6, 2)
-    assert distribution.Part().of(rows) is rows
-    np.testing.assert_array_equal(distribution.Part(1, 3).of(rows), rows[2:4])
+    assert distribution.Share().of(rows) is rows
+    np.testing.assert_array_equal(distribution.Share(1, 3).of(rows), rows[2:4])
