@@ -5,6 +5,7 @@ TensorFlow is not imported here, so that `--help` and a misspelt flag answer at 
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Confi
     fields = fields_of(config_class)
     if any(word in _HELP_FLAGS for word in argv):
         sys.stdout.write(listing.format_help(config_class, doc=doc, flag_file_names=flag_files.shipped_names()))
+        sys.stdout.flush()
         raise SystemExit(0)
     values = _define(fields)
     names, rest = _split_flag_files(argv)
@@ -71,7 +73,7 @@ def run(
     """Runs a command: reads its settings as `parse` does, then calls `body` with them, which returns the exit code.
 
     A UserError, and what the file system refuses, becomes one line on stderr and exit code 2, a full disk code 1, an
-    interruption from the keyboard 130.
+    interruption from the keyboard 130, a reader that takes no more of the output 141.
 
     Args:
         argv: the arguments without the program's name; None for those of this process.
@@ -81,7 +83,12 @@ def run(
     try:
         config = parse(config_class, sys.argv[1:] if argv is None else argv, doc=doc)
         environment.give_libraries_a_folder()
-        return body(config)
+        code = body(config)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever reads the output has seen enough, as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in the buffer goes there
+        return 128 + signal.SIGPIPE
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,6 +1,8 @@
 """From arguments to SearchConfig: values, flag files, the help, and one clear line for each mistake."""
 
 import errno
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -307,6 +309,15 @@ def test_settings_are_listed_aligned_with_changed_ones_marked():
     assert [line.split()[1] for line in lines if line.startswith("  * ")] == ["download", "gf_dim", "grow_steps"]
     listed = [line for line in lines if line.startswith("    ") or line.startswith("  * ")]
     assert len(listed) == len(to_dict(SearchConfig()))
+
+
+def test_a_reader_that_takes_no_more_ends_a_command_without_a_word():
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "autogan_tf.train", "--help"]
+    done = subprocess.run(command, cwd=REPOSITORY, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
 def test_help_and_parsing_import_no_tensorflow():
