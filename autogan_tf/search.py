@@ -159,7 +159,7 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
         for name, network in (("supernet generator", gan.generator), ("discriminator", gan.discriminator))
     }
     architectures = gan.generator.space.size(config.num_cells)
-    scored = plan.max_search_iter * plan.ctrl_step * plan.ctrl_sample_batch
+    scored = plan.max_search_iter * config.ctrl_step * config.ctrl_sample_batch
     lines = [
         f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, "
         f"{data.channels} channel{'s' * (data.channels > 1)}",
@@ -238,7 +238,14 @@ def _follow(
     try:
         with StopRequest().listening() as stop:
             ranked = follow_search(
-                gan=gan, scorer=scorer, images=data.images, store=store, plan=plan, folder=chiefs, stop=stop
+                strategy=assembly.new_strategy(config, distribution),
+                gan=gan,
+                scorer=scorer,
+                images=data.images,
+                store=store,
+                plan=plan,
+                folder=chiefs,
+                stop=stop,
             )
             if config.train_steps:
                 follow_training(
@@ -270,6 +277,7 @@ def _run_search(
 
     gan = assembly.new_shared_gan(config, data.images.shape[-1], distribution)
     return run_search(
+        strategy=assembly.new_strategy(config, distribution),
         gan=gan,
         scorer=assembly.new_scorer(config, gan, network),
         images=data.images,

@@ -23,9 +23,9 @@ from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features import classifier_network
 from autogan_tf.features.classifier import Classifier
 from autogan_tf.models.controller import Controller
-from autogan_tf.nas.reinforce import Reinforce
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 from autogan_tf.search_space import autogan
 from autogan_tf.training.loop import GanLoop
 
@@ -112,11 +112,11 @@ def _score(scorer: Scorer, tokens: list[list[int]], number: int, calls: Iterator
     scorer.scores(tokens, num_images=number)
 
 
-def _policy() -> Reinforce:
+def _policy() -> ControllerPolicy:
     controller = Controller(stage=2)
     controller.initialize(seeds.stateless_seed(0, "benchmark"))
     zeros = np.zeros((1, controller.hid_size), np.float32)
-    return Reinforce(
+    return ControllerPolicy(
         controller=controller,
         prefixes=np.zeros((1, 9), np.int32),
         prefix_states=(zeros, zeros),
@@ -128,11 +128,11 @@ def _policy() -> Reinforce:
     )
 
 
-def _learn(policy: Reinforce, calls: Iterator[int]) -> None:
+def _learn(policy: ControllerPolicy, calls: Iterator[int]) -> None:
     policy.start_phase(np.zeros(1))
     for _ in range(ARCHITECTURES):
         _, decisions, state = policy.sample(1, seeds.stateless_seed(0, "benchmark", next(calls)))
-        policy.learn(decisions, state, np.ones(1))
+        policy.learn(decisions.tokens, state, np.ones(1))
 
 
 def _iteration(arguments: argparse.Namespace, report: Report) -> None:

@@ -17,6 +17,7 @@ from autogan_tf.nas import reward_check
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.collapse import CollapseDetector
@@ -58,6 +59,17 @@ def new_shared_gan(config: SearchConfig, channels: int, distribution: Distributi
         precision=config.precision,
         distribution=distribution,
         reference_semantics=config.reference_semantics,
+    )
+
+
+def new_strategy(config: SearchConfig, distribution: Distribution) -> Reinforce:
+    """What proposes the architectures."""
+    settings = {field.name: getattr(config, field.name) for field in dataclasses.fields(ReinforceSettings)}
+    return Reinforce(
+        space=catalog.space(config.space),
+        settings=ReinforceSettings(**settings),
+        seed=config.seed,
+        agreed=distribution.agreed,
     )
 
 

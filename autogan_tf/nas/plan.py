@@ -11,20 +11,12 @@ from autogan_tf.search_space.space import SearchSpace
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How much work a search is, and its controller. Names and units are those of the flags."""
+    """How much work a search is, whatever its strategy. Names and units are those of the flags."""
 
     max_search_iter: int
     grow_steps: tuple[int, ...]
     shared_steps: int  # discriminator steps in an iteration
     dis_batch_size: int
-    ctrl_step: int
-    ctrl_sample_batch: int
-    ctrl_lr: float
-    ctrl_beta1: float
-    ctrl_beta2: float
-    hid_size: int
-    baseline_decay: float
-    entropy_coeff: float
     rl_num_eval_img: int
     num_eval_imgs: int
     num_candidate: int

@@ -12,7 +12,7 @@ from autogan_tf.data import pipeline
 from autogan_tf.data.image_data import some_of
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics.inception_score import inception_score
-from autogan_tf.nas.position import Observer
+from autogan_tf.nas.protocols import Observer
 
 IMAGES = 64  # real images to look at
 _BATCH = 16  # of them at once: a network may enlarge them

@@ -64,10 +64,9 @@ class SearchLog:
             self._iteration(step, numbers)
         elif phase == "controller":
             self._left.did(_images(self._stage), self._plan.rl_num_eval_img * numbers["scored"], numbers["seconds"])
-            self._terminal.detail(
-                f"  controller step {step + 1}  reward {numbers['reward']:.3f}  baseline {numbers['baseline']:.3f}  "
-                f"advantage {numbers['advantage']:+.3f}  entropy {numbers['entropy']:.3f}  {numbers['seconds']:.2f} s"
-            )
+            told = {name: numbers[name] for name in numbers if name not in ("rewards", "scored", "seconds")}
+            words = [f"{name} {value:.3f}" for name, value in told.items() if value is not None]
+            self._terminal.detail(f"  controller step {step + 1}  {'  '.join(words)}  {numbers['seconds']:.2f} s")
         elif phase == "growth":
             self._stage = numbers["stage"] + 1
             rows = [(name, f"{score:.3f}") for name, score in numbers["kept"].items()]
@@ -82,9 +81,10 @@ class SearchLog:
         self._terminal.best(
             ("best of this stage so far", "reward"), [(name, f"{reward:.3f}") for name, reward in leaders]
         )
+        entropy = f"entropy {numbers['entropy']:.3f}  " if "entropy" in numbers else ""
         self._terminal.line(
             f"iteration {step + 1:3d}  stage {numbers['stage'] + 1}  best {numbers['best']:.3f}  "
-            f"mean {numbers['mean']:.3f}  entropy {numbers['entropy']:.3f}  d_loss {numbers['d_loss']:.3f}  "
+            f"mean {numbers['mean']:.3f}  {entropy}d_loss {numbers['d_loss']:.3f}  "
             f"g_loss {numbers['g_loss']:+.3f}  {numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
         )
         done = step + 1
@@ -94,16 +94,17 @@ class SearchLog:
         self._report.if_due()
 
     def _show(self, done: int, architecture: str) -> None:
-        """The best architecture: a grid, always on the same latents, and its diagram; and the policy so far."""
+        """The best architecture: a grid, always on the same latents, and its diagram; the policy, if there is one."""
         tokens = [int(token) for token in architecture.split()]
         self._log.picture("samples", grid(self._draw(tokens)), file=f"iteration-{done:04d}.png", step=done)
         board = self._log.tensorboard
         board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens, self._plan.space)), step=done)
         so_far = report_data.of_search(history.read(self._folder.path))
-        chart = report_charts.policy(
-            so_far["policy"], space=self._plan.space, stage=self._stage, resets=so_far["resets"]
-        )
-        board.image(f"policy/cell_{self._stage + 1}", report_charts.pixels(chart), step=done)
+        if any(row["stage"] == self._stage for row in so_far["policy"]):
+            chart = report_charts.policy(
+                so_far["policy"], space=self._plan.space, stage=self._stage, resets=so_far["resets"]
+            )
+            board.image(f"policy/cell_{self._stage + 1}", report_charts.pixels(chart), step=done)
         rows = [
             (str(row["cell"]), row["decision"], row["choice"], str(row["drawn"]),
              "" if row["mean_reward"] is None else f"{row['mean_reward']:.3f}")

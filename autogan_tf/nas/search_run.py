@@ -14,6 +14,7 @@ from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
 from autogan_tf.models.cost import Cost
 from autogan_tf.nas.plan import Plan, Ranked
+from autogan_tf.nas.protocols import Strategy
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Searcher
@@ -32,6 +33,7 @@ from autogan_tf.search_space.genotype import Genotype
 
 def run_search(
     *,
+    strategy: Strategy,
     gan: SharedGan,
     scorer: Scorer,
     images: np.ndarray,
@@ -50,7 +52,7 @@ def run_search(
     """Searches, and writes what is found; goes on from the folder's checkpoint, if it has one.
 
     Args:
-      gan, scorer, images, store, plan: as for `Searcher`.
+      strategy, gan, scorer, images, store, plan: as for `Searcher`.
       folder: exists, with config.json.
       terminal: where progress is shown.
       network: the scorer's, whose name the files bear.
@@ -113,6 +115,7 @@ def run_search(
             save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, any_worker=gan.distribution.any_worker
         )
         searcher = Searcher(
+            strategy=strategy,
             gan=gan,
             scorer=scorer,
             images=images,
@@ -186,6 +189,7 @@ class _Silent:
 
 def follow_search(
     *,
+    strategy: Strategy,
     gan: SharedGan,
     scorer: Scorer,
     images: np.ndarray,
@@ -205,6 +209,7 @@ def follow_search(
     )
     keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, any_worker=gan.distribution.any_worker)
     searcher = Searcher(
+        strategy=strategy,
         gan=gan,
         scorer=scorer,
         images=images,

@@ -1,4 +1,4 @@
-"""The search as a whole (paper section 3.4, MLAS): train the shared GAN, train the controller, grow, and rank."""
+"""The search as a whole (paper section 3.4, MLAS): train the shared GAN, let the strategy learn, grow, and rank."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import numpy as np
 import tensorflow as tf
 
 from autogan_tf.config.image_sides import image_sides
-from autogan_tf.data import pipeline, seeds
+from autogan_tf.data import pipeline
 from autogan_tf.data.image_store import IN_MEMORY, ImageStore
 from autogan_tf.data.pipeline import ImageStream
-from autogan_tf.models.controller import Controller
-from autogan_tf.nas import beam, reward_check
+from autogan_tf.nas import ranking, reward_check
 from autogan_tf.nas.plan import Plan, Ranked
-from autogan_tf.nas.position import Observer, Part, Pause
-from autogan_tf.nas.reinforce import Reinforce
+from autogan_tf.nas.position import Part
+from autogan_tf.nas.protocols import Observer, Pause, Strategy
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.nas.trial import Tokens, Trial
 from autogan_tf.runs import machine
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.loop import GanLoop
@@ -33,6 +33,7 @@ class Searcher:
     """Runs the search; its public attributes are what a checkpoint has to hold.
 
     Args:
+      strategy: proposes the architectures.
       gan: the shared GAN.
       scorer: gives the rewards.
       images: uint8 [N, S, S, C], the data at the last stage's size.
@@ -49,6 +50,7 @@ class Searcher:
     def __init__(
         self,
         *,
+        strategy: Strategy,
         gan: SharedGan,
         scorer: Scorer,
         images: np.ndarray,
@@ -59,7 +61,7 @@ class Searcher:
         store: ImageStore = IN_MEMORY,
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        self.gan, self.scorer, self.plan = gan, scorer, plan
+        self.strategy, self.gan, self.scorer, self.plan = strategy, gan, scorer, plan
         self._agreed = gan.distribution.agreed  # workers must not differ in what they draw or learn from
         self._images, self._observer, self._store = images, observer, store
         self._call_pause, self._pause_every = pause, pause_every
@@ -71,9 +73,7 @@ class Searcher:
         self.part = Part()
         self.ranking: dict[str, Any] = {}  # what a ranking has found so far
         self.ranked: list[Ranked] = []  # the result, once it is there
-        if state is None:
-            self.policy = self._new_policy(np.zeros((1, 0), np.int32), self._zero_states())
-        else:
+        if state is not None:
             self._restore(state)
         self.loop = self._new_loop()
         self._chunk = 1  # steps between two looks at training, soon so many as take about SECONDS_BETWEEN_REPORTS
@@ -118,7 +118,7 @@ class Searcher:
             part.enter("controller")
             self._pause()
         if part.name == "controller":
-            part.numbers |= self._train_controller()
+            part.numbers |= self._run_round()
             part.enter("done")
             if part.numbers["collapsed"]:
                 self.resets += 1
@@ -136,10 +136,9 @@ class Searcher:
         self._observer.numbers(step=self.iteration, phase="search", numbers=numbers)
 
     def _train_shared(self) -> dict[str, Any]:
-        """A phase of shared training: a freshly drawn architecture for every discriminator step."""
+        """A phase of shared training: another architecture for every discriminator step."""
         plan, steps = self.plan, self.plan.shared_steps
-        draw = seeds.stateless_seed(plan.seed, "shared_architectures", self.phases)
-        tokens = tf.constant(self._agreed(np.asarray(self.policy.sample(steps, draw)[0])))
+        tokens = tf.constant(self.strategy.training_tokens(steps, self.phases))
         self._observer.phase(f"iteration {self.iteration + 1}: shared GAN", steps, "steps")
         begin = first = self.part.step
         first_step = self.phases * steps
@@ -180,75 +179,58 @@ class Searcher:
             end = min(end, following - first_step)
         return end
 
-    def _train_controller(self) -> dict[str, Any]:
-        """A controller phase: the weights are fixed, architectures are drawn, scored and learnt from."""
-        plan = self.plan
-        self.scorer.start_phase("controller", self.iteration, again=self.part.step > 0)
-        self._observer.phase(f"iteration {self.iteration + 1}: controller", plan.ctrl_step, "steps")
-        part = self.part
+    def _run_round(self) -> dict[str, Any]:
+        """A round of the strategy: the weights are fixed, architectures are asked for, scored and told."""
+        strategy, part, total = self.strategy, self.part, self.strategy.steps_per_round
+        self.scorer.start_phase("controller", self.iteration, again=part.step > 0)
+        self._observer.phase(f"iteration {self.iteration + 1}: controller", total, "steps")
         if part.step == 0:
-            first = None
-            if not plan.reference_semantics:
-                first = self._draw_and_score("baseline_architectures", self.iteration)[2]
-            self.policy.start_phase(first)
-        tried, rewards_of_phase, entropies = part.tried, part.rewards, part.entropies
-        for number in range(part.step, plan.ctrl_step):
+            strategy.begin_round(self.iteration)
+        while True:
             began = time.monotonic()
-            step = self.iteration * plan.ctrl_step + number
-            tokens, (decisions, state), rewards = self._draw_and_score("controller_architectures", step)
-            update = self.policy.learn(decisions, state, rewards)
-            names = [" ".join(map(str, row)) for row in tokens]
-            tried |= dict(zip(names, rewards.tolist(), strict=True))
-            rewards_of_phase += rewards.tolist()
-            entropies.append(update.entropy)
-            numbers = update._asdict() | {"reward": float(np.mean(rewards)), "baseline": self.policy.baseline}
-            numbers["rewards"] = dict(zip(names, rewards.tolist(), strict=True))
-            numbers |= {"scored": len(names), "seconds": time.monotonic() - began}
-            self._observer.numbers(step=step, phase="controller", numbers=numbers)
-            self._observer.done(number + 1)
-            part.step = number + 1
+            asked = strategy.ask()
+            if not asked:
+                break
+            rewards = self._agreed(self.scorer.scores(asked, num_images=self.plan.rl_num_eval_img)).tolist()
+            numbers = strategy.tell([Trial(tokens, reward) for tokens, reward in zip(asked, rewards, strict=True)])
+            if not numbers:
+                continue
+            rewards_by_name = dict(zip(map(_named, asked), rewards, strict=True))
+            part.tried |= rewards_by_name
+            part.rewards += rewards
+            told = dict(numbers) | {"rewards": rewards_by_name}
+            told |= {"scored": len(asked), "seconds": time.monotonic() - began}
+            self._observer.numbers(step=self.iteration * total + part.step, phase="controller", numbers=told)
+            part.step += 1
+            self._observer.done(part.step)
             self._pause()
+        tried = part.tried
         if len(tried) > 1:
             which = f"rewards of iteration {self.iteration + 1}"
-            reward_check.tell_if_equal(self._observer, rewards_of_phase, which, "the controller learns")
+            reward_check.tell_if_equal(self._observer, part.rewards, which, "the strategy learns")
         best = max(tried, key=lambda name: tried[name])
         leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
-        self.leaders = dict(leaders[: plan.topk])
-        policy = self.policy.choices()
-        names = [decision.name for decision in plan.space.decisions(self.stage)]
+        self.leaders = dict(leaders[: self.plan.topk])
         return {
             "best": tried[best],
             "best_architecture": best,
             "best_so_far": next(iter(self.leaders.values())),
             "leaders": self.leaders,
-            "mean": float(np.mean(rewards_of_phase)),
-            "entropy": float(np.mean(entropies)),
+            "mean": float(np.mean(part.rewards)),
             "distinct": len(tried),
-            "policy": [probabilities.tolist() for probabilities in policy.probabilities],
-            "entropies": dict(zip(names, policy.entropies.tolist(), strict=True)),
-        }
+        } | dict(strategy.summary())
 
-    def _draw_and_score(self, purpose: str, step: int):
-        tokens, decisions, state = self.policy.sample(
-            self.plan.ctrl_sample_batch, seeds.stateless_seed(self.plan.seed, purpose, step)
-        )
-        tokens = self._agreed(tokens.numpy())
-        decisions = decisions._replace(tokens=tf.constant(tokens[:, -decisions.tokens.shape[1] :]))
-        rewards = self.scorer.scores(tokens.tolist(), num_images=self.plan.rl_num_eval_img)
-        return tokens.tolist(), (decisions, state), self._agreed(rewards)
-
-    def _rank(self, description: str) -> beam.Beam:
-        """The best `topk` of `num_candidate` architectures of the present stage."""
+    def _rank(self, description: str) -> tuple[list[Tokens], list[float]]:
+        """The best `topk` of `num_candidate` architectures of the present stage, best first, with their rewards."""
         plan = self.plan
-        draw = beam.drawn_candidates if plan.reference_semantics else beam.candidates
-        tokens = self._agreed(draw(self.policy, number=plan.num_candidate, seed=plan.seed, step=self.iteration))
+        tokens = self.strategy.finalists(plan.num_candidate, self.iteration)
         self._observer.phase(description, plan.score_repeats * len(tokens), "scores")
         sums = np.array(self.ranking.get("sums", [0.0] * len(tokens)))
         for repeat in range(self.ranking.get("repeats", 0), plan.score_repeats):
             # as published each scoring has other latents, in the order of the scorings
             self.scorer.start_phase(f"ranking/{repeat}", self.iteration, again=not plan.reference_semantics)
             scores = []
-            for row in tokens.tolist():
+            for row in tokens:
                 scores.append(self.scorer.score(row, num_images=plan.rl_num_eval_img))
                 self._observer.done(repeat * len(tokens) + len(scores))
                 self._pause()  # the scorer remembers
@@ -257,19 +239,19 @@ class Searcher:
         self.ranking = {}
         means = self._agreed(sums) / plan.score_repeats
         reward_check.tell_if_equal(self._observer, means, f"rewards in {description!r}", "the order says")
-        return beam.rank(self.policy, tokens, scores=means, topk=plan.topk)
+        return ranking.best(tokens, means, topk=plan.topk)
 
     def _grow(self) -> None:
-        best = self._rank(f"ranking before cell {self.stage + 2}")
-        rows = [" ".join(map(str, row)) for row in best.tokens.tolist()]
-        kept = dict(zip(rows, best.scores, strict=True))
+        best, rewards = self._rank(f"ranking before cell {self.stage + 2}")
+        rows = [_named(tokens) for tokens in best]
+        kept = dict(zip(rows, rewards, strict=True))
         self._observer.numbers(
             step=self.iteration, phase="growth", numbers={"stage": self.stage, "kept": kept}
         )
         self.stage += 1
         self.leaders = {}
         self._observer.event(f"growing to {self._side} pixels on {len(rows)} prefixes: {', '.join(rows)}")
-        self.policy = self._new_policy(best.tokens, best.states)
+        self.strategy.grow(best)
         if not self.plan.reference_semantics:
             self.gan.detector.clear()
         self.loop, self._chunk = self._new_loop(), 1
@@ -278,8 +260,8 @@ class Searcher:
     def _final_ranking(self) -> list[Ranked]:
         plan = self.plan
         if "best" not in self.ranking:
-            best = self._rank("ranking complete architectures")
-            self.ranking = {"best": best.tokens.tolist(), "rewards": list(best.scores), "scores": []}
+            best, rewards = self._rank("ranking complete architectures")
+            self.ranking = {"best": [list(tokens) for tokens in best], "rewards": rewards, "scores": []}
         rows, rewards, scores = (self.ranking[name] for name in ("best", "rewards", "scores"))
         self.scorer.start_phase("final", 0, again=True)
         self._observer.phase(f"scoring the best {len(rows)} on more images", len(rows), "architectures")
@@ -294,26 +276,6 @@ class Searcher:
             for row, reward, score in zip(rows, rewards, scores, strict=True)
         ]
         return sorted(ranked, key=lambda entry: -entry.score)
-
-    def _zero_states(self) -> tuple[np.ndarray, np.ndarray]:
-        zeros = np.zeros((1, self.plan.hid_size), np.float32)
-        return zeros, zeros
-
-    def _new_policy(self, prefixes: np.ndarray, states: tuple[np.ndarray, np.ndarray]) -> Reinforce:
-        plan = self.plan
-        controller = Controller(stage=self.stage, hid_size=plan.hid_size, space=plan.space)
-        controller.initialize(seeds.stateless_seed(plan.seed, "controller_weights", self.stage))
-        return Reinforce(
-            controller=controller,
-            prefixes=prefixes,
-            prefix_states=states,
-            learning_rate=plan.ctrl_lr,
-            beta_1=plan.ctrl_beta1,
-            beta_2=plan.ctrl_beta2,
-            baseline_decay=plan.baseline_decay,
-            entropy_coeff=plan.entropy_coeff,
-            reference_semantics=plan.reference_semantics,
-        )
 
     @property
     def _side(self) -> int:
@@ -339,24 +301,36 @@ class Searcher:
             "part": dataclasses.asdict(self.part),
             "ranking": self.ranking,
             "ranked": [[list(r.genotype.tokens), r.reward, r.score, r.num_images] for r in self.ranked],
-            "prefixes": self.policy.prefixes.numpy().tolist(),
-            "prefix_states": [part.numpy().tolist() for part in self.policy.prefix_states],
-            "baseline": self.policy.state(),
+            "strategy": self.strategy.state(),
             "scorer": self.scorer.state(),
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
+        state = _with_strategy(state)
         self.iteration, self.phases, self.resets = state["iteration"], state["phases"], state["resets"]
         self.stage, self.leaders, self.ranking = state["stage"], dict(state["leaders"]), dict(state["ranking"])
         self.part = Part(**state["part"])
         space = self.plan.space
         self.ranked = [Ranked(Genotype.from_tokens(tokens, space), *rest) for tokens, *rest in state["ranked"]]
-        prefixes = np.array(state["prefixes"], np.int32).reshape(len(state["prefixes"]), -1)
-        h, c = (np.array(part, np.float32) for part in state["prefix_states"])
-        self.policy = self._new_policy(prefixes, (h, c))
-        self.policy.restore(state["baseline"])
+        self.strategy.restore(state["strategy"])
         self.scorer.restore(state["scorer"])
 
     def trackables(self) -> dict[str, tf.Module]:
         """The part of the state that lives in TensorFlow variables."""
-        return {"gan": self.gan, "controller": self.policy.controller, "controller_optimizer": self.policy.optimizer}
+        return {"gan": self.gan} | self.strategy.trackables()
+
+
+def _named(tokens: Tokens) -> str:
+    return " ".join(map(str, tokens))
+
+
+def _with_strategy(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a search; of one that was written when REINFORCE was a part of the searcher, in today's form."""
+    if "strategy" in state:
+        return dict(state)
+    part = dict(state["part"])
+    entropies = part.pop("entropies")
+    strategy = {name: state[name] for name in ("stage", "prefixes", "prefix_states", "baseline")}
+    # where a round has not begun it begins with `begin_round`, whatever stands here
+    strategy |= {"round": state["iteration"], "step": part["step"], "entropies": entropies}
+    return dict(state) | {"part": part, "strategy": strategy}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import types
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ import tensorflow as tf
 
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
+from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
+from autogan_tf.search_space import autogan
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import Progress, TrainingDiverged
 
@@ -37,6 +40,12 @@ DEFAULTS: dict[str, Any] = {
     "seed": 1,
     "reference_semantics": False,
 }
+
+
+def made_of(config_class: type, values: dict[str, Any]) -> Any:
+    """A dataclass with those of the values that it has fields for."""
+    names = {field.name for field in dataclasses.fields(config_class)}
+    return config_class(**{name: value for name, value in values.items() if name in names})
 
 
 class FakeLoop:
@@ -166,8 +175,10 @@ class Search:
         self.pauses: list[tuple[int, dict, list[np.ndarray], int]] = []
         self.saved: list[dict] = []
         self.told = Told(self.log)
-        self.plan = Plan(**(DEFAULTS | changes))
+        self.plan = made_of(Plan, DEFAULTS | changes)
+        settings = made_of(ReinforceSettings, DEFAULTS | changes)
         self.searcher = Searcher(
+            strategy=Reinforce(space=autogan.SPACE, settings=settings, seed=self.plan.seed),
             gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
             scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]
             images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),
@@ -183,8 +194,7 @@ class Search:
         if save:
             self.log.append(("save", searcher.iteration))
         state = json.loads(json.dumps(searcher.state()))
-        weights = [variable.numpy() for part in (searcher.policy.controller, searcher.policy.optimizer)
-                   for variable in part.variables]  # fmt: skip
+        weights = [variable.numpy() for part in searcher.strategy.trackables().values() for variable in part.variables]
         self.pauses.append((steps, state, weights, searcher.gan.phase))  # type: ignore[attr-defined]
         if save:
             self.saved.append(searcher.state())

@@ -18,8 +18,7 @@ def resumed(fake_search, pause, **options):
     """A new search from what a pause saw: plain state, the controller's weights, and the shared GAN (its phase)."""
     _, state, weights, phase = pause
     search = fake_search(state=state, drifting=True, **options)
-    policy = search.searcher.policy
-    variables = [*policy.controller.variables, *policy.optimizer.variables]
+    variables = [variable for part in search.searcher.strategy.trackables().values() for variable in part.variables]
     for variable, value in zip(variables, weights, strict=True):
         variable.assign(value)
     search.searcher.gan.phase = phase
@@ -45,14 +44,33 @@ def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
         assert again.ranked == whole.ranked
         found = rows(again)
         assert found == expected[len(expected) - len(found) :]
-        for one, two in zip(again.searcher.policy.controller.variables, whole.searcher.policy.controller.variables,
-                            strict=True):  # fmt: skip
+        ours, theirs = (search.searcher.strategy.policy.controller.variables for search in (again, whole))
+        for one, two in zip(ours, theirs, strict=True):
             assert one.numpy().tobytes() == two.numpy().tobytes()
 
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_from_pauses(fake_search, plan):
     goes_on_from_pauses(fake_search, PLANS[plan], every=13)
+
+
+def as_it_was_written_before(state: dict) -> dict:
+    """The state of a search in the form that it had when the controller was a part of the searcher."""
+    old = {name: value for name, value in state.items() if name != "strategy"}
+    strategy = state["strategy"]
+    old |= {name: strategy[name] for name in ("prefixes", "prefix_states", "baseline")}
+    in_round = state["part"]["name"] == "controller" and state["part"]["step"] > 0
+    return old | {"part": state["part"] | {"entropies": strategy["entropies"] if in_round else []}}
+
+
+def test_from_states_of_an_earlier_version(fake_search):
+    whole = fake_search(drifting=True).run()
+    expected = rows(whole)
+    for steps, state, weights, phase in whole.pauses[::9]:
+        again = resumed(fake_search, (steps, as_it_was_written_before(state), weights, phase))
+        assert again.ranked == whole.ranked
+        found = rows(again)
+        assert found == expected[len(expected) - len(found) :]
 
 
 def test_what_the_scorer_remembers_comes_back(fake_search):

@@ -134,7 +134,7 @@ def test_it_saves_before_the_first_and_after_every_iteration_and_growth_and_at_t
     assert [entry[1] for entry in done.entries("save")] == [0, 1, 1, 2, 3, 3, 4, 4]
     assert [state["stage"] for state in done.saved] == [0, 0, 1, 1, 1, 2, 2, 2]
     assert [state["phases"] for state in done.saved] == [0, 1, 1, 2, 3, 3, 4, 4]
-    assert [len(state["prefixes"][0]) for state in done.saved] == [0, 0, 4, 4, 4, 9, 9, 9]
+    assert [len(state["strategy"]["prefixes"][0]) for state in done.saved] == [0, 0, 4, 4, 4, 9, 9, 9]
     assert [len(state["ranked"]) for state in done.saved] == [0] * 7 + [3]
     assert done.searcher.trackables().keys() == {"gan", "controller", "controller_optimizer"}
 

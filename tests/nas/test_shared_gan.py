@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
 from autogan_tf.search_space import autogan
 from autogan_tf.training.collapse import CollapseDetector
 
@@ -107,7 +109,7 @@ class Notes:
 
 
 def search(gan: SharedGan, **changes) -> tuple[list, Notes, Searcher]:
-    plan = {
+    values = {
         "max_search_iter": 2,
         "grow_steps": (),
         "shared_steps": 6,
@@ -130,7 +132,12 @@ def search(gan: SharedGan, **changes) -> tuple[list, Notes, Searcher]:
     } | changes
     scorer = Scorer(generator=gan.generator, network=Quarters(), batch_size=8, calibration_batches=2, seed=1)
     notes = Notes()
-    searcher = Searcher(gan=gan, scorer=scorer, images=IMAGES, plan=Plan(**plan), observer=notes)
+    names = {field.name for field in dataclasses.fields(ReinforceSettings)}
+    settings = ReinforceSettings(**{name: value for name, value in values.items() if name in names})
+    others = names - {"reference_semantics"}
+    plan = Plan(**{name: value for name, value in values.items() if name not in others})
+    strategy = Reinforce(space=autogan.SPACE, settings=settings, seed=plan.seed)
+    searcher = Searcher(strategy=strategy, gan=gan, scorer=scorer, images=IMAGES, plan=plan, observer=notes)
     return searcher.run(), notes, searcher
 
 
@@ -181,7 +188,7 @@ def test_traces_of_a_search_do_not_depend_on_the_architectures(collapsing):
     assert len(tried) > 3
     assert searcher.loop.trace_count == 1
     assert searcher.scorer.trace_counts == {4: 1}
-    assert searcher.policy._sample.experimental_get_tracing_count() == 1
+    assert searcher.strategy.policy._sample.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.slow

@@ -1,32 +1,19 @@
-"""Ranking: candidates are drawn from a controller, scored, and the best K kept as the next stage's prefixes."""
+"""Candidates for a ranking, drawn from a controller, and the controller's state after those that are kept."""
 
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from autogan_tf.data import seeds
-from autogan_tf.nas.reinforce import Reinforce
+from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 
 DRAWS_PER_CANDIDATE = 50  # how hard to try to find distinct candidates in what the controller draws
 
 
-class Beam(NamedTuple):
-    """The best architectures, best first.
-
-    tokens: int32 [K, T]; states: the controller's (h, c), float32 [K, hidden] each, after the last token; scores: one
-    per architecture.
-    """
-
-    tokens: np.ndarray
-    states: tuple[np.ndarray, np.ndarray]
-    scores: tuple[float, ...]
-
-
-def candidates(policy: Reinforce, *, number: int, seed: int, step: int) -> np.ndarray:
+def candidates(policy: ControllerPolicy, *, number: int, seed: int, step: int) -> np.ndarray:
     """`number` distinct architectures, int32 [number, T], in the order in which the controller draws them.
 
     When a sharp controller does not give that many, the rest is drawn uniformly; when the space holds fewer, all of it
@@ -44,22 +31,14 @@ def candidates(policy: Reinforce, *, number: int, seed: int, step: int) -> np.nd
     return np.array(found, np.int32)
 
 
-def drawn_candidates(policy: Reinforce, *, number: int, seed: int, step: int) -> np.ndarray:
+def drawn_candidates(policy: ControllerPolicy, *, number: int, seed: int, step: int) -> np.ndarray:
     """`number` architectures as drawn, with repetitions: what the published implementation ranks."""
     return policy.sample(number, seeds.stateless_seed(seed, "candidates", step))[0].numpy()
 
 
-def rank(policy: Reinforce, tokens: np.ndarray, *, scores: np.ndarray, topk: int) -> Beam:
-    """The `topk` best of the architectures `tokens`, int32 [N, T], by `scores` [N]: high is good; ties: the first."""
-    best = np.argsort(-scores, kind="stable")[:topk]
-    return Beam(tokens[best], states_after(policy, tokens[best]), tuple(float(scores[i]) for i in best))
-
-
-def states_after(policy: Reinforce, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def states_after(policy: ControllerPolicy, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The controller's state (h, c), float32 [N, hidden] each, after it has written `tokens`, int32 [N, T]."""
     decisions = len(policy.controller.token_counts)
-    prefixes = [tuple(row) for row in policy.prefixes.numpy().tolist()]
-    index = [prefixes.index(tuple(row[:-decisions])) for row in tokens.tolist()]
-    start = tuple(tf.gather(part, index) for part in policy.prefix_states)
+    start = policy.states_before(tokens)
     h, c = policy.controller(start, forced=tf.constant(tokens[:, -decisions:])).state
     return h.numpy(), c.numpy()

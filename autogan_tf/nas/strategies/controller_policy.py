@@ -1,4 +1,4 @@
-"""REINFORCE with a moving-average baseline: how rewards become the controller's update (paper section 3.3)."""
+"""The policy of an LSTM controller: it draws architectures and learns by REINFORCE (paper section 3.3)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Policy(NamedTuple):
     entropies: np.ndarray
 
 
-class Reinforce:
+class ControllerPolicy:
     """Draws architectures from a controller and learns from their rewards.
 
     loss = mean over the batch of (- sum of log-probabilities x advantage - entropy_coeff x sum of entropies), with the
@@ -111,6 +111,14 @@ class Reinforce:
         decisions = self.controller(state, seed=tf.random.experimental.stateless_fold_in(seed, 1))
         return tf.concat([tokens, decisions.tokens], axis=1), decisions, state
 
+    def states_before(self, tokens: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+        """The controller's state (h, c), float32 [B, hidden] each, after the prefixes of `tokens`, int32 [B, T]."""
+        prefixes = [tuple(row) for row in self.prefixes.numpy().tolist()]
+        begin = len(prefixes[0])
+        index = [prefixes.index(tuple(row[:begin])) for row in tokens.tolist()]
+        h, c = self.prefix_states
+        return tf.gather(h, index), tf.gather(c, index)
+
     def choices(self) -> Policy:
         """What the controller would choose, over all cells and all prefixes, each of which is as likely."""
         log_probs, entropies = (part.numpy().astype(np.float64) for part in self._decide_all())  # [K, cells, D]
@@ -129,11 +137,12 @@ class Reinforce:
         shape = [prefixes, cells, len(self.controller.token_counts)]
         return tf.reshape(decided.log_probs, shape), tf.reshape(decided.entropies, shape)
 
-    def learn(self, decisions: Decisions, state: tuple[tf.Tensor, tf.Tensor], rewards: np.ndarray) -> Update:
+    def learn(self, cells: tf.Tensor, state: tuple[tf.Tensor, tf.Tensor], rewards: np.ndarray) -> Update:
         """One step of the controller's optimizer.
 
         Args:
-          decisions, state: as `sample` gave them, for B architectures.
+          cells: int32 [B, D], what was decided for the last cell of B architectures.
+          state: (h, c) from which it was decided, float32 [B, hidden] each, see `states_before`.
           rewards: float [B].
         """
         rewards = tf.constant(rewards, tf.float32)
@@ -142,11 +151,11 @@ class Reinforce:
                 raise ValueError(f"the reference's update is defined for one architecture, got {rewards.shape[0]}")
             first = self._baseline is None
             baseline = tf.zeros([len(self.controller.token_counts)]) if first else self._baseline
-            numbers, self._baseline = self._update(decisions.tokens, state, rewards, baseline, tf.constant(first))
+            numbers, self._baseline = self._update(cells, state, rewards, baseline, tf.constant(first))
         else:
             if self._baseline is None:
                 raise ValueError("start_phase must be given a first batch's rewards before learn")
-            numbers, _ = self._update(decisions.tokens, state, rewards, self._baseline, tf.constant(False))
+            numbers, _ = self._update(cells, state, rewards, self._baseline, tf.constant(False))
             decay = self.baseline_decay
             self._baseline = decay * self._baseline + (1.0 - decay) * tf.reduce_mean(rewards)
         return Update(*(float(number) for number in numbers))

@@ -1,4 +1,4 @@
-"""Candidates and ranking."""
+"""Candidates, and the states after those that are kept."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import tensorflow as tf
 
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
-from autogan_tf.nas import beam
-from autogan_tf.nas.reinforce import Reinforce
+from autogan_tf.nas.strategies import beam
+from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 
 PREFIXES = [[0, 1, 2, 0], [1, 2, 0, 1], [0, 0, 0, 0]]
 
 
-def made(stage: int = 0) -> Reinforce:
+def made(stage: int = 0) -> ControllerPolicy:
     controller = Controller(stage=stage, hid_size=3)
     controller.initialize(seeds.stateless_seed(0, "controller"))
     prefixes = np.array(PREFIXES if stage else [[]], np.int32)
     rng = np.random.default_rng(1)
     states = tuple(rng.standard_normal((len(prefixes), 3)).astype(np.float32) * (stage > 0) for _ in range(2))
-    return Reinforce(
+    return ControllerPolicy(
         controller=controller,
         prefixes=prefixes,
         prefix_states=(states[0], states[1]),
@@ -34,7 +34,7 @@ def made(stage: int = 0) -> Reinforce:
     )
 
 
-def sharpen(policy: Reinforce) -> list[int]:
+def sharpen(policy: ControllerPolicy) -> list[int]:
     """Lets the controller always choose the last value; returns that cell."""
     for decoder in policy.controller.decoders:
         decoder.kernel.assign(tf.zeros_like(decoder.kernel))
@@ -108,15 +108,6 @@ def test_the_reference_draws_with_repetition():
     assert tokens.tolist() == [favourite] * 5
 
 
-def test_ranking_by_hand(first):
-    tokens = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], np.int32)
-    best = beam.rank(first, tokens, scores=np.array([1.0, 3.0, 2.0, 3.0]), topk=3)
-    assert best.tokens.tolist() == [[1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]]  # of equals the first one stays first
-    assert best.scores == (3.0, 3.0, 2.0)
-    assert best.states[0].shape == best.states[1].shape == (3, 3)
-    assert len(beam.rank(first, tokens, scores=np.arange(4.0), topk=10).tokens) == 4
-
-
 def test_states_are_those_after_the_whole_architecture(second):
     """Each row alone, by hand: the state of its prefix, then its cell."""
     tokens = np.array([PREFIXES[2] + [1, 0, 2, 1, 1], PREFIXES[0] + [0, 2, 1, 0, 0]], np.int32)
@@ -126,13 +117,11 @@ def test_states_are_those_after_the_whole_architecture(second):
         decided = second.controller(state, forced=tf.constant(tokens[row : row + 1, 4:]))
         np.testing.assert_allclose(h[row], decided.state[0][0], atol=1e-6)
         np.testing.assert_allclose(c[row], decided.state[1][0], atol=1e-6)
-    best = beam.rank(second, tokens, scores=np.array([0.0, 1.0]), topk=2)
-    np.testing.assert_array_equal(best.states[0], h[::-1])
 
 
 def test_a_beam_becomes_the_prefixes_of_the_next_stage(first):
     """Drawing two cells in a row with one controller's states equals continuing from the beam."""
     tokens = beam.candidates(first, number=6, seed=0, step=0)
-    best = beam.rank(first, tokens, scores=np.arange(6.0), topk=2)
-    decided = first.controller(first.controller.zero_state(2), forced=tf.constant(best.tokens))
-    np.testing.assert_allclose(best.states[0], decided.state[0], atol=1e-6)
+    best = tokens[[5, 4]]
+    decided = first.controller(first.controller.zero_state(2), forced=tf.constant(best))
+    np.testing.assert_allclose(beam.states_after(first, best)[0], decided.state[0], atol=1e-6)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
-from autogan_tf.nas.reinforce import Reinforce
+from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 
 COUNTS = (2, 3, 3, 2)
 
@@ -21,7 +21,7 @@ class GradientDescent:
             variable.assign_sub(gradient)
 
 
-def made(*, stage=0, gradient_descent=False, prefixes=((),), prefix_states=None, **options) -> Reinforce:
+def made(*, stage=0, gradient_descent=False, prefixes=((),), prefix_states=None, **options) -> ControllerPolicy:
     controller = Controller(stage=stage, hid_size=4)
     controller.initialize(seeds.stateless_seed(0, "controller"))
     for decoder in controller.decoders:
@@ -34,7 +34,7 @@ def made(*, stage=0, gradient_descent=False, prefixes=((),), prefix_states=None,
         "baseline_decay": 0.9,
         "entropy_coeff": 0.1,
     }
-    policy = Reinforce(
+    policy = ControllerPolicy(
         controller=controller,
         prefixes=np.array(prefixes, np.int32),
         prefix_states=prefix_states or (zeros, zeros),
@@ -45,7 +45,7 @@ def made(*, stage=0, gradient_descent=False, prefixes=((),), prefix_states=None,
     return policy
 
 
-def draw(policy: Reinforce, batch: int, number: int = 0):
+def draw(policy: ControllerPolicy, batch: int, number: int = 0):
     return policy.sample(batch, seeds.stateless_seed(number, "test"))
 
 
@@ -69,12 +69,12 @@ class Decision:
         return -self.p * (self.log_p + self.entropy[:, None])
 
 
-def decisions_of(policy: Reinforce, decided, state) -> list[Decision]:
+def decisions_of(policy: ControllerPolicy, decided, state) -> list[Decision]:
     logits = policy.controller.logits(state, decided.tokens)
     return [Decision(part, decided.tokens.numpy()[:, index]) for index, part in enumerate(logits)]
 
 
-def biases(policy: Reinforce) -> list[np.ndarray]:
+def biases(policy: ControllerPolicy) -> list[np.ndarray]:
     return [decoder.bias.numpy() for decoder in policy.controller.decoders]
 
 
@@ -96,7 +96,7 @@ def test_loss_and_gradient_by_hand():
     parts = decisions_of(policy, decided, state)
     before = biases(policy)
     policy.start_phase(np.array([2.0, 2.5]))  # their mean is the baseline
-    update = policy.learn(decided, state, rewards)
+    update = policy.learn(decided.tokens, state, rewards)
     advantages = rewards - baseline
     total_log_prob = sum(part.log_prob for part in parts)
     total_entropy = sum(part.entropy for part in parts)
@@ -115,7 +115,7 @@ def test_the_gradient_norm_is_that_of_all_weights():
     _, decided, state = draw(policy, 2)
     policy.start_phase(np.array([0.0]))
     before = [variable.numpy() for variable in policy.controller.trainable_variables]
-    update = policy.learn(decided, state, np.array([1.0, 3.0]))
+    update = policy.learn(decided.tokens, state, np.array([1.0, 3.0]))
     steps = [old - new.numpy() for old, new in zip(before, policy.controller.trainable_variables, strict=True)]
     np.testing.assert_allclose(update.gradient_norm, np.sqrt(sum(np.sum(step**2) for step in steps)), rtol=1e-4)
 
@@ -125,9 +125,9 @@ def test_the_baseline_is_the_value_before_these_rewards():
     policy.start_phase(np.array([1.0, 3.0]))
     assert policy.baseline == 2.0
     _, decided, state = draw(policy, 2)
-    assert policy.learn(decided, state, np.array([3.0, 5.0])).advantage == pytest.approx(4 - 2)
+    assert policy.learn(decided.tokens, state, np.array([3.0, 5.0])).advantage == pytest.approx(4 - 2)
     assert policy.baseline == pytest.approx(0.9 * 2 + 0.1 * 4)
-    assert policy.learn(decided, state, np.array([1.0, 1.0])).advantage == pytest.approx(1 - 2.2)
+    assert policy.learn(decided.tokens, state, np.array([1.0, 1.0])).advantage == pytest.approx(1 - 2.2)
     assert policy.baseline == pytest.approx(0.9 * 2.2 + 0.1 * 1)
     policy.start_phase(np.array([7.0]))  # a new phase forgets it
     assert policy.baseline == 7.0
@@ -137,11 +137,11 @@ def test_learning_needs_a_baseline():
     policy = made()
     _, decided, state = draw(policy, 1)
     with pytest.raises(ValueError, match="start_phase"):
-        policy.learn(decided, state, np.array([1.0]))
+        policy.learn(decided.tokens, state, np.array([1.0]))
     policy.start_phase(np.array([1.0]))
     policy.start_phase(None)
     with pytest.raises(ValueError, match="start_phase"):
-        policy.learn(decided, state, np.array([1.0]))
+        policy.learn(decided.tokens, state, np.array([1.0]))
 
 
 def test_a_bandit_is_learnt():
@@ -155,7 +155,7 @@ def test_a_bandit_is_learnt():
     assert share(0) < 0.6
     for number in range(80):
         tokens, decided, state = draw(policy, 8, number)
-        policy.learn(decided, state, (tokens.numpy()[:, 2] == 2).astype(np.float64))
+        policy.learn(decided.tokens, state, (tokens.numpy()[:, 2] == 2).astype(np.float64))
     assert share(1) > 0.9
 
 
@@ -165,7 +165,7 @@ def test_the_entropy_bonus_raises_entropy_and_lowers_it_in_the_reference(referen
     _, decided, state = draw(policy, 1)
     rewards = np.array([1.0])
     policy.start_phase(None if reference_semantics else rewards)
-    entropies = [policy.learn(decided, state, rewards).entropy for _ in range(12)]
+    entropies = [policy.learn(decided.tokens, state, rewards).entropy for _ in range(12)]
     if reference_semantics:
         assert entropies[-1] < entropies[0]
     else:
@@ -181,7 +181,7 @@ def test_the_reference_by_hand():
     _, decided, state = draw(policy, 1)
     before = biases(policy)
     first_parts = decisions_of(policy, decided, state)
-    update = policy.learn(decided, state, np.array([5.0]))
+    update = policy.learn(decided.tokens, state, np.array([5.0]))
     assert update.loss == 0 and update.advantage == 0 and update.gradient_norm == 0  # its first step learns nothing
     np.testing.assert_array_equal(np.concatenate(biases(policy)), np.concatenate(before))
     old = np.array([5.0 + coefficient * part.entropy[0] for part in first_parts])
@@ -189,7 +189,7 @@ def test_the_reference_by_hand():
 
     _, decided, state = draw(policy, 1, 1)
     parts = decisions_of(policy, decided, state)
-    update = policy.learn(decided, state, np.array([7.0]))
+    update = policy.learn(decided.tokens, state, np.array([7.0]))
     gained = np.array([7.0 + coefficient * part.entropy[0] for part in parts])
     advantages = gained - (decay * old + (1 - decay) * gained)
     log_prob = sum(part.log_prob[0] for part in parts)
@@ -208,7 +208,7 @@ def test_the_reference_takes_one_architecture_at_a_time():
     policy.start_phase()
     _, decided, state = draw(policy, 2)
     with pytest.raises(ValueError, match="got 2"):
-        policy.learn(decided, state, np.array([1.0, 2.0]))
+        policy.learn(decided.tokens, state, np.array([1.0, 2.0]))
 
 
 def test_samples_begin_with_a_prefix_and_its_state():
@@ -232,7 +232,7 @@ def test_one_trace_whatever_is_drawn_and_learnt():
     assert policy._sample.experimental_get_tracing_count() == 1
     for number in range(5):
         _, decided, state = draw(policy, 4, number)
-        policy.learn(decided, state, np.arange(4.0))
+        policy.learn(decided.tokens, state, np.arange(4.0))
     assert policy._update.experimental_get_tracing_count() == 1
 
 

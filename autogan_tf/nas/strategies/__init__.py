@@ -1,0 +1,1 @@
+"""Search strategies: how architectures are proposed, and what is learnt from their rewards."""

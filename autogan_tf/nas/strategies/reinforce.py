@@ -1,0 +1,169 @@
+"""AutoGAN's strategy (paper sections 3.3, 3.4): an LSTM controller for each cell learns from rewards by REINFORCE."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from autogan_tf.data import seeds
+from autogan_tf.models.controller import Controller
+from autogan_tf.nas.strategies import beam
+from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
+from autogan_tf.nas.trial import Tokens, Trial
+from autogan_tf.search_space.space import SearchSpace
+
+
+@dataclasses.dataclass(frozen=True)
+class ReinforceSettings:
+    """Names and units are those of the flags."""
+
+    ctrl_step: int
+    ctrl_sample_batch: int
+    ctrl_lr: float
+    ctrl_beta1: float
+    ctrl_beta2: float
+    hid_size: int
+    baseline_decay: float
+    entropy_coeff: float
+    reference_semantics: bool
+
+
+class Reinforce:
+    """See `Strategy`. In each round a first batch sets the baseline, then the controller learns `ctrl_step` times.
+
+    Growing begins with a new controller, which decides about the next cell from the states in which the last one ended
+    with the architectures that are kept.
+
+    Args:
+      space: of the architectures.
+      settings: of the controller.
+      seed: of the run.
+      agreed: of workers, the chief's values, see `Distribution.agreed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: SearchSpace,
+        settings: ReinforceSettings,
+        seed: int,
+        agreed: Callable[[np.ndarray], np.ndarray] = lambda array: array,
+    ) -> None:
+        self._space, self._settings, self._seed, self._agreed = space, settings, seed, agreed
+        self._stage, self._round = 0, 0
+        self._step: int | None = None  # of this round how often the controller has learnt; None before the baseline
+        self._entropies: list[float] = []  # of this round's steps
+        zeros = np.zeros((1, settings.hid_size), np.float32)
+        self.policy = self._new_policy(np.zeros((1, 0), np.int32), (zeros, zeros))
+
+    @property
+    def steps_per_round(self) -> int:
+        """How often a round is told of trials that count."""
+        return self._settings.ctrl_step
+
+    def begin_round(self, number: int) -> None:
+        """As `Strategy.begin_round`."""
+        self._round, self._step, self._entropies = number, None, []
+        if self._settings.reference_semantics:  # whose baseline begins with the first rewards
+            self.policy.start_phase(None)
+            self._step = 0
+
+    def ask(self) -> list[Tokens]:
+        """As `Strategy.ask`: `ctrl_sample_batch` architectures that the controller draws."""
+        if self._step is None:
+            return self._drawn("baseline_architectures", self._round)
+        if self._step < self._settings.ctrl_step:
+            return self._drawn("controller_architectures", self._round * self._settings.ctrl_step + self._step)
+        return []
+
+    def _drawn(self, purpose: str, step: int) -> list[Tokens]:
+        draw = seeds.stateless_seed(self._seed, purpose, step)
+        tokens, _, _ = self.policy.sample(self._settings.ctrl_sample_batch, draw)
+        return [tuple(row) for row in self._agreed(tokens.numpy()).tolist()]
+
+    def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
+        """As `Strategy.tell`: one step of the controller's optimizer."""
+        rewards = np.array([trial.reward for trial in trials])
+        if self._step is None:
+            self.policy.start_phase(rewards)
+            self._step = 0
+            return {}
+        tokens = np.array([trial.tokens for trial in trials], np.int32)
+        cells = tf.constant(tokens[:, -len(self.policy.controller.token_counts) :])
+        update = self.policy.learn(cells, self.policy.states_before(tokens), rewards)
+        self._step += 1
+        self._entropies.append(update.entropy)
+        return update._asdict() | {"reward": float(np.mean(rewards)), "baseline": self.policy.baseline}
+
+    def summary(self) -> Mapping[str, Any]:
+        """As `Strategy.summary`: what the controller would choose now, and how undecided it is."""
+        choices = self.policy.choices()
+        names = [decision.name for decision in self._space.decisions(self._stage)]
+        return {
+            "entropy": float(np.mean(self._entropies)),
+            "policy": [probabilities.tolist() for probabilities in choices.probabilities],
+            "entropies": dict(zip(names, choices.entropies.tolist(), strict=True)),
+        }
+
+    def training_tokens(self, steps: int, phase: int) -> np.ndarray:
+        """As `Strategy.training_tokens`: freshly drawn ones, as published."""
+        draw = seeds.stateless_seed(self._seed, "shared_architectures", phase)
+        return self._agreed(np.asarray(self.policy.sample(steps, draw)[0]))
+
+    def finalists(self, number: int, step: int) -> list[Tokens]:
+        """As `Strategy.finalists`: what the controller draws, without repetitions; as published with them."""
+        draw = beam.drawn_candidates if self._settings.reference_semantics else beam.candidates
+        tokens = self._agreed(draw(self.policy, number=number, seed=self._seed, step=step))
+        return [tuple(row) for row in tokens.tolist()]
+
+    def grow(self, kept: Sequence[Tokens]) -> None:
+        """As `Strategy.grow`."""
+        tokens = np.array(kept, np.int32)
+        states = beam.states_after(self.policy, tokens)
+        self._stage += 1
+        self.policy = self._new_policy(tokens, states)
+
+    def _new_policy(self, prefixes: np.ndarray, states: tuple[np.ndarray, np.ndarray]) -> ControllerPolicy:
+        settings = self._settings
+        controller = Controller(stage=self._stage, hid_size=settings.hid_size, space=self._space)
+        controller.initialize(seeds.stateless_seed(self._seed, "controller_weights", self._stage))
+        return ControllerPolicy(
+            controller=controller,
+            prefixes=prefixes,
+            prefix_states=states,
+            learning_rate=settings.ctrl_lr,
+            beta_1=settings.ctrl_beta1,
+            beta_2=settings.ctrl_beta2,
+            baseline_decay=settings.baseline_decay,
+            entropy_coeff=settings.entropy_coeff,
+            reference_semantics=settings.reference_semantics,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """As `Strategy.state`."""
+        return {
+            "stage": self._stage,
+            "round": self._round,
+            "step": self._step,
+            "entropies": self._entropies,
+            "prefixes": self.policy.prefixes.numpy().tolist(),
+            "prefix_states": [part.numpy().tolist() for part in self.policy.prefix_states],
+            "baseline": self.policy.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """As `Strategy.restore`."""
+        self._stage, self._round, self._step = state["stage"], state["round"], state["step"]
+        self._entropies = list(state["entropies"])
+        prefixes = np.array(state["prefixes"], np.int32).reshape(len(state["prefixes"]), -1)
+        h, c = (np.array(part, np.float32) for part in state["prefix_states"])
+        self.policy = self._new_policy(prefixes, (h, c))
+        self.policy.restore(state["baseline"])
+
+    def trackables(self) -> dict[str, tf.Module]:
+        """As `Strategy.trackables`."""
+        return {"controller": self.policy.controller, "controller_optimizer": self.policy.optimizer}

@@ -1,0 +1,103 @@
+"""AutoGAN's strategy as one that is asked and told; what the controller learns is in test_controller_policy."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from autogan_tf.data import seeds
+from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
+from autogan_tf.nas.trial import Trial
+from autogan_tf.search_space import autogan
+
+SETTINGS = {
+    "ctrl_step": 2,
+    "ctrl_sample_batch": 3,
+    "ctrl_lr": 0.01,
+    "ctrl_beta1": 0.9,
+    "ctrl_beta2": 0.999,
+    "hid_size": 4,
+    "baseline_decay": 0.5,
+    "entropy_coeff": 0.0,
+    "reference_semantics": False,
+}
+
+
+def made(**changes) -> Reinforce:
+    return Reinforce(space=autogan.SPACE, settings=ReinforceSettings(**(SETTINGS | changes)), seed=5)
+
+
+def told(strategy: Reinforce, rewards) -> dict:
+    return dict(strategy.tell([Trial(t, float(r)) for t, r in zip(strategy.ask(), rewards, strict=True)]))
+
+
+def weights(strategy: Reinforce) -> list[np.ndarray]:
+    return [variable.numpy() for part in strategy.trackables().values() for variable in part.variables]
+
+
+def test_a_round_is_a_batch_for_the_baseline_and_then_the_controllers_steps():
+    strategy = made()
+    strategy.begin_round(7)
+    asked = [strategy.ask()]
+    assert strategy.ask() == asked[0]  # the same until it is told
+    assert told(strategy, [1, 2, 6]) == {}  # not a trial that counts
+    for rewards in ([3, 3, 3], [5, 5, 5]):
+        asked.append(strategy.ask())
+        assert told(strategy, rewards)["reward"] == rewards[0]
+    assert strategy.ask() == [] and strategy.steps_per_round == 2
+    # the mean of 1, 2, 6, then half of it and half of what came: 3, 3, 4
+    assert strategy.policy.baseline == pytest.approx(4)
+    drawn = made()  # the first batch and the first step's, by their purposes, of a controller that has not learnt
+    purposes = [("baseline_architectures", 7), ("controller_architectures", 14)]
+    for tokens, (purpose, step) in zip(asked[:2], purposes, strict=True):
+        expected = drawn.policy.sample(3, seeds.stateless_seed(5, purpose, step))[0]
+        assert np.array(tokens).tolist() == expected.numpy().tolist()
+
+
+def test_as_published_a_round_has_no_batch_before_its_steps():
+    strategy = made(reference_semantics=True, ctrl_sample_batch=1)
+    strategy.begin_round(0)
+    assert set(told(strategy, [3])) >= {"loss", "advantage", "entropy", "gradient_norm", "reward", "baseline"}
+    assert told(strategy, [4]) and strategy.ask() == []
+
+
+def test_growing_asks_for_the_kept_ones_with_a_cell_more():
+    strategy = made()
+    kept = [(0, 1, 2, 0), (1, 2, 0, 1)]
+    strategy.grow(kept)
+    strategy.begin_round(0)
+    for tokens in (strategy.ask(), strategy.training_tokens(50, 3).tolist(), strategy.finalists(20, 1)):
+        assert {len(row) for row in tokens} == {9} and {tuple(row[:4]) for row in tokens} <= set(kept)
+    assert len(set(strategy.finalists(20, 1))) == 20
+
+
+def test_learning_from_the_tokens_is_learning_from_the_states_that_they_were_drawn_from():
+    """Told tokens alone, the strategy finds the prefix's state again, to the last bit."""
+    strategy = made()
+    strategy.grow([(0, 1, 2, 0), (1, 2, 0, 1), (0, 0, 0, 0)])
+    tokens, decided, state = strategy.policy.sample(40, seeds.stateless_seed(1, "x"))
+    for ours, drawn in zip(strategy.policy.states_before(tokens.numpy()), state, strict=True):
+        assert ours.numpy().tobytes() == drawn.numpy().tobytes()
+
+
+@pytest.mark.parametrize("told_before", [0, 1, 2])
+def test_from_its_state_and_weights_it_goes_on_as_it_would_have(told_before):
+    whole, again = made(), made()
+    for strategy in (whole, again):
+        strategy.grow([(0, 1, 2, 0), (1, 2, 0, 1)])
+    whole.begin_round(2)
+    batches = [[1, 2, 3], [4, 5, 9], [7, 8, 8]]
+    for rewards in batches[:told_before]:
+        told(whole, rewards)
+    other = made()
+    other.restore(json.loads(json.dumps(whole.state())))
+    variables = [variable for part in other.trackables().values() for variable in part.variables]
+    for variable, value in zip(variables, weights(whole), strict=True):
+        variable.assign(value)
+    for rewards in batches[told_before:]:
+        assert other.ask() == whole.ask()
+        assert told(other, rewards) == told(whole, rewards)
+    assert other.summary() == whole.summary() and other.state() == whole.state()
+    assert [a.tobytes() for a in weights(other)] == [a.tobytes() for a in weights(whole)]
