@@ -36,6 +36,23 @@ def _all_messages_are_tidy(error: type[Exception]) -> None:
 _all_messages_are_tidy(UserError)
 _all_messages_are_tidy(RequestError)
 
+
+# The processes that share the tests tell each other valid text only.
+def pytest_make_parametrize_id(config, val, argname):
+    """Texts with halves of characters are named by their escapes."""
+    if isinstance(val, str) and val.encode(errors="replace") != val.encode(errors="surrogatepass"):
+        return ascii(val)
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """So are they in what a test logged."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
+
+
 TRAINING = {
     "arch": "0 1 1 1",
     "dataset": "folder:photos",

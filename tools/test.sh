@@ -3,6 +3,7 @@
 #   bash tools/test.sh          all of it
 #   bash tools/test.sh --fast   without the tests marked slow
 # Further arguments go to pytest: bash tools/test.sh --fast tests/config -x
+# Two processes share the tests, each file's to one of them; `-n 0` runs all in one.
 set -euo pipefail
 
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -26,7 +27,7 @@ check() {
 }
 
 tests() {
-    "$VENV_PYTHON" -m pytest --durations=15 -m "$1" ${pytest_arguments[@]+"${pytest_arguments[@]}"}
+    "$VENV_PYTHON" -m pytest -q -n 2 --dist=loadfile --durations=15 -m "$1" ${pytest_arguments[@]+"${pytest_arguments[@]}"}
 }
 
 slow_tests() {
