@@ -41,7 +41,7 @@ def _search(config: SearchConfig) -> int:
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training.distribution import as_a_worker
 
-    with as_a_worker(config.strategy):
+    with as_a_worker(config.distribution):
         return _search_here(config)
 
 
@@ -61,7 +61,7 @@ def _search_here(config: SearchConfig) -> int:
     from autogan_tf.training.loop import TrainingDiverged
 
     machine.use_threads(config.threads)
-    distribution = start_distribution(config.strategy, replicas=config.replicas)
+    distribution = start_distribution(config.distribution, replicas=config.replicas)
     distribution.check_same_settings("search", config)
     distribution.check_batches(
         dis_batch_size=config.dis_batch_size,
@@ -167,7 +167,7 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
         f"search space: {architectures:,} architectures of {config.num_cells} cells",
         f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
         f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}",
-        f"controller: {scored:,} scorings of {plan.rl_num_eval_img:,} images at most",
+        f"strategy {config.strategy}: {scored:,} scorings of {plan.rl_num_eval_img:,} images at most",
         f"final training: {config.train_steps:,} generator steps of {config.train_gen_batch_size} images, "
         f"each after {config.train_n_critic} of the discriminator with {config.train_dis_batch_size}",
     ]

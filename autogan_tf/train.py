@@ -42,7 +42,7 @@ def _train(config: TrainConfig) -> int:
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training.distribution import as_a_worker
 
-    with as_a_worker(config.strategy):
+    with as_a_worker(config.distribution):
         return _train_genotype(config, genotype)
 
 
@@ -65,7 +65,7 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
 
     machine.use_threads(config.threads)
     resolution = image_sides(bottom_width=config.bottom_width, num_cells=len(genotype.cells))[-1]
-    distribution = start_distribution(config.strategy, replicas=config.replicas)
+    distribution = start_distribution(config.distribution, replicas=config.replicas)
     distribution.check_same_settings("train", config, architecture=str(genotype))
     distribution.check_batches(dis_batch_size=config.dis_batch_size, gen_batch_size=config.gen_batch_size)
     precision.check(config.precision)

@@ -80,7 +80,7 @@ def one_device(place) -> list[dict]:
 
 @pytest.mark.slow
 def test_training_on_two_devices_gives_the_scores_of_one(place, one_device):
-    done = run(place, "train", *arguments(TRAINING, run_dir="runs/two", strategy="mirrored", replicas=2))
+    done = run(place, "train", *arguments(TRAINING, run_dir="runs/two", distribution="mirrored", replicas=2))
     assert done.returncode == 0, done.stderr
     assert json.loads((place / "runs" / "two" / "config.json").read_text())["settings"]["replica_count"] == 2
     for ours, expected in zip(scores(place / "runs" / "two"), one_device, strict=True):
@@ -94,7 +94,7 @@ def test_training_on_two_devices_gives_the_scores_of_one(place, one_device):
 @pytest.mark.parametrize("command", ["train", "search"])
 def test_of_two_workers_the_chief_writes_and_both_end(place, one_device, command):
     settings = {"train": TRAINING, "search": SEARCH}[command]
-    words = arguments(settings, run_dir=f"runs/workers-{command}", strategy="multi_worker")
+    words = arguments(settings, run_dir=f"runs/workers-{command}", distribution="multi_worker")
     with concurrent.futures.ThreadPoolExecutor() as pool:
         chief, other = pool.map(lambda text: run(place, command, *words, tf_config=text), tf_configs())
     assert chief.returncode == 0, chief.stderr
@@ -110,7 +110,7 @@ def test_of_two_workers_the_chief_writes_and_both_end(place, one_device, command
 
 @pytest.mark.slow
 def test_a_search_on_two_devices_is_complete(place):
-    done = run(place, "search", *arguments(SEARCH, run_dir="runs/search", strategy="mirrored", replicas=2))
+    done = run(place, "search", *arguments(SEARCH, run_dir="runs/search", distribution="mirrored", replicas=2))
     assert done.returncode == 0, done.stderr
     assert_complete_search(place / "runs" / "search")
 
@@ -122,7 +122,7 @@ LONGER = TRAINING | {"max_iter": 150, "eval_steps": 50, "save_steps": 10}
 def test_a_stop_of_one_worker_stops_all_and_they_go_on(place):
     """Though the signal comes to the one that does not write; and only together, from the same checkpoint."""
     folder = place / "runs" / "stopped"
-    words = arguments(LONGER, run_dir="runs/stopped", strategy="multi_worker")
+    words = arguments(LONGER, run_dir="runs/stopped", distribution="multi_worker")
     processes = [start(place, "train", *words, tf_config=text) for text in tf_configs()]
     wait_for_rows(processes[0], folder / "metrics.jsonl", 2)
     processes[1].send_signal(signal.SIGTERM)
@@ -143,7 +143,7 @@ def test_a_stop_of_one_worker_stops_all_and_they_go_on(place):
         assert "the run's folder must be one that all workers see" in worker.stderr
 
     for name in ("stopped", "never-stopped"):
-        words = arguments(LONGER, run_dir=f"runs/{name}", strategy="multi_worker")
+        words = arguments(LONGER, run_dir=f"runs/{name}", distribution="multi_worker")
         chief, other = map(end, [start(place, "train", *words, tf_config=text) for text in tf_configs()])
         assert (chief.returncode, other.returncode) == (0, 0), chief.stderr + other.stderr
         assert ("going on from step" in chief.stdout) == (name == "stopped")
@@ -154,7 +154,7 @@ def test_a_stop_of_one_worker_stops_all_and_they_go_on(place):
 def test_a_training_on_two_devices_goes_on(place):
     found = []
     for name in ("disturbed", "undisturbed"):
-        words = arguments(LONGER, run_dir=f"runs/{name}", strategy="mirrored", replicas=2)
+        words = arguments(LONGER, run_dir=f"runs/{name}", distribution="mirrored", replicas=2)
         if name == "disturbed":
             process = start(place, "train", *words)
             wait_for_rows(process, place / "runs" / name / "metrics.jsonl", 2)
@@ -168,7 +168,7 @@ def test_a_training_on_two_devices_goes_on(place):
 
 
 def test_batches_that_the_replicas_cannot_divide_are_refused(place):
-    words = arguments(TRAINING | {"dis_batch_size": 5}, run_dir="runs/odd", strategy="mirrored", replicas=2)
+    words = arguments(TRAINING | {"dis_batch_size": 5}, run_dir="runs/odd", distribution="mirrored", replicas=2)
     done = run(place, "train", *words)
     assert done.returncode == 2
     assert "--dis_batch_size=5 cannot be divided among 2 replicas" in done.stderr.splitlines()[-1]

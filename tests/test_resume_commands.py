@@ -104,7 +104,7 @@ def test_killed_ten_times_it_ends_as_if_nothing_had_happened(soak, place, whole,
 def test_a_signal_saves_and_the_same_command_goes_on(soak, place, whole, name, number, code):
     run = place / "runs" / f"{name}-{code}"
     process = started(place, name, run)
-    wait_for(process, lambda: has_rows(run, "train" if name == "train" else "controller", 2))
+    wait_for(process, lambda: has_rows(run, "train" if name == "train" else "strategy", 2))
     process.send_signal(number)
     out, err = process.communicate(timeout=120)
     assert process.returncode == code, err

@@ -135,7 +135,7 @@ def assert_complete_search(run: pathlib.Path, settings: dict, output: str) -> No
     assert [row["step"] for row in of_search] == list(range(iterations))
     assert [row["stage"] for row in of_search][-1] == cells - 1
     assert all(1 <= row["best"] <= 2 and row["mean"] <= row["best"] and row["entropy"] > 0 for row in of_search)
-    assert len([row for row in lines if row["phase"] == "controller"]) == iterations * settings["ctrl_step"]
+    assert len([row for row in lines if row["phase"] == "strategy"]) == iterations * settings["ctrl_step"]
     kept = [row["kept"] for row in lines if row["phase"] == "growth"]
     assert [len(beam) for beam in kept] == [topk] * (cells - 1)
     for beam, length in zip(kept, (4, 9), strict=False):  # every ranked architecture grew out of the kept ones
@@ -227,7 +227,7 @@ def test_two_cells_without_final_training(place):
 
 @pytest.mark.slow
 def test_two_cells_in_half_precision_on_two_replicas(place):
-    half = {"precision": "mixed_bfloat16", "strategy": "mirrored", "replicas": 2, "run_dir": "runs/half"}
+    half = {"precision": "mixed_bfloat16", "distribution": "mirrored", "replicas": 2, "run_dir": "runs/half"}
     half |= {"dis_batch_size": 4, "gen_batch_size": 4, "train_dis_batch_size": 4, "train_gen_batch_size": 4}
     done = command(place, *arguments(TWO_CELLS | half))
     assert done.returncode == 0, done.stderr
@@ -429,7 +429,7 @@ def test_tensorboard_shows_the_search(place, first_run):
         scalars = {run: set(tags) for run, tags in board.get("scalars/tags").json().items()}
         assert {"losses/d_loss", "gradient_norms/g_gradient_norm", "machine/images_per_second", "reward/mean",
                 "reward/best_so_far", "reset_window/d_loss_spread", "entropy/conv", "entropy/shortcut",
-                "controller/baseline", "controller/advantage"} <= scalars["one/tensorboard"]  # fmt: skip
+                "strategy/baseline", "strategy/advantage"} <= scalars["one/tensorboard"]  # fmt: skip
         assert {"losses/g_loss", "learning_rates/d_lr", "scores/frechet_distance", "scores/inception_score",
                 "scores/kernel_distance"} <= scalars["one/best/tensorboard"]  # fmt: skip
         points = board.get("scalars/scalars", run="one/tensorboard", tag="reward/mean").json()

@@ -111,7 +111,7 @@ def _help(arguments: argparse.Namespace, report: Report) -> None:
 def _start(arguments: argparse.Namespace, report: Report) -> None:
     """From the command to the first numbers of its training, at the sizes of quickstart.flags."""
     train = ["train", "--flagfile=mnist_train.flags", "--genotype=autogan_cifar10_a"]
-    # the first number that a search writes comes from the controller's first step, after a training step and scorings
+    # the first number that a search writes comes from the strategy's first step, after a training step and scorings
     search = ["search", "--flagfile=quickstart.flags", "--shared_steps=1", "--ctrl_step=1"]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -127,9 +127,9 @@ def _start(arguments: argparse.Namespace, report: Report) -> None:
 
         ways = {
             "first step of train": first(train, "train"),
-            "first controller step of search": first(search, "controller"),
+            "first strategy step of search": first(search, "strategy"),
             "next steps of a train that goes on": goes_on(train, "train"),
-            "next controller step of a search that goes on": goes_on(search, "controller"),
+            "next strategy step of a search that goes on": goes_on(search, "strategy"),
         }
         seconds = alternate(ways, arguments.rounds)  # the first time, which is not counted, trains the classifier
     report.times("Seconds from the command to", seconds)

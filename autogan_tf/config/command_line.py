@@ -5,6 +5,7 @@ TensorFlow is not imported here, so that `--help` and a misspelt flag answer at 
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from absl import flags as absl_flags
 
 from autogan_tf.config import encoding, environment, flag_files, listing, paths
+from autogan_tf.config.distribution_settings import DISTRIBUTIONS
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import Field, did_you_mean, fields_of, from_text, path_in, resolved
 
@@ -187,13 +189,20 @@ def _apply(values: absl_flags.FlagValues, words: Sequence[str]) -> list[str]:
         name = error.flagname
         known = names + [f"no{name}" for name in names if values[name].boolean] + ["flagfile", "help"]
         close = did_you_mean(name, known, prefix="--")
-        raise UserError(f"unknown flag --{name}{close or ';'} --help lists the flags") from None
+        hint = _hint(words) or close or ";"
+        raise UserError(f"unknown flag --{name}{hint} --help lists the flags") from None
     except absl_flags.IllegalFlagValueError as error:
         # absl wraps what our parser raised, which says more than the wrapping.
-        raise UserError(str(error.__context__ or error)) from None
+        raise UserError(f"{error.__context__ or error}{_hint(words).rstrip(';')}") from None
     except (absl_flags.Error, ValueError) as error:
         raise UserError(f"{_one_line(error)}; write --name=value") from None
     return list(stray)
+
+
+def _hint(words: Sequence[str]) -> str:
+    """What replaced the flag of an earlier version that is among the words, if one is."""
+    moved = re.search(rf"-strategy[= ]({'|'.join(DISTRIBUTIONS)})\b", " ".join(words))
+    return "; where steps run is now --distribution;" if moved else ""
 
 
 def _refuse(stray: Sequence[str]) -> None:

@@ -1,20 +1,30 @@
 """The settings of where steps run and in what precision, which the search and the training share."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import setting
 
-STRATEGIES = ("one", "mirrored", "multi_worker", "tpu")
+DISTRIBUTIONS = ("one", "mirrored", "multi_worker", "tpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
-def strategy(*, group: str) -> str:
-    """--strategy."""
+def in_todays_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run, whose distribution was called its strategy when an earlier version wrote them."""
+    if "distribution" in settings or settings.get("strategy") not in DISTRIBUTIONS:
+        return dict(settings)
+    return {"distribution" if name == "strategy" else name: value for name, value in settings.items()}
+
+
+def distribution(*, group: str) -> str:
+    """--distribution."""
     return setting(
         "one",
         "Where training steps run: on one device; mirrored on all GPUs of this machine; multi_worker on every process "
         "that TF_CONFIG names; tpu. Batch sizes are those of all replicas together.",
         group=group,
-        choices=STRATEGIES,
+        choices=DISTRIBUTIONS,
     )
 
 
@@ -22,7 +32,7 @@ def replicas(*, group: str) -> int:
     """--replicas."""
     return setting(
         0,
-        "Replicas of --strategy=mirrored; 0 for all GPUs. Where there is none, so many logical devices on the CPU.",
+        "Replicas of --distribution=mirrored; 0 for all GPUs. Where there is none, so many logical devices on the CPU.",
         group=group,
         minimum=0,
     )
@@ -39,10 +49,10 @@ def precision(*, group: str, what: str = "feature maps are") -> str:
     )
 
 
-def validate(*, strategy: str, replicas: int) -> None:
-    """Raises UserError where replicas are counted that the strategy does not choose."""
-    if replicas and strategy != "mirrored":
+def validate(*, distribution: str, replicas: int) -> None:
+    """Raises UserError where replicas are counted that the distribution does not choose."""
+    if replicas and distribution != "mirrored":
         raise UserError(
-            f"--replicas={replicas} is for --strategy=mirrored, but --strategy is {strategy}; leave it out, or give "
-            "--strategy=mirrored"
+            f"--replicas={replicas} is for --distribution=mirrored, but --distribution is {distribution}; leave it "
+            "out, or give --distribution=mirrored"
         )

@@ -85,7 +85,8 @@ def setting(
 
 
 def fields_of(config_class: Any) -> list[Field]:
-    """The settings of a configuration class (or instance) in the order of their declaration.
+    """The settings of a configuration class (or instance) in the order of their declaration, or in that of its
+    `GROUPS`, which a class that inherits settings has.
 
     Raises:
         TypeError: a field was declared without `setting`, or has a type that no flag can have (a programmer's mistake).
@@ -99,7 +100,8 @@ def fields_of(config_class: Any) -> list[Field]:
             raise TypeError(f"{cls.__name__}.{field.name} must be declared with setting(default, help, group=...)")
         item_type, optional, sequence = _read_annotation(f"{cls.__name__}.{field.name}", hints[field.name])
         found.append(Field(field.name, item_type, optional, sequence, field.default, rules))
-    return found
+    groups: tuple[str, ...] = getattr(cls, "GROUPS", ())
+    return sorted(found, key=lambda field: groups.index(field.rules.group)) if groups else found
 
 
 def _read_annotation(where: str, annotation: Any) -> tuple[type, bool, bool]:

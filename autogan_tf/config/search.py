@@ -5,12 +5,14 @@ Names are those of the published implementation where it has them; paper: arXiv 
 
 import dataclasses
 from itertools import pairwise
+from typing import ClassVar
 
 from autogan_tf.config import (
     data_settings,
     distribution_settings,
     feature_settings,
     resume_settings,
+    strategy_settings,
     terminal_settings,
 )
 from autogan_tf.config.errors import UserError
@@ -25,15 +27,18 @@ _DATA = "data"
 _NETWORKS = "networks of the search"
 _GAN = "training of the shared GAN"
 _SEARCH = "search"
-_CONTROLLER = "controller"
 _REWARD = "reward"
 _FINAL = "training of the best architecture"
 _RUN = "run"
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchConfig:
+class SearchConfig(strategy_settings.ReinforceSettings):
     """What a search is made of; `validate()` raises UserError where values do not fit or do not go together."""
+
+    GROUPS: ClassVar[tuple[str, ...]] = (
+        _DATA, _NETWORKS, _GAN, _SEARCH, strategy_settings.REINFORCE, _REWARD, _FINAL, _RUN
+    )  # fmt: skip
 
     dataset: str = data_settings.dataset(group=_DATA)
     data_dir: str = data_settings.data_dir(group=_DATA)
@@ -80,9 +85,15 @@ class SearchConfig:
         0.9, "Adam's decay of the second moment, in the search and the final training.", group=_GAN, minimum=0, below=1
     )
 
+    strategy: str = setting(
+        "reinforce",
+        "How architectures are proposed: reinforce is AutoGAN's own, a controller that learns from rewards.",
+        group=_SEARCH,
+        choices=strategy_settings.SETTINGS,
+    )
     max_search_iter: int = setting(
         65,
-        "Search iterations: in each the shared GAN is trained, then the controller.",
+        "Search iterations: in each the shared GAN is trained, then the strategy tries architectures.",
         group=_SEARCH,
         minimum=1,
     )
@@ -116,7 +127,7 @@ class SearchConfig:
         5, "Architectures kept when the search grows (the beam), and ranked at its end.", group=_SEARCH, minimum=1
     )
     num_candidate: int = setting(
-        10, "Architectures drawn from the controller to choose the topk from.", group=_SEARCH, minimum=1
+        10, "Architectures that the strategy proposes to choose the topk from.", group=_SEARCH, minimum=1
     )
     score_repeats: int = setting(
         1,
@@ -128,25 +139,6 @@ class SearchConfig:
         False,
         "Search exactly as the published code does, with its known mistakes; needs ctrl_sample_batch 1.",
         group=_SEARCH,
-    )
-
-    hid_size: int = setting(100, "Units of the controller's LSTM.", group=_CONTROLLER, minimum=1)
-    ctrl_step: int = setting(30, "Controller steps in an iteration.", group=_CONTROLLER, minimum=1)
-    ctrl_sample_batch: int = setting(
-        1, "Architectures that a controller step draws and scores.", group=_CONTROLLER, minimum=1
-    )
-    ctrl_lr: float = setting(3.5e-4, "The controller's learning rate (Adam).", group=_CONTROLLER, above=0)
-    ctrl_beta1: float = setting(
-        0.9, "Decay of the first moment of the controller's Adam.", group=_CONTROLLER, minimum=0, below=1
-    )
-    ctrl_beta2: float = setting(
-        0.999, "Decay of the second moment of the controller's Adam.", group=_CONTROLLER, minimum=0, below=1
-    )
-    baseline_decay: float = setting(
-        0.9, "Decay of the moving average of rewards that REINFORCE subtracts.", group=_CONTROLLER, minimum=0, below=1
-    )
-    entropy_coeff: float = setting(
-        1e-3, "Weight of the entropy of the controller's choices, which keeps it trying.", group=_CONTROLLER, minimum=0
     )
 
     features: str = feature_settings.features("classifier", group=_REWARD)
@@ -216,7 +208,7 @@ class SearchConfig:
     dry_run: bool = setting(
         False, "Print the settings, the networks' sizes and the planned work, and stop without writing.", group=_RUN
     )
-    strategy: str = distribution_settings.strategy(group=_RUN)
+    distribution: str = distribution_settings.distribution(group=_RUN)
     replicas: int = distribution_settings.replicas(group=_RUN)
     precision: str = distribution_settings.precision(
         group=_RUN,
@@ -245,7 +237,7 @@ class SearchConfig:
             features_resolution=self.features_resolution,
         )
         data_settings.validate(dataset=self.dataset)
-        distribution_settings.validate(strategy=self.strategy, replicas=self.replicas)
+        distribution_settings.validate(distribution=self.distribution, replicas=self.replicas)
         if self.image_size not in (0, self.resolution):
             raise UserError(
                 f"--image_size must be bottom_width * 2**num_cells = {self.bottom_width} * 2**{self.num_cells} = "

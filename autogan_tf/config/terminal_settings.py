@@ -10,7 +10,7 @@ def verbosity(*, group: str) -> str:
     return setting(
         "normal",
         "What the terminal shows: quiet, results and errors only; normal, bars and a line for every event; detailed, a "
-        "line for every controller step or report of the training, too.",
+        "line for every step of the strategy or report of the training, too.",
         group=group,
         choices=VERBOSITIES,
     )

@@ -133,7 +133,7 @@ class TrainConfig:
         choices=("stop", "restart"),
     )
 
-    strategy: str = distribution_settings.strategy(group=_DEVICES)
+    distribution: str = distribution_settings.distribution(group=_DEVICES)
     replicas: int = distribution_settings.replicas(group=_DEVICES)
     precision: str = distribution_settings.precision(group=_DEVICES)
     jit_compile: bool = setting(
@@ -223,6 +223,6 @@ class TrainConfig:
                 "--loss=wasserstein needs something that bounds the discriminator's slope; give --penalty=wgan_gp, "
                 "--clip_weights=0.01 or --spectral_norm=discriminator"
             )
-        distribution_settings.validate(strategy=self.strategy, replicas=self.replicas)
+        distribution_settings.validate(distribution=self.distribution, replicas=self.replicas)
         if len(set(self.augment)) < len(self.augment):
             raise UserError(f"--augment names something twice: {','.join(self.augment)}")

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from autogan_tf.config import strategy_settings
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.data.image_data import ImageData
@@ -17,7 +18,7 @@ from autogan_tf.nas import reward_check
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
-from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
+from autogan_tf.nas.strategies.reinforce import Reinforce
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.collapse import CollapseDetector
@@ -64,12 +65,12 @@ def new_shared_gan(config: SearchConfig, channels: int, distribution: Distributi
 
 def new_strategy(config: SearchConfig, distribution: Distribution) -> Reinforce:
     """What proposes the architectures."""
-    settings = {field.name: getattr(config, field.name) for field in dataclasses.fields(ReinforceSettings)}
     return Reinforce(
         space=catalog.space(config.space),
-        settings=ReinforceSettings(**settings),
+        settings=strategy_settings.chosen(config),
         seed=config.seed,
         agreed=distribution.agreed,
+        reference_semantics=config.reference_semantics,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 class Part:
     """Where in an iteration the search stands, and what it has gathered there; plain data, as JSON.
 
-    name: "shared", "controller" (the strategy's round), "shared again" or "done"; step: of its steps how many are done;
+    name: "shared", "round" (the strategy's), "shared again" or "done"; step: of its steps how many are done;
     numbers: of the parts before; latest: losses and norms of a shared phase; tried, rewards: of a round; seconds: that
     the iteration has taken.
     """

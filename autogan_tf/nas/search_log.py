@@ -22,6 +22,7 @@ from autogan_tf.search_space.genotype import Genotype
 # The next cell has four times the pixels, and all that came before it; until one was seen its cost is guessed so.
 _NEXT_CELL = 4.0
 _RANKING = "ranking"
+_NOT_TOLD_BY_STRATEGIES = ("rewards", "iteration", "scored", "seconds")
 
 
 class SearchLog:
@@ -62,11 +63,11 @@ class SearchLog:
         self._log.write(step=step, phase=phase, numbers=numbers)
         if phase == "search":
             self._iteration(step, numbers)
-        elif phase == "controller":
+        elif phase == "strategy":
             self._left.did(_images(self._stage), self._plan.rl_num_eval_img * numbers["scored"], numbers["seconds"])
-            told = {name: numbers[name] for name in numbers if name not in ("rewards", "scored", "seconds")}
+            told = {name: numbers[name] for name in numbers if name not in _NOT_TOLD_BY_STRATEGIES}
             words = [f"{name} {value:.3f}" for name, value in told.items() if value is not None]
-            self._terminal.detail(f"  controller step {step + 1}  {'  '.join(words)}  {numbers['seconds']:.2f} s")
+            self._terminal.detail(f"  strategy step {step + 1}  {'  '.join(words)}  {numbers['seconds']:.2f} s")
         elif phase == "growth":
             self._stage = numbers["stage"] + 1
             rows = [(name, f"{score:.3f}") for name, score in numbers["kept"].items()]

@@ -103,7 +103,7 @@ class Searcher:
         now = time.monotonic()
         self.part.seconds += now - self._clock
         self._clock = now
-        shared = self.part.step if self.part.name != "controller" else 0
+        shared = self.part.step if self.part.name != "round" else 0
         self._call_pause(self.phases * self.plan.shared_steps + shared, save=save)
         self._clock = time.monotonic()
 
@@ -115,9 +115,9 @@ class Searcher:
             part.seconds, self._clock = 0.0, time.monotonic()
         if part.name == "shared":
             part.numbers = self._train_shared()
-            part.enter("controller")
+            part.enter("round")
             self._pause()
-        if part.name == "controller":
+        if part.name == "round":
             part.numbers |= self._run_round()
             part.enter("done")
             if part.numbers["collapsed"]:
@@ -183,7 +183,7 @@ class Searcher:
         """A round of the strategy: the weights are fixed, architectures are asked for, scored and told."""
         strategy, part, total = self.strategy, self.part, self.strategy.steps_per_round
         self.scorer.start_phase("controller", self.iteration, again=part.step > 0)
-        self._observer.phase(f"iteration {self.iteration + 1}: controller", total, "steps")
+        self._observer.phase(f"iteration {self.iteration + 1}: the strategy", total, "steps")
         if part.step == 0:
             strategy.begin_round(self.iteration)
         while True:
@@ -199,8 +199,8 @@ class Searcher:
             part.tried |= rewards_by_name
             part.rewards += rewards
             told = dict(numbers) | {"rewards": rewards_by_name}
-            told |= {"scored": len(asked), "seconds": time.monotonic() - began}
-            self._observer.numbers(step=self.iteration * total + part.step, phase="controller", numbers=told)
+            told |= {"iteration": self.iteration, "scored": len(asked), "seconds": time.monotonic() - began}
+            self._observer.numbers(step=self.iteration * total + part.step, phase="strategy", numbers=told)
             part.step += 1
             self._observer.done(part.step)
             self._pause()
@@ -306,7 +306,7 @@ class Searcher:
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        state = _with_strategy(state)
+        state = _in_todays_form(state)
         self.iteration, self.phases, self.resets = state["iteration"], state["phases"], state["resets"]
         self.stage, self.leaders, self.ranking = state["stage"], dict(state["leaders"]), dict(state["ranking"])
         self.part = Part(**state["part"])
@@ -324,11 +324,13 @@ def _named(tokens: Tokens) -> str:
     return " ".join(map(str, tokens))
 
 
-def _with_strategy(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of a search; of one that was written when REINFORCE was a part of the searcher, in today's form."""
-    if "strategy" in state:
-        return dict(state)
+def _in_todays_form(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a search that an earlier version may have written: its rounds were called the controller's, and
+    before that REINFORCE was a part of the searcher."""
     part = dict(state["part"])
+    part["name"] = "round" if part["name"] == "controller" else part["name"]
+    if "strategy" in state:
+        return dict(state) | {"part": part}
     entropies = part.pop("entropies")
     strategy = {name: state[name] for name in ("stage", "prefixes", "prefix_states", "baseline")}
     # where a round has not begun it begins with `begin_round`, whatever stands here

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from autogan_tf.config import json_text
+from autogan_tf.config import distribution_settings, json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs.folder import FORMAT, VERSION, RunFolder
 from autogan_tf.search_space import autogan, catalog
@@ -14,6 +14,8 @@ from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.search_space.space import SearchSpace
 
 Row = dict[str, Any]
+
+_TODAYS_PHASES = {"controller": "strategy"}  # an earlier version's name: today's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +53,13 @@ class History:
         told = self.config.get("command")
         if told in ("search", "train"):
             return str(told)
-        return "search" if self.rows.get("search") or self.rows.get("controller") else "train"
+        return "search" if self.rows.get("search") or self.rows.get("strategy") else "train"
 
     @property
     def settings(self) -> dict[str, Any]:
         """Of the command, by flag."""
         settings = self.config.get("settings")
-        return settings if isinstance(settings, dict) else {}
+        return distribution_settings.in_todays_names(settings) if isinstance(settings, dict) else {}
 
     @property
     def space(self) -> SearchSpace | None:
@@ -86,7 +88,7 @@ def read(path: str | pathlib.Path) -> History:
     missing: list[str] = []
     config = _config(folder, missing)
     rows = _rows(folder.metrics_file, missing)
-    search = config.get("command") == "search" or "search" in rows or "controller" in rows
+    search = config.get("command") == "search" or "search" in rows or "strategy" in rows
     files = sorted(folder.genotypes.glob("*.json")) if search else [folder.genotype_file]
     ranked = [found for found in (_genotype(file, missing) for file in files) if found is not None]
     if search and not files:
@@ -135,7 +137,7 @@ def _rows(file: pathlib.Path, missing: list[str]) -> dict[str, list[Row]]:
         except (ValueError, KeyError, TypeError):
             ok = False
         if ok:
-            rows.setdefault(row["phase"], []).append(row)
+            rows.setdefault(_TODAYS_PHASES.get(row["phase"], row["phase"]), []).append(row)
         elif number < len(lines):  # a run that goes on may just be writing the last one
             damaged.append(number)
     if damaged:

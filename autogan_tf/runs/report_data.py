@@ -37,7 +37,7 @@ def document(run: History) -> dict[str, Any]:
     if run.space is None:
         missing.append(f"this program does not know the search space {run.settings.get('space')!r}")
     if is_search and run.of("search") and "policy" not in run.of("search")[-1]:
-        missing.append("the controller's probabilities are not in metrics.jsonl: an earlier version wrote it")
+        missing.append("the policy's probabilities are not in metrics.jsonl: an earlier version wrote it")
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -129,10 +129,10 @@ def _times(run: History, best: History | None) -> dict[str, Any]:
     rest = " and interruptions" if run.config.get("resumed") else ""
     if run.command == "search":
         iterations = sum(row.get("seconds") or 0.0 for row in run.of("search"))
-        controller = sum(row.get("seconds") or 0.0 for row in run.of("controller"))
-        parts["training the shared GAN"] = max(0.0, iterations - controller)
-        if controller:
-            parts["training the controller, with scoring"] = controller
+        scoring = sum(row.get("seconds") or 0.0 for row in run.of("strategy"))
+        parts["training the shared GAN"] = max(0.0, iterations - scoring)
+        if scoring:
+            parts["trying architectures, with scoring"] = scoring
         own, trained = spans[0], spans[1] if len(spans) > 1 else []
         if own:
             parts[f"ranking and the rest of the search{rest}"] = max(0.0, max(own) - min(own) - iterations)
@@ -165,10 +165,10 @@ def of_search(run: History) -> dict[str, Any]:
                                        "images_per_second")}
         for row in run.of("search")
     ]  # fmt: skip
-    steps = run.settings.get("ctrl_step") or 1
+    steps = run.settings.get("ctrl_step") or 1  # for rows of an earlier version, which do not tell the iteration
     tried = [
-        (row["step"] // steps, name, reward)
-        for row in run.of("controller")
+        (row.get("iteration", row["step"] // steps), name, reward)
+        for row in run.of("strategy")
         for name, reward in (row.get("rewards") or {}).items()
     ]
     return {

@@ -41,7 +41,7 @@ _PHASES = {"evaluation": "scores"}
 _LAYOUT: dict[str, dict[str, tuple[str, ...]]] = {
     "search": {
         "reward of an iteration": ("reward/best_so_far", "reward/best", "reward/mean"),
-        "reward and baseline": ("controller/reward", "controller/baseline"),
+        "reward and baseline of the strategy": ("strategy/reward", "strategy/baseline"),
         "entropy of each decision (nats)": ("entropy/.*",),
         "spread of the losses, under which the shared GAN is drawn anew": (
             "reset_window/d_loss_spread",
@@ -99,7 +99,7 @@ class TensorBoardLog:
         values = {
             f"{groups.get(name, _PHASES.get(phase, phase))}/{name}": float(value)
             for name, value in numbers.items()
-            if isinstance(value, int | float)
+            if isinstance(value, int | float) and name != "iteration"
         }
         values |= {f"entropy/{decision}": value for decision, value in numbers.get("entropies", {}).items()}
         together = Summary()  # one record instead of an operation for each number
@@ -109,7 +109,7 @@ class TensorBoardLog:
             tf.summary.experimental.write_raw_pb(together.SerializeToString(), step=step)
             rewards = [value for value in numbers.get("rewards", {}).values() if math.isfinite(value)]
             if rewards:
-                tf.summary.histogram("controller/rewards", rewards, step)
+                tf.summary.histogram("strategy/rewards", rewards, step)
 
     def image(self, tag: str, pixels: np.ndarray, *, step: int = 0) -> None:
         """A picture, uint8 [H, W, C], C 1 or 3."""

@@ -38,7 +38,7 @@ def parse(text: str) -> Cluster:
         that are no host:port, that come twice, or whose hosts cannot be resolved, or a task that is none of them.
     """
     if not text:
-        raise UserError(f"--strategy=multi_worker needs the environment variable {VARIABLE}, for example {EXAMPLE}")
+        raise UserError(f"--distribution=multi_worker needs the environment variable {VARIABLE}, for example {EXAMPLE}")
     try:
         document = json_text.parse(text)
     except ValueError as error:

@@ -187,11 +187,11 @@ def _cluster(strategy: tf.distribute.Strategy | None) -> tuple[int, int]:
     return len(resolver.cluster_spec().as_dict()["worker"]), resolver.task_id
 
 
-def start(strategy: str, *, replicas: int = 0) -> Distribution:
+def start(name: str, *, replicas: int = 0) -> Distribution:
     """The distribution that the flags ask for; to be called before TensorFlow computes anything.
 
     Args:
-      strategy: "one": one device; "mirrored": all accelerators of this machine; "multi_worker": every process that
+      name: "one": one device; "mirrored": all accelerators of this machine; "multi_worker": every process that
         TF_CONFIG names; "tpu": the TPU that its environment names.
       replicas: for "mirrored", how many; 0 for all accelerators. On a machine that has none, so many logical devices
         on its CPU.
@@ -199,11 +199,11 @@ def start(strategy: str, *, replicas: int = 0) -> Distribution:
     Raises:
       UserError: fewer accelerators than replicas, TF_CONFIG missing or damaged, no TPU.
     """
-    if strategy == "mirrored":
+    if name == "mirrored":
         return Distribution(tf.distribute.MirroredStrategy(_devices(replicas)))
-    if strategy == "multi_worker":
+    if name == "multi_worker":
         return Distribution(_multi_worker(os.environ.get(cluster.VARIABLE, "")))
-    if strategy == "tpu":
+    if name == "tpu":
         return Distribution(_tpu())
     return Distribution()
 
@@ -216,8 +216,8 @@ def _devices(replicas: int) -> list[str]:
         return [f"GPU:{number}" for number in range(replicas or len(accelerators))]
     if not replicas:
         raise UserError(
-            "--strategy=mirrored found no GPU; give --strategy=one, or --replicas=2 to split the steps over two "
-            "logical devices on the CPU, which tries the setting out but is not faster"
+            "--distribution=mirrored found no GPU; give --distribution=one, or --replicas=2 to split the steps over "
+            "two logical devices on the CPU, which tries the setting out but is not faster"
         )
     cpu = tf.config.list_physical_devices("CPU")[0]
     present = tf.config.get_logical_device_configuration(cpu) or []
@@ -236,16 +236,17 @@ def _multi_worker(tf_config: str) -> tf.distribute.Strategy:
             return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, RuntimeError, ValueError, TypeError) as error:
         raise UserError(
-            f"--strategy=multi_worker cannot join the workers of TF_CONFIG={tf_config}: {_in_a_line(error)}"
+            f"--distribution=multi_worker cannot join the workers of TF_CONFIG={tf_config}: {_in_a_line(error)}"
         ) from None
 
 
 @contextlib.contextmanager
-def as_a_worker(strategy: str) -> Iterator[None]:
-    """Around a command that computes with `strategy`. Among several workers, a signal ends the process at once whatever
-    it waits for, where no `StopRequest` listens; and what TensorFlow raises when another one is gone is a UserError."""
+def as_a_worker(name: str) -> Iterator[None]:
+    """Around a command that computes with the distribution `name`. Among several workers, a signal ends the process at
+    once whatever it waits for, where no `StopRequest` listens; and what TensorFlow raises when another one is gone is a
+    UserError."""
     with contextlib.ExitStack() as stack:
-        if strategy == "multi_worker":
+        if name == "multi_worker":
             stack.enter_context(signals.heard(_end_at_once))
         try:
             yield
@@ -277,5 +278,7 @@ def _tpu() -> tf.distribute.Strategy:
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
     except (ValueError, RuntimeError, tf.errors.OpError) as error:
-        raise UserError(f"--strategy=tpu found no TPU: {_in_a_line(error)}; give --strategy=one or mirrored") from None
+        raise UserError(
+            f"--distribution=tpu found no TPU: {_in_a_line(error)}; give --distribution=one or mirrored"
+        ) from None
     return tf.distribute.TPUStrategy(resolver)

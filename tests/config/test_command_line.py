@@ -71,6 +71,8 @@ def test_an_empty_list_of_numbers():
         (["--gf_dm=3"], ["unknown flag --gf_dm", "did you mean --gf_dim?", "--help"]),
         (["--nodownlod"], ["--nodownlod", "did you mean --nodownload?"]),
         (["--qqqqq"], ["unknown flag --qqqqq"]),
+        (["--strategy=mirrored"], ["--strategy", "reinforce", "'mirrored'", "where steps run is now --distribution"]),
+        (["--strategy", "tpu"], ["--strategy", "reinforce", "'tpu'", "where steps run is now --distribution"]),
         (["--undefok=gf_dm", "--gf_dm=3"], ["unknown flag --undefok"]),
         (["--gf_dim=abc"], ["--gf_dim", "whole number", "at least 1", "'abc'", "--gf_dim=128"]),
         (["--gf_dim=1.5"], ["--gf_dim", "whole number", "'1.5'"]),

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
-from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
+from autogan_tf.nas.strategies.reinforce import Reinforce
 from autogan_tf.search_space import autogan
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import Progress, TrainingDiverged
@@ -178,7 +179,12 @@ class Search:
         self.plan = made_of(Plan, DEFAULTS | changes)
         settings = made_of(ReinforceSettings, DEFAULTS | changes)
         self.searcher = Searcher(
-            strategy=Reinforce(space=autogan.SPACE, settings=settings, seed=self.plan.seed),
+            strategy=Reinforce(
+                space=autogan.SPACE,
+                settings=settings,
+                seed=self.plan.seed,
+                reference_semantics=self.plan.reference_semantics,
+            ),
             gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
             scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]
             images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),

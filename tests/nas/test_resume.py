@@ -38,7 +38,7 @@ def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
     expected = rows(whole)
     assert len(whole.pauses) > 25
     parts = {pause[1]["part"]["name"] for pause in whole.pauses}
-    assert parts >= {"shared", "controller"}
+    assert parts >= {"shared", "round"}
     for pause in whole.pauses[::every]:
         again = resumed(fake_search, pause, **options)
         assert again.ranked == whole.ranked
@@ -59,8 +59,10 @@ def as_it_was_written_before(state: dict) -> dict:
     old = {name: value for name, value in state.items() if name != "strategy"}
     strategy = state["strategy"]
     old |= {name: strategy[name] for name in ("prefixes", "prefix_states", "baseline")}
-    in_round = state["part"]["name"] == "controller" and state["part"]["step"] > 0
-    return old | {"part": state["part"] | {"entropies": strategy["entropies"] if in_round else []}}
+    part = dict(state["part"])
+    in_round = part["name"] == "round" and part["step"] > 0
+    part["name"] = "controller" if part["name"] == "round" else part["name"]
+    return old | {"part": part | {"entropies": strategy["entropies"] if in_round else []}}
 
 
 def test_from_states_of_an_earlier_version(fake_search):
@@ -77,7 +79,7 @@ def test_what_the_scorer_remembers_comes_back(fake_search):
     """From the middle of a controller phase and of the last scoring, where earlier scores of the phase count."""
     plan = {"max_search_iter": 1, "grow_steps": (), "shared_steps": 1}
     whole = fake_search(drifting=True, **plan).run()
-    in_controller = [pause for pause in whole.pauses if pause[1]["part"]["name"] == "controller"]
+    in_controller = [pause for pause in whole.pauses if pause[1]["part"]["name"] == "round"]
     in_ranking = [pause for pause in whole.pauses if pause[1]["ranking"].get("scores")]
     for pause in (in_controller[-2], in_ranking[0]):
         assert pause[1]["scorer"]["scored"] > 0

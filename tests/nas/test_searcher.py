@@ -67,7 +67,7 @@ def test_the_best_prefixes_are_kept_and_built_upon(done):
 
 def test_a_controller_phase(done):
     """A first batch for the baseline, then 3 steps of 2 architectures, all in one scoring phase."""
-    rows = done.told.of("controller")
+    rows = done.told.of("strategy")
     assert [step for step, _ in rows] == list(range(4 * 3))
     log = done.log
     for iteration in range(4):
@@ -88,10 +88,10 @@ def test_a_controller_phase(done):
 
 def test_the_numbers_of_an_iteration(done):
     for (_, search), iteration in zip(done.told.of("search"), range(4), strict=True):
-        rewards = [numbers["rewards"] for _, numbers in done.told.of("controller")[3 * iteration :][:3]]
+        rewards = [numbers["rewards"] for _, numbers in done.told.of("strategy")[3 * iteration :][:3]]
         tried = {name: reward for part in rewards for name, reward in part.items()}
         assert search["best"] == max(tried.values()) == tried[search["best_architecture"]]
-        means = [numbers["reward"] for _, numbers in done.told.of("controller")[3 * iteration :][:3]]
+        means = [numbers["reward"] for _, numbers in done.told.of("strategy")[3 * iteration :][:3]]
         assert search["mean"] == pytest.approx(sum(means) / 3)
         assert search["distinct"] == len(tried)
         assert search["entropy"] > 0
@@ -104,7 +104,7 @@ def test_the_numbers_of_an_iteration(done):
 
 
 def test_the_leaders_are_the_best_of_the_stage_so_far(done):
-    controller = done.told.of("controller")
+    controller = done.told.of("strategy")
     for iteration, first in ((0, 0), (1, 1), (2, 1), (3, 3)):  # a stage begins at 0, 1 and 3
         tried = {}
         for _, numbers in controller[3 * first : 3 * iteration + 3]:
@@ -218,7 +218,7 @@ def test_the_reference_ranks_untrained_weights_and_keeps_the_windows(fake_search
     start = search.log.index(("scoring", "controller", 0))
     scores = list(itertools.takewhile(lambda entry: entry[0] == "score", search.log[start + 1 :]))
     assert len(scores) == 3  # no first batch for the baseline
-    assert search.told.of("controller")[0][1]["advantage"] == 0
+    assert search.told.of("strategy")[0][1]["advantage"] == 0
 
 
 def test_a_divergence_ends_the_search_and_is_not_saved(fake_search):
@@ -257,4 +257,4 @@ def test_it_pauses_at_each_multiple_of_the_steps_of_all_phases_and_that_changes_
     assert not {3, 6, 12, 15} & {steps for steps, *_ in plain.pauses}
     # what is saved at a phase's end is before the controller's first step
     first = next(state["part"] for steps, state, *_ in often.pauses if steps == 9)
-    assert (first["name"], first["step"]) == ("controller", 0)
+    assert (first["name"], first["step"]) == ("round", 0)

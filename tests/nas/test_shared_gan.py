@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.shared_gan import SharedGan
-from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
+from autogan_tf.nas.strategies.reinforce import Reinforce
 from autogan_tf.search_space import autogan
 from autogan_tf.training.collapse import CollapseDetector
 
@@ -134,8 +135,7 @@ def search(gan: SharedGan, **changes) -> tuple[list, Notes, Searcher]:
     notes = Notes()
     names = {field.name for field in dataclasses.fields(ReinforceSettings)}
     settings = ReinforceSettings(**{name: value for name, value in values.items() if name in names})
-    others = names - {"reference_semantics"}
-    plan = Plan(**{name: value for name, value in values.items() if name not in others})
+    plan = Plan(**{name: value for name, value in values.items() if name not in names})
     strategy = Reinforce(space=autogan.SPACE, settings=settings, seed=plan.seed)
     searcher = Searcher(strategy=strategy, gan=gan, scorer=scorer, images=IMAGES, plan=plan, observer=notes)
     return searcher.run(), notes, searcher
@@ -184,7 +184,7 @@ def test_the_same_seed_gives_the_same_rewards_ranking_and_weights(collapsing):
 
 def test_traces_of_a_search_do_not_depend_on_the_architectures(collapsing):
     _, notes, searcher, _ = collapsing
-    tried = {name for _, phase, numbers in notes.rows if phase == "controller" for name in numbers["rewards"]}
+    tried = {name for _, phase, numbers in notes.rows if phase == "strategy" for name in numbers["rewards"]}
     assert len(tried) > 3
     assert searcher.loop.trace_count == 1
     assert searcher.scorer.trace_counts == {4: 1}

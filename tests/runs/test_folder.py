@@ -10,7 +10,11 @@ import stat
 
 import pytest
 
+from autogan_tf.config import fields, resume_settings
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.search import SearchConfig
+from autogan_tf.config.train import TrainConfig
+from autogan_tf.runs import history
 from autogan_tf.runs.folder import (
     RunFolder,
     check_can_be_made,
@@ -218,3 +222,20 @@ def test_what_a_killed_process_was_writing_is_swept_when_the_run_goes_on(tmp_pat
     folder.resume(settings={"seed": 1, "verbosity": "quiet"})
     assert folder.was_resumed and folder.settings() == {"seed": 1, "verbosity": "quiet"}
     assert all(file.exists() for file in kept) and not any(file.exists() for file in left)
+
+
+@pytest.mark.parametrize("command", ["search", "train"])
+def test_a_run_whose_distribution_was_called_its_strategy_goes_on(tmp_path, command):
+    config_class = {"search": SearchConfig, "train": TrainConfig}[command]
+    folder = RunFolder(tmp_path / "run")
+    config = config_class(distribution="mirrored")
+    written = fields.to_dict(config) | {"strategy": "mirrored"}
+    del written["distribution"]
+    folder.create(command=command, settings=written)
+    assert folder.settings()["distribution"] == "mirrored" and "strategy" not in folder.settings()
+    resume_settings.check_same(config, folder.settings())
+    with pytest.raises(UserError, match="--distribution was mirrored and is one"):
+        resume_settings.check_same(config_class(), folder.settings())
+    folder.resume(settings=fields.to_dict(config))
+    assert folder.settings() == json.loads(json.dumps(fields.to_dict(config)))
+    assert history.read(folder.path).settings == folder.settings()

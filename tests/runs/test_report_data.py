@@ -48,7 +48,7 @@ def test_where_the_time_went(whole):
     training's last one is 121 s after the start."""
     assert whole["time"]["parts"] == {
         "training the shared GAN": 30.0,
-        "training the controller, with scoring": 20.0,
+        "trying architectures, with scoring": 20.0,
         "ranking and the rest of the search": 0.0,
         "training the best architecture, with scoring": 71.0,
     }

@@ -88,8 +88,8 @@ def test_a_thousand_iterations_stay_under_5_megabytes(tmp_path):
     for step in range(1000):
         for number in range(30):
             name = " ".join(str(token) for token in rng.integers(0, 2, 9))
-            rows.append({"step": 30 * step + number, "phase": "controller", "time": 10.0 * step, "seconds": 0.1,
-                         "rewards": {name: float(rng.normal())}})  # fmt: skip
+            rows.append({"step": 30 * step + number, "phase": "strategy", "iteration": step, "time": 10.0 * step,
+                         "seconds": 0.1, "rewards": {name: float(rng.normal())}})  # fmt: skip
         first = written_run.search_rows()[-1]
         rows.append(first | {"step": step, "time": 10.0 * step})
     written_run.write_rows(folder / "metrics.jsonl", rows)

@@ -52,8 +52,9 @@ def test_numbers_are_grouped(tmp_path, read):
         phase="search",
         numbers={"best": 1.5, "d_loss": 0.25, "stage": 2, "name": "0 1", "entropies": entropies},
     )
-    # whose steps are the controller's, not the iterations of the search
-    log.scalars(step=9, phase="controller", numbers={"reward": 2.0, "rewards": {"a": 1.0, "b": 3.0}, "seconds": 0.5})
+    # whose steps are the strategy's, not the iterations of the search
+    told = {"iteration": 3, "reward": 2.0, "rewards": {"a": 1.0, "b": 3.0}, "seconds": 0.5}
+    log.scalars(step=9, phase="strategy", numbers=told)
     log.scalars(step=9, phase="search", numbers={"seconds": 6.0})
     log.scalars(step=7, phase="train", numbers={"d_loss": 3.0, "g_lr": 0.5, "d_gradient_norm": 8.0})
     log.scalars(step=8, phase="evaluation", numbers={"frechet_distance": 12.5, "feature_network": "x"})
@@ -62,11 +63,11 @@ def test_numbers_are_grouped(tmp_path, read):
     assert read("losses/d_loss") == [(4, 0.25), (7, 3.0)]
     assert read("search/stage") == [(4, 2.0)]
     assert read("entropy/norm") == [(4, 0.75)] and read("entropy/shortcut") == [(4, pytest.approx(0.1))]
-    assert read("controller/reward") == [(9, 2.0)]
-    assert read("controller/seconds") == [(9, 0.5)] and read("machine/seconds") == [(9, 6.0)]
+    assert read("strategy/reward") == [(9, 2.0)]
+    assert read("strategy/seconds") == [(9, 0.5)] and read("machine/seconds") == [(9, 6.0)]
     assert read("learning_rates/g_lr") == [(7, 0.5)] and read("gradient_norms/d_gradient_norm") == [(7, 8.0)]
     assert read("scores/frechet_distance") == [(8, 12.5)]
-    ((step, histogram),) = read("controller/rewards")
+    ((step, histogram),) = read("strategy/rewards")
     assert step == 9 and histogram[0, 0] == 1.0 and histogram[-1, 1] == 3.0 and histogram[:, 2].sum() == 2
 
 

@@ -56,11 +56,12 @@ def write_rows(file: pathlib.Path, rows: list[dict[str, Any]]) -> None:
 
 
 def search_rows(iterations: int = 5) -> list[dict[str, Any]]:
-    """Each iteration takes 10 seconds, 4 of them the controller's."""
+    """Each iteration takes 10 seconds, 4 of them the strategy's."""
     rows: list[dict[str, Any]] = []
     for step, (rewards, stage) in enumerate(zip(REWARDS[:iterations], STAGES, strict=False)):
         now = START + 10.0 * (step + 1)
         best = max(rewards, key=lambda name: rewards[name])
+        # as an earlier version called the phase, which is read like today's
         rows.append({"step": step, "phase": "controller", "time": now, "rewards": rewards, "seconds": 4.0})
         counts = [2, 3, 3, 2] + [2] * stage
         rows.append({"step": step, "phase": "search", "time": now, "stage": stage, "best": rewards[best],

@@ -141,7 +141,7 @@ run = pathlib.Path(next(word for word in sys.argv if word.startswith("--run_dir=
 (run / "checkpoints" / "ckpt-1.index").touch()
 with open(run / "metrics.jsonl", "a") as file:
     for number in range({lines}):
-        print(json.dumps({{"phase": "controller", "process": os.getpid()}}), file=file, flush=True)
+        print(json.dumps({{"phase": "strategy", "process": os.getpid()}}), file=file, flush=True)
         print(json.dumps({{"phase": "train", "process": os.getpid()}}), file=file, flush=True)
         print(json.dumps({{"phase": "search", "seconds": number + {extra}}}), file=file, flush=True)
 time.sleep({sleep})

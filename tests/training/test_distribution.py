@@ -150,7 +150,7 @@ def test_batches_that_cannot_be_divided_are_refused():
 
 
 def test_mirrored_without_a_gpu_says_what_to_do():
-    with pytest.raises(UserError, match="found no GPU; give --strategy=one, or --replicas=2"):
+    with pytest.raises(UserError, match="found no GPU; give --distribution=one, or --replicas=2"):
         distribution.start("mirrored")
 
 
@@ -171,7 +171,7 @@ def test_a_worker_whose_port_is_taken_is_told():
         config = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
         process = start("multi_worker", PLAIN, TF_CONFIG=json.dumps(config))
         _, err = process.communicate(timeout=200)
-    assert process.returncode != 0 and "--strategy=multi_worker cannot join the workers of TF_CONFIG={" in err
+    assert process.returncode != 0 and "--distribution=multi_worker cannot join the workers of TF_CONFIG={" in err
 
 
 OF_A_GRAPH = """Graph execution error:
@@ -241,7 +241,7 @@ def test_another_checkpoint_ends_every_worker(three):
 
 def test_no_tpu_is_told(monkeypatch):
     monkeypatch.delenv("TPU_NAME", raising=False)
-    with pytest.raises(UserError, match="--strategy=tpu found no TPU"):
+    with pytest.raises(UserError, match="--distribution=tpu found no TPU"):
         distribution.start("tpu")
 
 

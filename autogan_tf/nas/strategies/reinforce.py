@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
 from autogan_tf.nas.strategies import beam
 from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 from autogan_tf.nas.trial import Tokens, Trial
 from autogan_tf.search_space.space import SearchSpace
-
-
-@dataclasses.dataclass(frozen=True)
-class ReinforceSettings:
-    """Names and units are those of the flags."""
-
-    ctrl_step: int
-    ctrl_sample_batch: int
-    ctrl_lr: float
-    ctrl_beta1: float
-    ctrl_beta2: float
-    hid_size: int
-    baseline_decay: float
-    entropy_coeff: float
-    reference_semantics: bool
 
 
 class Reinforce:
@@ -43,6 +28,7 @@ class Reinforce:
       settings: of the controller.
       seed: of the run.
       agreed: of workers, the chief's values, see `Distribution.agreed`.
+      reference_semantics: learn, and draw the finalists, as published.
     """
 
     def __init__(
@@ -52,8 +38,10 @@ class Reinforce:
         settings: ReinforceSettings,
         seed: int,
         agreed: Callable[[np.ndarray], np.ndarray] = lambda array: array,
+        reference_semantics: bool = False,
     ) -> None:
         self._space, self._settings, self._seed, self._agreed = space, settings, seed, agreed
+        self._reference = reference_semantics
         self._stage, self._round = 0, 0
         self._step: int | None = None  # of this round how often the controller has learnt; None before the baseline
         self._entropies: list[float] = []  # of this round's steps
@@ -68,7 +56,7 @@ class Reinforce:
     def begin_round(self, number: int) -> None:
         """As `Strategy.begin_round`."""
         self._round, self._step, self._entropies = number, None, []
-        if self._settings.reference_semantics:  # whose baseline begins with the first rewards
+        if self._reference:  # whose baseline begins with the first rewards
             self.policy.start_phase(None)
             self._step = 0
 
@@ -116,7 +104,7 @@ class Reinforce:
 
     def finalists(self, number: int, step: int) -> list[Tokens]:
         """As `Strategy.finalists`: what the controller draws, without repetitions; as published with them."""
-        draw = beam.drawn_candidates if self._settings.reference_semantics else beam.candidates
+        draw = beam.drawn_candidates if self._reference else beam.candidates
         tokens = self._agreed(draw(self.policy, number=number, seed=self._seed, step=step))
         return [tuple(row) for row in tokens.tolist()]
 
@@ -140,7 +128,7 @@ class Reinforce:
             beta_2=settings.ctrl_beta2,
             baseline_decay=settings.baseline_decay,
             entropy_coeff=settings.entropy_coeff,
-            reference_semantics=settings.reference_semantics,
+            reference_semantics=self._reference,
         )
 
     def state(self) -> dict[str, Any]:

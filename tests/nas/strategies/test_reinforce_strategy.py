@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
-from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
+from autogan_tf.nas.strategies.reinforce import Reinforce
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
 
@@ -21,12 +22,12 @@ SETTINGS = {
     "hid_size": 4,
     "baseline_decay": 0.5,
     "entropy_coeff": 0.0,
-    "reference_semantics": False,
 }
 
 
-def made(**changes) -> Reinforce:
-    return Reinforce(space=autogan.SPACE, settings=ReinforceSettings(**(SETTINGS | changes)), seed=5)
+def made(*, reference_semantics: bool = False, **changes) -> Reinforce:
+    settings = ReinforceSettings(**(SETTINGS | changes))
+    return Reinforce(space=autogan.SPACE, settings=settings, seed=5, reference_semantics=reference_semantics)
 
 
 def told(strategy: Reinforce, rewards) -> dict:
