@@ -296,7 +296,8 @@ def _trainer(
     from autogan_tf.training.collapse import CollapseDetector
     from autogan_tf.training.trainer import Trainer
 
-    detector = CollapseDetector(window=config.dynamic_reset_window, threshold=config.reset_threshold)
+    threshold = config.semantics.as_standard_deviation(config.reset_threshold)
+    detector = CollapseDetector(window=config.dynamic_reset_window, threshold=threshold)
     return Trainer(
         genotype=genotype,
         stream=ImageStream(
@@ -334,7 +335,8 @@ def _trainer(
         precision=config.precision,
         distribution=distribution,
         jit_compile=config.jit_compile,
-        detector=detector if config.reset_threshold else None,
+        detector=detector if threshold else None,
+        semantics=config.semantics,
     )
 
 

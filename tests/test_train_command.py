@@ -180,6 +180,26 @@ def test_other_recipes_train(place, monkeypatch, options, request):
         assert max(np.abs(variable).max() for variable in discriminator.trainable_variables) < 0.1001
 
 
+def test_as_published_the_average_is_not_warmed_up_and_has_the_last_statistics(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    small = arguments(run_dir="runs/published", max_iter=1, n_critic=1)
+    tf.config.run_functions_eagerly(True)  # for a single step, tracing would take most of the time
+    try:
+        assert train.main([*small, "--reference_semantics"]) == 0
+    finally:
+        tf.config.run_functions_eagerly(False)
+    folder = trained.training_run(place / "runs" / "published")
+    average, last = (trained.load_generator(folder, weights=weights) for weights in ("average", "last"))
+    for mine, theirs in zip(average.non_trainable_variables, last.non_trainable_variables, strict=True):
+        assert np.any(mine.numpy() != 0) and np.array_equal(mine, theirs)
+    # Adam's first step moves a weight by up to the rate of 0.01, and a thousandth of that is in the average
+    pairs = zip(average.trainable_variables, last.trainable_variables, strict=True)
+    assert max(np.abs(mine - theirs).max() for mine, theirs in pairs) == pytest.approx(0.999 * 0.01, rel=1e-3)
+    capsys.readouterr()
+    assert train.main(small) == 2
+    assert "--reference_semantics was true and is false" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("on_collapse", "times"), [("stop", 1), ("restart", 6)])
 def test_a_collapse_is_told_with_its_step(place, monkeypatch, capsys, on_collapse, times):
     monkeypatch.chdir(place)

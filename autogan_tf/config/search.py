@@ -18,10 +18,7 @@ from autogan_tf.config import (
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 from autogan_tf.config.image_sides import image_sides
-
-# The same test in two units: collapse is a standard deviation of the losses under 0.0316, a variance under 1e-3.
-RESET_STANDARD_DEVIATION = 0.0316
-RESET_VARIANCE = 1e-3
+from autogan_tf.config.semantics import RESET_STANDARD_DEVIATION, RESET_VARIANCE, Semantics
 
 _DATA = "data"
 _NETWORKS = "networks of the search"
@@ -222,11 +219,16 @@ class SearchConfig(strategy_settings.ReinforceSettings):
         return image_sides(bottom_width=self.bottom_width, num_cells=self.num_cells)[-1]
 
     @property
+    def semantics(self) -> Semantics:
+        """What reference_semantics stands for."""
+        return Semantics.of_flag(self.reference_semantics)
+
+    @property
     def reset_threshold(self) -> float:
         """dynamic_reset_threshold with None resolved: a standard deviation, with reference_semantics a variance."""
         if self.dynamic_reset_threshold is not None:
             return self.dynamic_reset_threshold
-        return RESET_VARIANCE if self.reference_semantics else RESET_STANDARD_DEVIATION
+        return self.semantics.default_reset_threshold
 
     def validate(self) -> None:
         """Raises UserError for a value outside its field's range, and for values that do not go together."""

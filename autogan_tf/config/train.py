@@ -14,7 +14,7 @@ from autogan_tf.config import (
 )
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
-from autogan_tf.config.search import RESET_STANDARD_DEVIATION
+from autogan_tf.config.semantics import RESET_STANDARD_DEVIATION, RESET_VARIANCE, Semantics
 
 LOSSES = ("hinge", "non_saturating", "least_squares", "wasserstein")
 PENALTIES = ("none", "wgan_gp", "r1")
@@ -88,7 +88,7 @@ class TrainConfig:
     ema_decay: float = setting(
         0.999,
         "Decay of the moving average of the generator's weights, which is what is judged. It is warmed up: "
-        "min(ema_decay, (1 + t)/(10 + t)) at generator step t = 0, 1, ...",
+        "min(ema_decay, (1 + t)/(10 + t)) at generator step t = 0, 1, ...; with reference_semantics it is not.",
         group=_TRAINING,
         minimum=0,
         below=1,
@@ -117,9 +117,10 @@ class TrainConfig:
     )
     dynamic_reset_threshold: float | None = setting(
         None,
-        "Standard deviation of either network's losses under which the GAN counts as collapsed; 0 to train on. None "
-        f"means {RESET_STANDARD_DEVIATION:g} with the hinge loss, for which it was found, and 0 with others, which may "
-        "vary less in a training that goes well.",
+        "Standard deviation of either network's losses under which the GAN counts as collapsed, with "
+        f"reference_semantics their variance; 0 to train on. None means {RESET_STANDARD_DEVIATION:g}, with "
+        f"reference_semantics {RESET_VARIANCE:g}, with the hinge loss, for which it was found, and 0 with others, "
+        "which may vary less in a training that goes well.",
         group=_TRAINING,
         minimum=0,
     )
@@ -131,6 +132,12 @@ class TrainConfig:
         f"What then happens: stop, or restart with other weights, at most {MAX_RESTARTS} times.",
         group=_TRAINING,
         choices=("stop", "restart"),
+    )
+    reference_semantics: bool = setting(
+        False,
+        "Draw the first weights and average the generator's exactly as the published code does, with its known "
+        "mistakes.",
+        group=_TRAINING,
     )
 
     distribution: str = distribution_settings.distribution(group=_DEVICES)
@@ -168,11 +175,16 @@ class TrainConfig:
     )
 
     @property
+    def semantics(self) -> Semantics:
+        """What reference_semantics stands for."""
+        return Semantics.of_flag(self.reference_semantics)
+
+    @property
     def reset_threshold(self) -> float:
-        """dynamic_reset_threshold with None resolved."""
+        """dynamic_reset_threshold with None resolved: a standard deviation, with reference_semantics a variance."""
         if self.dynamic_reset_threshold is not None:
             return self.dynamic_reset_threshold
-        return RESET_STANDARD_DEVIATION if self.loss == "hinge" else 0.0
+        return self.semantics.default_reset_threshold if self.loss == "hinge" else 0.0
 
     @property
     def normalizes_generator(self) -> bool:

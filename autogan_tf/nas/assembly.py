@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 
@@ -37,9 +36,7 @@ def new_plan(config: SearchConfig, num_images: int) -> Plan:
 
 def new_shared_gan(config: SearchConfig, channels: int, distribution: Distribution | None = None) -> SharedGan:
     """The shared GAN with its first weights, for images of `channels`."""
-    threshold = config.reset_threshold
-    if config.reference_semantics:  # given as a variance there
-        threshold = math.sqrt(threshold)
+    threshold = config.semantics.as_standard_deviation(config.reset_threshold)
     return SharedGan(
         space=catalog.space(config.space),
         num_cells=config.num_cells,
@@ -59,7 +56,7 @@ def new_shared_gan(config: SearchConfig, channels: int, distribution: Distributi
         seed=config.seed,
         precision=config.precision,
         distribution=distribution,
-        reference_semantics=config.reference_semantics,
+        semantics=config.semantics,
     )
 
 
@@ -70,7 +67,7 @@ def new_strategy(config: SearchConfig, distribution: Distribution) -> Reinforce:
         settings=strategy_settings.chosen(config),
         seed=config.seed,
         agreed=distribution.agreed,
-        reference_semantics=config.reference_semantics,
+        semantics=config.semantics,
     )
 
 
@@ -93,7 +90,7 @@ def new_scorer(config: SearchConfig, gan: SharedGan, network: FeatureNetwork) ->
         batch_size=config.eval_batch_size,
         calibration_batches=config.calibration_batches,
         seed=config.seed,
-        reference_semantics=config.reference_semantics,
+        semantics=config.semantics,
     )
 
 
@@ -120,5 +117,5 @@ def new_trainer(config: SearchConfig, genotype: Genotype, data: ImageData, distr
         seed=config.seed,
         precision=config.precision,
         distribution=distribution,
-        reference_semantics=config.reference_semantics,
+        semantics=config.semantics,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.search_space.space import SearchSpace
@@ -23,8 +24,8 @@ class Plan:
     topk: int
     score_repeats: int
     seed: int
-    reference_semantics: bool
     space: SearchSpace = autogan.SPACE
+    semantics: Semantics = CORRECTED
 
 
 @dataclasses.dataclass(frozen=True)

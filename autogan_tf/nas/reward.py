@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.data import pipeline, seeds
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics.inception_score import inception_score
@@ -28,8 +29,7 @@ class Scorer:
       batch_size: images generated at once.
       calibration_batches: batches that measure batch norm's statistics of an architecture.
       seed: of the run.
-      reference_semantics: as published: fresh latents for every scoring, the supernet's running statistics, 10 splits,
-        images truncated to 8 bits instead of rounded.
+      semantics: of latents, batch norm's statistics, splits and 8-bit images.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Scorer:
         batch_size: int,
         calibration_batches: int,
         seed: int,
-        reference_semantics: bool = False,
+        semantics: Semantics = CORRECTED,
     ) -> None:
         self._generator, self._network = generator, network
         self._batch_size, self._calibration_batches = batch_size, calibration_batches
-        self._seed, self._reference = seed, reference_semantics
+        self._seed, self._semantics = seed, semantics
         self._graphs: dict[int, tf.types.experimental.GenericFunction] = {}
         self._cache: dict[tuple[int, ...], float] = {}
         self._phase: tuple[str, int] = ("", 0)
@@ -89,18 +89,18 @@ class Scorer:
           UserError: the feature network gives NaN or infinity for the images of one of them, in features or logits.
         """
         keys = [tuple(int(token) for token in tokens) for tokens in architectures]
-        fresh = keys if self._reference else [key for key in dict.fromkeys(keys) if key not in self._cache]
+        repeats = self._semantics.fresh_latents
+        fresh = keys if repeats else [key for key in dict.fromkeys(keys) if key not in self._cache]
         if not fresh:
             return np.array([self._cache[key] for key in keys])
         name, number = self._phase
-        draws = [self.scored + place if self._reference else 0 for place in range(len(fresh))]
+        draws = [self.scored + place if repeats else 0 for place in range(len(fresh))]
         drawn = [seeds.stateless_seed(self._seed, f"reward/{name}", number, draw) for draw in draws]
-        splits = 10 if self._reference else 1
         logits = self.logits(fresh, drawn=drawn, num=num_images)
-        found = [inception_score(rows, splits=splits)[0] for rows in logits]
+        found = [inception_score(rows, splits=self._semantics.reward_splits)[0] for rows in logits]
         self.scored += len(fresh)
         self._cache |= dict(zip(fresh, found, strict=True))
-        return np.array(found if self._reference else [self._cache[key] for key in keys])
+        return np.array(found if repeats else [self._cache[key] for key in keys])
 
     def logits(self, architectures: Sequence[Sequence[int]], *, drawn: Sequence[tf.Tensor], num: int) -> np.ndarray:
         """The feature network's logits float32 [B, num, classes] for images of B architectures.
@@ -156,8 +156,8 @@ class Scorer:
         def latents(i: tf.Tensor) -> tf.Tensor:
             return seeds.latents(tf.random.experimental.stateless_fold_in(seed, i), shape)
 
-        if not self._reference:  # the first batch's momentum of 1 replaces whatever other architectures left
-
+        if not self._semantics.running_statistics_in_rewards:
+            # the first batch's momentum of 1 replaces whatever other architectures left
             def calibrate(i):
                 self._generator(latents(i), tokens, training=True, momentum=1.0 / tf.cast(i + 1, tf.float32))
                 return (i + 1,)
@@ -166,7 +166,7 @@ class Scorer:
 
         def generate(i, logits, finite, first):
             images = self._generator(latents(i), tokens, training=False)
-            pixels = pipeline.to_uint8(images, truncate=self._reference)
+            pixels = pipeline.to_uint8(images, truncate=self._semantics.truncated_pixels)
             outputs = self._network(pipeline.to_float(pixels))  # the features are not used before the final training
             finite &= tf.reduce_all([tf.reduce_all(tf.math.is_finite(rows)) for rows in outputs])
             return i + 1, logits.write(i, outputs[1]), finite, tf.where(tf.equal(i, 0), pixels, first)

@@ -126,7 +126,7 @@ class Searcher:
                 self._observer.event("the losses stand still: the shared GAN's weights are drawn anew")
                 following = self.iteration + 1
                 ranks_next = following in self.plan.grow_steps or following == self.plan.max_search_iter
-                if ranks_next and not self.plan.reference_semantics:
+                if ranks_next and not self.plan.semantics.ranks_untrained_weights:
                     part.enter("shared again")
         if part.name == "shared again":
             self._train_shared()
@@ -227,8 +227,8 @@ class Searcher:
         self._observer.phase(description, plan.score_repeats * len(tokens), "scores")
         sums = np.array(self.ranking.get("sums", [0.0] * len(tokens)))
         for repeat in range(self.ranking.get("repeats", 0), plan.score_repeats):
-            # as published each scoring has other latents, in the order of the scorings
-            self.scorer.start_phase(f"ranking/{repeat}", self.iteration, again=not plan.reference_semantics)
+            # fresh latents go by the order of the scorings, which begins anew
+            self.scorer.start_phase(f"ranking/{repeat}", self.iteration, again=not plan.semantics.fresh_latents)
             scores = []
             for row in tokens:
                 scores.append(self.scorer.score(row, num_images=plan.rl_num_eval_img))
@@ -252,7 +252,7 @@ class Searcher:
         self.leaders = {}
         self._observer.event(f"growing to {self._side} pixels on {len(rows)} prefixes: {', '.join(rows)}")
         self.strategy.grow(best)
-        if not self.plan.reference_semantics:
+        if not self.plan.semantics.windows_survive_growth:
             self.gan.detector.clear()
         self.loop, self._chunk = self._new_loop(), 1
         self._pause(save=True)

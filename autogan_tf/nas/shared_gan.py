@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
@@ -33,8 +34,8 @@ class SharedGan(tf.Module):
       seed: of the run.
       precision: "float32", "mixed_bfloat16" or "mixed_float16": what feature maps are computed in.
       distribution: where the training steps run; all replicas take the same architecture in a step.
-      reference_semantics: initial weights and optimizer as in the published implementation.
       space: of the architectures.
+      semantics: of initial weights and optimizer.
     """
 
     def __init__(
@@ -57,8 +58,8 @@ class SharedGan(tf.Module):
         seed: int,
         precision: str = "float32",
         distribution: Distribution | None = None,
-        reference_semantics: bool = False,
         space: SearchSpace = autogan.SPACE,
+        semantics: Semantics = CORRECTED,
     ) -> None:
         super().__init__(name="shared_gan")
         self.distribution = distribution or Distribution()
@@ -85,7 +86,7 @@ class SharedGan(tf.Module):
             self.loss_scales = loss_scale.for_precision(precision)
         self.detector = detector
         self._gen_batch_size, self._n_critic = gen_batch_size, n_critic
-        self._init_type, self._seed, self._reference = init_type, seed, reference_semantics
+        self._init_type, self._seed, self._semantics = init_type, seed, semantics
         self.draw_weights(generation=0)
 
     def draw_weights(self, *, generation: int) -> None:
@@ -95,7 +96,7 @@ class SharedGan(tf.Module):
                 network.named_layers(),
                 seed=seeds.stateless_seed(self._seed, purpose, generation),
                 init_type=self._init_type,
-                spectral_default=self._reference,
+                spectral_default=self._semantics.spectral_default_weights,
             )
         self.g_optimizer.reset()
         self.d_optimizer.reset()
@@ -111,7 +112,7 @@ class SharedGan(tf.Module):
             g_optimizer=self.g_optimizer,
             d_optimizer=self.d_optimizer,
             stage=stage,
-            decay_unused=self._reference,
+            decay_unused=self._semantics.unsampled_moments_decay,
             loss_scales=self.loss_scales,
         )
         return GanLoop(

@@ -19,17 +19,24 @@ class WeightAverage:
       source: the network in training.
       average: same genotype and sizes; starts as a copy.
       decay: from 0 to below 1 (published: 0.999).
-      reference_semantics: the published behaviour: `decay` from the first update, statistics copied, not averaged.
+      warm_up: as above; False: d = decay from the first update, as published.
+      average_statistics: as above; False: running statistics are copied, as published.
     """
 
     def __init__(
-        self, *, source: GeneratorBase, average: GeneratorBase, decay: float, reference_semantics: bool = False
+        self,
+        *,
+        source: GeneratorBase,
+        average: GeneratorBase,
+        decay: float,
+        warm_up: bool = True,
+        average_statistics: bool = True,
     ) -> None:
         if not 0.0 <= decay < 1.0:
             raise ValueError(f"decay must be from 0 to below 1, got {decay}")
         self.source, self.average = source, average
         self.decay = decay
-        self._reference = reference_semantics
+        self._warm_up, self._average_statistics = warm_up, average_statistics
         self._directions = {
             id(vector)
             for layer in source.named_layers().values()
@@ -45,7 +52,7 @@ class WeightAverage:
     def update(self, count: tf.Tensor) -> None:
         """One update; `count`: updates done before, an integer scalar. Usable in a graph."""
         t = tf.cast(count, tf.float32)
-        decay = self.decay if self._reference else tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
+        decay = tf.minimum(self.decay, (1.0 + t) / (10.0 + t)) if self._warm_up else self.decay
         for value, average in zip(self.source.variables, self.average.variables, strict=True):
-            copied = id(value) in self._directions or (self._reference and not value.trainable)
+            copied = id(value) in self._directions or not (value.trainable or self._average_statistics)
             average.assign_add((value - average) * (1.0 if copied else 1.0 - decay))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
@@ -57,7 +58,7 @@ class Trainer(tf.Module):
       precision: "float32", "mixed_bfloat16" or "mixed_float16": what the steps compute in. Weights, statistics and
         losses are float32, and so is the weight average's network.
       distribution: where the steps run.
-      reference_semantics: initial weights and weight average as published.
+      semantics: of initial weights and weight average.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Trainer(tf.Module):
         generator_spectral_norm: bool = False,
         precision: str = "float32",
         distribution: Distribution | None = None,
-        reference_semantics: bool = False,
+        semantics: Semantics = CORRECTED,
     ) -> None:
         super().__init__(name="trainer")
         distribution = self.distribution = distribution or Distribution()
@@ -135,13 +136,17 @@ class Trainer(tf.Module):
         # outside of the scope: one copy is enough
         self.ema_generator = new_generator("ema_generator")
         average = self._average = WeightAverage(
-            source=self.generator, average=self.ema_generator, decay=ema_decay, reference_semantics=reference_semantics
+            source=self.generator,
+            average=self.ema_generator,
+            decay=ema_decay,
+            warm_up=not semantics.average_without_warm_up,
+            average_statistics=not semantics.average_copies_statistics,
         )
         self.steps = steps
         self.n_critic = n_critic
         self.batch_size = stream.batch_size
         self.seed = seed
-        self._init_type, self._reference = init_type, reference_semantics
+        self._init_type, self._semantics = init_type, semantics
         self._detector = detector
         self.draw_weights(attempt=0)
 
@@ -191,7 +196,7 @@ class Trainer(tf.Module):
                 network.named_layers(),
                 seed=seeds.stateless_seed(self.seed, purpose, *again),
                 init_type=self._init_type,
-                spectral_default=self._reference,
+                spectral_default=self._semantics.spectral_default_weights,
             )
         self._average.start()
         self.g_optimizer.reset()

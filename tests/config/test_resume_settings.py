@@ -6,6 +6,8 @@ import pytest
 
 from autogan_tf.config import resume_settings
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import to_dict
+from autogan_tf.config.train import TrainConfig
 
 
 @pytest.mark.parametrize(
@@ -21,3 +23,10 @@ def test_looking_across_a_batch_keeps_the_number_of_replicas(minibatch_std, then
         return
     with pytest.raises(UserError, match=f"--minibatch_std.* there were {then} and are {now}; .* another --run_dir"):
         resume_settings.check_same_replicas(settings, written)
+
+
+def test_a_training_from_before_a_setting_goes_on():
+    """Runs were written before train had --reference_semantics."""
+    written = to_dict(TrainConfig(arch="0 1 2 1"))
+    del written["reference_semantics"]
+    resume_settings.check_same(TrainConfig(arch="0 1 2 1"), written)

@@ -15,6 +15,9 @@ from autogan_tf.config.train import TrainConfig
         ({"loss": "non_saturating"}, 0.0),
         ({"loss": "non_saturating", "dynamic_reset_threshold": 0.01}, 0.01),
         ({"dynamic_reset_threshold": 0.0}, 0.0),
+        ({"reference_semantics": True}, 1e-3),  # a variance
+        ({"reference_semantics": True, "loss": "non_saturating"}, 0.0),
+        ({"reference_semantics": True, "dynamic_reset_threshold": 0.01}, 0.01),
     ],
 )
 def test_a_training_counts_as_collapsed_by_the_published_threshold_with_the_published_loss(settings, threshold):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.semantics import Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
@@ -39,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
     "topk": 3,
     "score_repeats": 1,
     "seed": 1,
-    "reference_semantics": False,
+    "semantics": Semantics.corrected(),
 }
 
 
@@ -180,10 +181,7 @@ class Search:
         settings = made_of(ReinforceSettings, DEFAULTS | changes)
         self.searcher = Searcher(
             strategy=Reinforce(
-                space=autogan.SPACE,
-                settings=settings,
-                seed=self.plan.seed,
-                reference_semantics=self.plan.reference_semantics,
+                space=autogan.SPACE, settings=settings, seed=self.plan.seed, semantics=self.plan.semantics
             ),
             gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
             scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]

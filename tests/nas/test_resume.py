@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from autogan_tf.config.semantics import Semantics
+
 OF_THE_MACHINE = ("seconds", "images_per_second", "memory_mb")
 
 
@@ -29,7 +31,7 @@ PLANS = {
     "plain": {},
     "resets": {"collapse": (1, 3)},  # a reset before a ranking, and the phase of training that follows it
     "repeats": {"score_repeats": 2},
-    "reference": {"reference_semantics": True, "ctrl_sample_batch": 1},
+    "published": {"semantics": Semantics.published(), "ctrl_sample_batch": 1},
 }
 
 

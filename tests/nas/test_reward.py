@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.semantics import Semantics
 from autogan_tf.data import seeds
 from autogan_tf.models import initializers
 from autogan_tf.models.generator import SupernetGenerator
@@ -58,8 +59,8 @@ def small() -> Setup:
 
 
 @pytest.fixture(scope="module")
-def reference() -> Setup:
-    return Setup(1, reference_semantics=True)
+def published() -> Setup:
+    return Setup(1, semantics=Semantics.published())
 
 
 def test_an_architecture_that_comes_twice_in_a_phase_is_scored_once(small):
@@ -88,12 +89,12 @@ def test_a_batch_of_architectures_gets_the_scores_that_each_gets_alone(small):
     assert small.scorer.scores([PRE_PLAIN], num_images=20).tolist() == alone[1:]
 
 
-def test_in_the_reference_every_scoring_has_latents_of_its_own(reference):
-    reference.scorer.start_phase("controller", 0)
-    together = reference.scorer.scores([POST_BATCH, POST_BATCH], num_images=20)
+def test_as_published_every_scoring_has_latents_of_its_own(published):
+    published.scorer.start_phase("controller", 0)
+    together = published.scorer.scores([POST_BATCH, POST_BATCH], num_images=20)
     assert together[0] != together[1]
-    reference.scorer.start_phase("controller", 0)
-    assert [reference.scorer.score(POST_BATCH, num_images=20) for _ in range(2)] == together.tolist()
+    published.scorer.start_phase("controller", 0)
+    assert [published.scorer.score(POST_BATCH, num_images=20) for _ in range(2)] == together.tolist()
 
 
 def test_scores_lie_between_one_and_the_number_of_classes_and_differ(small):
@@ -181,8 +182,8 @@ class Pixels:
         return images, tf.reshape(images, [-1, 64])
 
 
-@pytest.mark.parametrize("reference_semantics", [False, True])
-def test_the_network_sees_eight_bit_images(reference_semantics):
+@pytest.mark.parametrize("truncated", [False, True])
+def test_the_network_sees_eight_bit_images(truncated):
     setup = Setup(1)
     scorer = Scorer(
         generator=setup.generator,
@@ -190,41 +191,41 @@ def test_the_network_sees_eight_bit_images(reference_semantics):
         batch_size=8,
         calibration_batches=1,
         seed=0,
-        reference_semantics=reference_semantics,
+        semantics=Semantics(truncated_pixels=truncated),
     )
     seed = seeds.stateless_seed(0, "test")
     levels = (scorer.logits([[1, 0, 1, 1]], drawn=[seed], num=8)[0].astype(np.float64) + 1) * 127.5
     np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
     assert levels.min() >= 0 and levels.max() <= 255 and len(np.unique(np.round(levels))) > 5
-    # against the images themselves, with the statistics that the scoring left: rounded, or truncated in the reference
+    # against the images themselves, with the statistics that the scoring left: rounded, or truncated as published
     z = seeds.latents(tf.random.experimental.stateless_fold_in(seed, 0), [8, 4])
     exact = (setup.generator(z, tf.constant([1, 0, 1, 1])).numpy().reshape(8, 64).astype(np.float64) + 1) * 127.5
     difference = exact - np.round(levels)
-    low, high = (0.0, 1.0) if reference_semantics else (-0.5, 0.5)
+    low, high = (0.0, 1.0) if truncated else (-0.5, 0.5)
     assert difference.min() >= low - 1e-3 and difference.max() <= high + 1e-3
     assert difference.max() - difference.min() > 0.8
 
 
-def test_the_reference_draws_fresh_latents_and_uses_the_running_statistics(reference):
-    reference.scorer.start_phase("controller", 0)
-    scores = [reference.scorer.score(POST_BATCH, num_images=20) for _ in range(3)]
-    assert len(set(scores)) == 3 and reference.scorer.scored == 3
-    first = reference.score(POST_BATCH)
+def test_as_published_there_are_fresh_latents_and_the_running_statistics(published):
+    published.scorer.start_phase("controller", 0)
+    scores = [published.scorer.score(POST_BATCH, num_images=20) for _ in range(3)]
+    assert len(set(scores)) == 3 and published.scorer.scored == 3
+    first = published.score(POST_BATCH)
     assert first == scores[0]
-    before = [variable.numpy() for variable in reference.generator.non_trainable_variables]
-    reference.spoil_statistics()
-    spoilt = [variable.numpy() for variable in reference.generator.non_trainable_variables]
-    assert reference.score(POST_BATCH) != first
-    for variable, value in zip(reference.generator.non_trainable_variables, spoilt, strict=True):
+    before = [variable.numpy() for variable in published.generator.non_trainable_variables]
+    published.spoil_statistics()
+    spoilt = [variable.numpy() for variable in published.generator.non_trainable_variables]
+    assert published.score(POST_BATCH) != first
+    for variable, value in zip(published.generator.non_trainable_variables, spoilt, strict=True):
         np.testing.assert_array_equal(variable, value)
-    for variable, value in zip(reference.generator.non_trainable_variables, before, strict=True):
+    for variable, value in zip(published.generator.non_trainable_variables, before, strict=True):
         variable.assign(value)
 
 
-def test_the_reference_has_ten_splits(reference):
+def test_as_published_there_are_ten_splits(published):
     """With one image a split, every split's score is 1."""
-    assert reference.score(POST_BATCH, num_images=10) == pytest.approx(1.0)
-    assert reference.score(POST_BATCH, num_images=20) > 1.0
+    assert published.score(POST_BATCH, num_images=10) == pytest.approx(1.0)
+    assert published.score(POST_BATCH, num_images=20) > 1.0
 
 
 def test_one_trace_for_each_stage_whatever_is_scored():

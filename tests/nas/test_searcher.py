@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+from autogan_tf.config.semantics import Semantics
 from autogan_tf.search_space import autogan
 from autogan_tf.training.loop import TrainingDiverged
 
@@ -208,9 +209,9 @@ def test_a_collapse_right_before_ranking_trains_before_it_ranks(fake_search):
     assert [entry[3] for entry in search.entries("train")] == [0, 5, 10, 15]
 
 
-def test_the_reference_ranks_untrained_weights_and_keeps_the_windows(fake_search):
+def test_as_published_it_ranks_untrained_weights_and_keeps_the_windows(fake_search):
     search = fake_search(
-        collapse=[0], max_search_iter=2, grow_steps=(1,), reference_semantics=True, ctrl_sample_batch=1
+        collapse=[0], max_search_iter=2, grow_steps=(1,), semantics=Semantics.published(), ctrl_sample_batch=1
     ).run()
     assert kinds(search)[:6] == ["save", "train", ("scoring", "controller"), "draw_weights", "save",
                                  ("scoring", "ranking/0")]  # fmt: skip

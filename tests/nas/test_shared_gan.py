@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.semantics import Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.nas.plan import Plan
@@ -72,8 +73,8 @@ def test_a_new_draw_forgets_optimizers_and_losses():
     assert not np.any(gan.detector.counts)
 
 
-def test_the_reference_leaves_spectral_convolutions_at_pytorchs_default():
-    gan = made(reference_semantics=True)
+def test_as_published_spectral_convolutions_keep_pytorchs_default():
+    gan = made(semantics=Semantics.published())
     bounds = {layer.name: np.abs(layer.kernel).max() for layer in (gan.discriminator.blocks[0].c1,)}
     # 9 inputs: default 1/3; Xavier would be sqrt(6 / (9 · 7)) = 0.309
     assert 0.31 < bounds["c1"] <= 1 / 3
@@ -129,7 +130,6 @@ def search(gan: SharedGan, **changes) -> tuple[list, Notes, Searcher]:
         "topk": 2,
         "score_repeats": 1,
         "seed": 1,
-        "reference_semantics": False,
     } | changes
     scorer = Scorer(generator=gan.generator, network=Quarters(), batch_size=8, calibration_batches=2, seed=1)
     notes = Notes()

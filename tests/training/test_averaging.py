@@ -64,13 +64,18 @@ def test_in_a_graph():
     assert_all(average.variables, 0.9)
 
 
-def test_the_reference_copies_statistics_and_does_not_warm_up():
+@pytest.mark.parametrize("warm_up", [False, True])
+@pytest.mark.parametrize("average_statistics", [False, True])
+def test_without_warm_up_and_with_copied_statistics(warm_up, average_statistics):
     source, average = networks(0.0)
-    mean = WeightAverage(source=source, average=average, decay=0.9, reference_semantics=True)
+    mean = WeightAverage(
+        source=source, average=average, decay=0.7, warm_up=warm_up, average_statistics=average_statistics
+    )
     fill(source, 1.0)
     mean.update(tf.constant(0, tf.int64))
-    assert_all(average.trainable_variables, 0.1)
-    assert_all(average.non_trainable_variables, 1.0)
+    moved = 0.9 if warm_up else 0.3  # 1 - 1/10, or 1 - decay
+    assert_all(average.trainable_variables, moved)
+    assert_all(average.non_trainable_variables, moved if average_statistics else 1.0)
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])

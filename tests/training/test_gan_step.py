@@ -139,7 +139,7 @@ def test_a_derived_networks_steps_are_the_same_in_a_graph_and_compiled(how, reci
 
 @pytest.mark.parametrize("decay_unused", [False, True])
 def test_branches_that_a_step_did_not_use(decay_unused):
-    """Left alone; in the reference the moments of what was trained before decay."""
+    """Left alone; as published the moments of what was trained before decay."""
     generator = SupernetGenerator(num_cells=1, **SMALL)
     step = made(generator, stage=0, decay_unused=decay_unused)
     run = tf.function(step.generator_step)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.models.controller import Controller, Decisions, draw_prefixes
 from autogan_tf.training.adam import Adam
 
@@ -45,9 +46,7 @@ class ControllerPolicy:
       learning_rate, beta_1, beta_2: of Adam.
       baseline_decay: weight of the old baseline, from 0 to below 1.
       entropy_coeff: weight of the entropy bonus.
-      reference_semantics: the published update: the entropy is part of the reward (its gradient included), the baseline
-        contains the rewards at hand, the sum runs over the outer product of log-probabilities and rewards. It needs
-        batches of one architecture.
+      semantics: of entropy, advantage and baseline; with `advantage_per_decision` it needs batches of one architecture.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class ControllerPolicy:
         beta_2: float,
         baseline_decay: float,
         entropy_coeff: float,
-        reference_semantics: bool = False,
+        semantics: Semantics = CORRECTED,
     ) -> None:
         self.controller = controller
         self.optimizer = Adam(
@@ -70,8 +69,9 @@ class ControllerPolicy:
         self.prefixes = tf.constant(prefixes, tf.int32)
         self.prefix_states = tuple(tf.constant(part, tf.float32) for part in prefix_states)
         self.baseline_decay, self.entropy_coeff = baseline_decay, entropy_coeff
-        self._reference = reference_semantics
-        self._baseline: tf.Tensor | None = None  # scalar; in the reference one value per decision, [D]
+        self._semantics = semantics
+        self._baseline: tf.Tensor | None = None  # of `_baseline_shape`
+        self._baseline_shape = [len(controller.token_counts)] if semantics.advantage_per_decision else []
         self._sample = tf.function(self._sample_graph, autograph=False)
         self._all_cells = np.array(list(itertools.product(*map(range, controller.token_counts))), np.int32)
         self._decide_all = tf.function(self._decide_all_graph, autograph=False)
@@ -85,9 +85,11 @@ class ControllerPolicy:
     def start_phase(self, first_rewards: np.ndarray | None = None) -> None:
         """A controller phase begins: the baseline is the mean of a first batch's rewards.
 
-        In the reference the baseline starts with the phase's first step instead (`first_rewards` is None).
+        With `baseline_from_first_reward` the phase's first step sets it instead (`first_rewards` is None).
         """
-        self._baseline = None if first_rewards is None else tf.constant(np.mean(first_rewards), tf.float32)
+        self._baseline = None
+        if first_rewards is not None:
+            self._baseline = tf.fill(self._baseline_shape, tf.constant(np.mean(first_rewards), tf.float32))
 
     def state(self) -> list[float] | float | None:
         """The baseline as JSON; all else is in the controller and the optimizer."""
@@ -146,37 +148,36 @@ class ControllerPolicy:
           rewards: float [B].
         """
         rewards = tf.constant(rewards, tf.float32)
-        if self._reference:
-            if rewards.shape[0] != 1:
-                raise ValueError(f"the reference's update is defined for one architecture, got {rewards.shape[0]}")
-            first = self._baseline is None
-            baseline = tf.zeros([len(self.controller.token_counts)]) if first else self._baseline
-            numbers, self._baseline = self._update(cells, state, rewards, baseline, tf.constant(first))
-        else:
-            if self._baseline is None:
-                raise ValueError("start_phase must be given a first batch's rewards before learn")
-            numbers, _ = self._update(cells, state, rewards, self._baseline, tf.constant(False))
-            decay = self.baseline_decay
-            self._baseline = decay * self._baseline + (1.0 - decay) * tf.reduce_mean(rewards)
+        if self._semantics.advantage_per_decision and rewards.shape[0] != 1:
+            raise ValueError(f"an advantage per decision is defined for one architecture, got {rewards.shape[0]}")
+        is_first = self._baseline is None
+        if is_first and not self._semantics.baseline_from_first_reward:
+            raise ValueError("start_phase must be given a first batch's rewards before learn")
+        baseline = tf.zeros(self._baseline_shape) if is_first else self._baseline
+        numbers, self._baseline = self._update(cells, state, rewards, baseline, tf.constant(is_first))
         return Update(*(float(number) for number in numbers))
 
-    def _update_graph(self, tokens, state, rewards, baseline, first):
-        variables = self.controller.trainable_variables
+    def _update_graph(self, tokens, state, rewards, baseline, is_first):
+        semantics, variables = self._semantics, self.controller.trainable_variables
         with tf.GradientTape() as tape:
             decided = self.controller(state, forced=tokens)
-            if self._reference:
-                gained = rewards + self.entropy_coeff * decided.entropies[0]  # [D]: one reward per decision
-                mixed = self.baseline_decay * baseline + (1.0 - self.baseline_decay) * gained
-                baseline = tf.where(first, gained, mixed)
-                advantage = gained - baseline
-                loss = -tf.reduce_sum(decided.log_probs[0]) * tf.reduce_sum(advantage)
+            log_prob = tf.reduce_sum(decided.log_probs, axis=1)  # [B]
+            if semantics.advantage_per_decision:  # of the one architecture's decisions: [D]
+                bonus = self.entropy_coeff * decided.entropies[0]
             else:
-                advantage = rewards - baseline
-                log_prob = tf.reduce_sum(decided.log_probs, axis=1)
-                bonus = self.entropy_coeff * tf.reduce_sum(decided.entropies, axis=1)
-                loss = tf.reduce_mean(-log_prob * advantage - bonus)
+                bonus = self.entropy_coeff * tf.reduce_sum(decided.entropies, axis=1)  # [B]
+            gained = rewards + bonus if semantics.entropy_in_reward else rewards
+            latest = gained if semantics.advantage_per_decision else tf.reduce_mean(gained)
+            mixed = self.baseline_decay * baseline + (1.0 - self.baseline_decay) * latest
+            updated = tf.where(is_first, latest, mixed)
+            before = tf.where(is_first, latest, baseline)
+            advantage = gained - (updated if semantics.baseline_includes_reward else before)
+            objective = log_prob * (tf.reduce_sum(advantage) if semantics.advantage_per_decision else advantage)
+            if not semantics.entropy_in_reward:
+                objective += tf.reduce_sum(bonus) if semantics.advantage_per_decision else bonus
+            loss = -tf.reduce_mean(objective)
         gradients = tape.gradient(loss, variables)
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # the embedding's comes in slices
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         numbers = (loss, tf.reduce_mean(advantage), tf.reduce_mean(decided.entropies), tf.linalg.global_norm(gradients))
-        return numbers, tf.stop_gradient(baseline)
+        return numbers, tf.stop_gradient(updated)

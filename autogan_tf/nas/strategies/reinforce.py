@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
@@ -28,7 +29,7 @@ class Reinforce:
       settings: of the controller.
       seed: of the run.
       agreed: of workers, the chief's values, see `Distribution.agreed`.
-      reference_semantics: learn, and draw the finalists, as published.
+      semantics: of the controller's update, its baseline and the candidates.
     """
 
     def __init__(
@@ -38,10 +39,10 @@ class Reinforce:
         settings: ReinforceSettings,
         seed: int,
         agreed: Callable[[np.ndarray], np.ndarray] = lambda array: array,
-        reference_semantics: bool = False,
+        semantics: Semantics = CORRECTED,
     ) -> None:
         self._space, self._settings, self._seed, self._agreed = space, settings, seed, agreed
-        self._reference = reference_semantics
+        self._semantics = semantics
         self._stage, self._round = 0, 0
         self._step: int | None = None  # of this round how often the controller has learnt; None before the baseline
         self._entropies: list[float] = []  # of this round's steps
@@ -56,7 +57,7 @@ class Reinforce:
     def begin_round(self, number: int) -> None:
         """As `Strategy.begin_round`."""
         self._round, self._step, self._entropies = number, None, []
-        if self._reference:  # whose baseline begins with the first rewards
+        if self._semantics.baseline_from_first_reward:
             self.policy.start_phase(None)
             self._step = 0
 
@@ -103,8 +104,8 @@ class Reinforce:
         return self._agreed(np.asarray(self.policy.sample(steps, draw)[0]))
 
     def finalists(self, number: int, step: int) -> list[Tokens]:
-        """As `Strategy.finalists`: what the controller draws, without repetitions; as published with them."""
-        draw = beam.drawn_candidates if self._reference else beam.candidates
+        """As `Strategy.finalists`: what the controller draws, by default without repetitions."""
+        draw = beam.drawn_candidates if self._semantics.repeated_candidates else beam.candidates
         tokens = self._agreed(draw(self.policy, number=number, seed=self._seed, step=step))
         return [tuple(row) for row in tokens.tolist()]
 
@@ -128,7 +129,7 @@ class Reinforce:
             beta_2=settings.ctrl_beta2,
             baseline_decay=settings.baseline_decay,
             entropy_coeff=settings.entropy_coeff,
-            reference_semantics=self._reference,
+            semantics=self._semantics,
         )
 
     def state(self) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def test_uniform_draws_reach_all_prefixes():
     assert len({tuple(row) for row in tokens.tolist()}) == 216
 
 
-def test_the_reference_draws_with_repetition():
+def test_as_published_candidates_are_drawn_with_repetition():
     policy = made()
     favourite = sharpen(policy)
     tokens = beam.drawn_candidates(policy, number=5, seed=0, step=0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
 from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
@@ -159,24 +160,24 @@ def test_a_bandit_is_learnt():
     assert share(1) > 0.9
 
 
-@pytest.mark.parametrize("reference_semantics", [False, True])
-def test_the_entropy_bonus_raises_entropy_and_lowers_it_in_the_reference(reference_semantics):
-    policy = made(entropy_coeff=1.0, learning_rate=0.003, reference_semantics=reference_semantics)
+@pytest.mark.parametrize("semantics", [CORRECTED, Semantics.published(), Semantics(entropy_in_reward=True)])
+def test_the_entropy_bonus_raises_entropy_and_lowers_it_as_part_of_the_reward(semantics):
+    policy = made(entropy_coeff=1.0, learning_rate=0.003, semantics=semantics)
     _, decided, state = draw(policy, 1)
     rewards = np.array([1.0])
-    policy.start_phase(None if reference_semantics else rewards)
+    policy.start_phase(None if semantics.baseline_from_first_reward else rewards)
     entropies = [policy.learn(decided.tokens, state, rewards).entropy for _ in range(12)]
-    if reference_semantics:
+    if semantics.entropy_in_reward:
         assert entropies[-1] < entropies[0]
     else:
         assert entropies[-1] > entropies[0]
 
 
-def test_the_reference_by_hand():
+def test_the_published_update_by_hand():
     """The published update for one architecture: reward + c · H per decision, the baseline holds the present reward,
     and all log-probabilities are multiplied with all advantages."""
     coefficient, decay = 0.1, 0.9
-    policy = made(gradient_descent=True, reference_semantics=True)
+    policy = made(gradient_descent=True, semantics=Semantics.published())
     policy.start_phase()
     _, decided, state = draw(policy, 1)
     before = biases(policy)
@@ -203,12 +204,54 @@ def test_the_reference_by_hand():
         np.testing.assert_allclose(old_bias - new_bias, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_reference_takes_one_architecture_at_a_time():
-    policy = made(reference_semantics=True)
+def test_the_published_update_takes_one_architecture_at_a_time():
+    policy = made(semantics=Semantics.published())
     policy.start_phase()
     _, decided, state = draw(policy, 2)
     with pytest.raises(ValueError, match="got 2"):
         policy.learn(decided.tokens, state, np.array([1.0, 2.0]))
+
+
+def test_a_baseline_that_includes_the_reward():
+    policy = made(semantics=Semantics(baseline_includes_reward=True))
+    policy.start_phase(np.array([1.0, 3.0]))
+    _, decided, state = draw(policy, 2)
+    # 0.9 of 2 and 0.1 of 4 is 2.2
+    assert policy.learn(decided.tokens, state, np.array([3.0, 5.0])).advantage == pytest.approx(4 - 2.2)
+    assert policy.baseline == pytest.approx(2.2)
+
+
+def test_a_baseline_from_the_first_reward():
+    policy = made(semantics=Semantics(baseline_from_first_reward=True))
+    policy.start_phase()
+    _, decided, state = draw(policy, 2)
+    update = policy.learn(decided.tokens, state, np.array([3.0, 5.0]))
+    assert update.advantage == 0 and update.gradient_norm > 0 and policy.baseline == 4  # advantages -1 and 1
+    assert policy.learn(decided.tokens, state, np.array([1.0, 1.0])).advantage == pytest.approx(1 - 4)
+    assert policy.baseline == pytest.approx(0.9 * 4 + 0.1 * 1)
+
+
+def test_entropy_in_the_reward_and_an_advantage_per_decision():
+    rewards, baseline, coefficient = np.array([1.5, 2.0, 4.0]), 2.25, 0.1
+    policy = made(semantics=Semantics(entropy_in_reward=True))
+    _, decided, state = draw(policy, 3)
+    parts = decisions_of(policy, decided, state)
+    policy.start_phase(np.array([baseline]))
+    update = policy.learn(decided.tokens, state, rewards)
+    gained = rewards + coefficient * sum(part.entropy for part in parts)
+    loss = np.mean(-sum(part.log_prob for part in parts) * (gained - baseline))
+    np.testing.assert_allclose([update.loss, update.advantage], [loss, np.mean(gained) - baseline], rtol=1e-5)
+    assert policy.baseline == pytest.approx(0.9 * baseline + 0.1 * np.mean(gained))
+
+    policy = made(semantics=Semantics(advantage_per_decision=True))
+    _, decided, state = draw(policy, 1)
+    parts = decisions_of(policy, decided, state)
+    policy.start_phase(np.array([baseline]))
+    update = policy.learn(decided.tokens, state, np.array([4.0]))
+    log_prob, entropy = (sum(getattr(part, name)[0] for part in parts) for name in ("log_prob", "entropy"))
+    # four decisions, each with the advantage 1.75
+    np.testing.assert_allclose(update.loss, -log_prob * 4 * 1.75 - coefficient * entropy, rtol=1e-5)
+    assert update.advantage == pytest.approx(1.75) and policy.baseline == pytest.approx(0.9 * baseline + 0.1 * 4)
 
 
 def test_samples_begin_with_a_prefix_and_its_state():

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.nas.strategies.reinforce import Reinforce
@@ -25,9 +26,9 @@ SETTINGS = {
 }
 
 
-def made(*, reference_semantics: bool = False, **changes) -> Reinforce:
+def made(semantics: Semantics = CORRECTED, **changes) -> Reinforce:
     settings = ReinforceSettings(**(SETTINGS | changes))
-    return Reinforce(space=autogan.SPACE, settings=settings, seed=5, reference_semantics=reference_semantics)
+    return Reinforce(space=autogan.SPACE, settings=settings, seed=5, semantics=semantics)
 
 
 def told(strategy: Reinforce, rewards) -> dict:
@@ -58,7 +59,7 @@ def test_a_round_is_a_batch_for_the_baseline_and_then_the_controllers_steps():
 
 
 def test_as_published_a_round_has_no_batch_before_its_steps():
-    strategy = made(reference_semantics=True, ctrl_sample_batch=1)
+    strategy = made(Semantics.published(), ctrl_sample_batch=1)
     strategy.begin_round(0)
     assert set(told(strategy, [3])) >= {"loss", "advantage", "entropy", "gradient_norm", "reward", "baseline"}
     assert told(strategy, [4]) and strategy.ask() == []
