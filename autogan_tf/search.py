@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from autogan_tf.config import command_line, environment, fields, listing, resume_settings
+from autogan_tf.config import command_line, environment, fields, listing, resume_settings, strategy_settings
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.search_space import catalog
@@ -159,7 +159,7 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
         for name, network in (("supernet generator", gan.generator), ("discriminator", gan.discriminator))
     }
     architectures = gan.generator.space.size(config.num_cells)
-    scored = plan.max_search_iter * config.ctrl_step * config.ctrl_sample_batch
+    scored = plan.max_search_iter * strategy_settings.chosen(config).trials_per_round
     lines = [
         f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, "
         f"{data.channels} channel{'s' * (data.channels > 1)}",

@@ -30,11 +30,11 @@ _RUN = "run"
 
 
 @dataclasses.dataclass(frozen=True)
-class SearchConfig(strategy_settings.ReinforceSettings):
+class SearchConfig(strategy_settings.StrategySettings):
     """What a search is made of; `validate()` raises UserError where values do not fit or do not go together."""
 
     GROUPS: ClassVar[tuple[str, ...]] = (
-        _DATA, _NETWORKS, _GAN, _SEARCH, strategy_settings.REINFORCE, _REWARD, _FINAL, _RUN
+        _DATA, _NETWORKS, _GAN, _SEARCH, *strategy_settings.GROUPS, _REWARD, _FINAL, _RUN
     )  # fmt: skip
 
     dataset: str = data_settings.dataset(group=_DATA)
@@ -84,9 +84,11 @@ class SearchConfig(strategy_settings.ReinforceSettings):
 
     strategy: str = setting(
         "reinforce",
-        "How architectures are proposed: reinforce is AutoGAN's own, a controller that learns from rewards.",
+        "How architectures are proposed: by reinforce, AutoGAN's controller that learns from rewards; at random; by "
+        "evolution, in which the best of a few has a child with one mutation and the oldest dies; by local_search, "
+        "which climbs to better neighbours.",
         group=_SEARCH,
-        choices=strategy_settings.SETTINGS,
+        choices=strategy_settings.STRATEGIES,
     )
     max_search_iter: int = setting(
         65,
@@ -238,6 +240,7 @@ class SearchConfig(strategy_settings.ReinforceSettings):
             inception_weights=self.inception_weights,
             features_resolution=self.features_resolution,
         )
+        strategy_settings.chosen(self).validate()
         data_settings.validate(dataset=self.dataset)
         distribution_settings.validate(distribution=self.distribution, replicas=self.replicas)
         if self.image_size not in (0, self.resolution):

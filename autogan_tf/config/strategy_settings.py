@@ -1,45 +1,131 @@
-"""The settings of each search strategy: flags of `search`, which has a strategy's settings whichever it uses.
+"""The search strategies by name, each with a class of settings of its own, from which flags of `search` come.
 
-To add a strategy: its settings here, and how it is built in nas/strategies/catalog.py.
+To add a strategy: its settings here, as a base of `StrategySettings` and in `STRATEGIES`, and its class in
+nas/strategies/. TensorFlow is not imported here.
 """
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from autogan_tf.config.fields import setting
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import check_fields, did_you_mean, setting
 
-REINFORCE = "strategy reinforce"
+_REINFORCE = "strategy reinforce"
+_TRIALS = "strategies random, evolution and local_search"
+GROUPS = (_REINFORCE, _TRIALS)
 
 
 @dataclasses.dataclass(frozen=True)
 class ReinforceSettings:
     """AutoGAN's own: a controller that learns by REINFORCE (paper: arXiv 1908.03835, sections 3.3 and 3.4)."""
 
-    hid_size: int = setting(100, "Units of the controller's LSTM.", group=REINFORCE, minimum=1)
-    ctrl_step: int = setting(30, "Controller steps in an iteration.", group=REINFORCE, minimum=1)
+    hid_size: int = setting(100, "Units of the controller's LSTM.", group=_REINFORCE, minimum=1)
+    ctrl_step: int = setting(30, "Controller steps in an iteration.", group=_REINFORCE, minimum=1)
     ctrl_sample_batch: int = setting(
-        1, "Architectures that a controller step draws and scores.", group=REINFORCE, minimum=1
+        1, "Architectures that a controller step draws and scores.", group=_REINFORCE, minimum=1
     )
-    ctrl_lr: float = setting(3.5e-4, "The controller's learning rate (Adam).", group=REINFORCE, above=0)
+    ctrl_lr: float = setting(3.5e-4, "The controller's learning rate (Adam).", group=_REINFORCE, above=0)
     ctrl_beta1: float = setting(
-        0.9, "Decay of the first moment of the controller's Adam.", group=REINFORCE, minimum=0, below=1
+        0.9, "Decay of the first moment of the controller's Adam.", group=_REINFORCE, minimum=0, below=1
     )
     ctrl_beta2: float = setting(
-        0.999, "Decay of the second moment of the controller's Adam.", group=REINFORCE, minimum=0, below=1
+        0.999, "Decay of the second moment of the controller's Adam.", group=_REINFORCE, minimum=0, below=1
     )
     baseline_decay: float = setting(
-        0.9, "Decay of the moving average of rewards that REINFORCE subtracts.", group=REINFORCE, minimum=0, below=1
+        0.9, "Decay of the moving average of rewards that REINFORCE subtracts.", group=_REINFORCE, minimum=0, below=1
     )
     entropy_coeff: float = setting(
-        1e-3, "Weight of the entropy of the controller's choices, which keeps it trying.", group=REINFORCE, minimum=0
+        1e-3, "Weight of the entropy of the controller's choices, which keeps it trying.", group=_REINFORCE, minimum=0
     )
 
+    def validate(self) -> None:
+        """Raises UserError for a value outside its field's range."""
+        check_fields(self)
 
-SETTINGS: Mapping[str, type] = {"reinforce": ReinforceSettings}
+    @property
+    def trials_per_round(self) -> int:
+        """Architectures tried in a search iteration, at most."""
+        return self.ctrl_step * self.ctrl_sample_batch
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialSettings:
+    """Of the strategies that try candidates by themselves; random and local_search need nothing more."""
+
+    round_trials: int = setting(30, "Architectures tried in a search iteration, at most.", group=_TRIALS, minimum=1)
+    trial_batch: int = setting(
+        1,
+        "Architectures asked for at once, which can be scored beside each other; none of them profits from the scores "
+        "of the others.",
+        group=_TRIALS,
+        minimum=1,
+    )
+
+    def validate(self) -> None:
+        """Raises UserError for a value outside its field's range, and for values that do not go together."""
+        check_fields(self)
+
+    @property
+    def trials_per_round(self) -> int:
+        """Architectures tried in a search iteration, at most."""
+        return self.round_trials
+
+
+@dataclasses.dataclass(frozen=True)
+class EvolutionSettings(TrialSettings):
+    """Regularised evolution (arXiv 1802.01548)."""
+
+    population: int = setting(10, "Architectures that are alive in the evolution.", group=_TRIALS, minimum=1)
+    tournament: int = setting(
+        3, "Architectures drawn from the population, the best of which has a child.", group=_TRIALS, minimum=1
+    )
+
+    def validate(self) -> None:
+        """As `TrialSettings.validate`."""
+        super().validate()
+        if self.tournament > self.population:
+            raise UserError(
+                f"--tournament must be at most population, from which it is drawn, but it is {self.tournament} and "
+                f"population is {self.population}; lower --tournament or raise --population"
+            )
+        if self.population + self.trial_batch > self.round_trials:
+            raise UserError(
+                "--round_trials must be at least population + trial_batch, as each round scores the population before "
+                f"there are children, {self.population} + {self.trial_batch}, but it is {self.round_trials}; raise "
+                "--round_trials or lower --population or --trial_batch"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class StrategySettings(EvolutionSettings, TrialSettings, ReinforceSettings):
+    """The settings of all strategies together, which a search has whichever it uses."""
+
+
+class Entry(NamedTuple):
+    """A strategy: the class of its settings, and where its own class is: "module:Class" in nas/strategies/."""
+
+    settings: type
+    where: str
+
+
+STRATEGIES: Mapping[str, Entry] = {
+    "reinforce": Entry(ReinforceSettings, "reinforce:Reinforce"),
+    "random": Entry(TrialSettings, "random_search:RandomSearch"),
+    "evolution": Entry(EvolutionSettings, "evolution:Evolution"),
+    "local_search": Entry(TrialSettings, "local_search:LocalSearch"),
+}
+
+
+def entry(name: str) -> Entry:
+    """The strategy called `name`; UserError with the valid names where there is none."""
+    if name not in STRATEGIES:
+        close = did_you_mean(name, STRATEGIES) or ";"
+        raise UserError(f"no search strategy is called {name!r}{close} there are {', '.join(STRATEGIES)}")
+    return STRATEGIES[name]
 
 
 def chosen(config: Any) -> Any:
-    """The settings of the strategy that `config.strategy` names, out of all of a search."""
-    settings_class = SETTINGS[config.strategy]
-    return settings_class(**{field.name: getattr(config, field.name) for field in dataclasses.fields(settings_class)})
+    """The settings of the strategy that `config.strategy` names, out of all of a search; not validated yet."""
+    kind = entry(config.strategy).settings
+    return kind(**{field.name: getattr(config, field.name) for field in dataclasses.fields(kind)})

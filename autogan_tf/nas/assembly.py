@@ -15,9 +15,11 @@ from autogan_tf.features.classifier import Classifier
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.nas import reward_check
 from autogan_tf.nas.plan import Plan
+from autogan_tf.nas.protocols import Strategy
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
-from autogan_tf.nas.strategies.reinforce import Reinforce
+from autogan_tf.nas.strategies import catalog as strategies
+from autogan_tf.nas.task import Task
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.collapse import CollapseDetector
@@ -60,15 +62,15 @@ def new_shared_gan(config: SearchConfig, channels: int, distribution: Distributi
     )
 
 
-def new_strategy(config: SearchConfig, distribution: Distribution) -> Reinforce:
+def new_strategy(config: SearchConfig, distribution: Distribution) -> Strategy:
     """What proposes the architectures."""
-    return Reinforce(
+    task = Task(
         space=catalog.space(config.space),
-        settings=strategy_settings.chosen(config),
         seed=config.seed,
         agreed=distribution.agreed,
         semantics=config.semantics,
     )
+    return strategies.new_strategy(config.strategy, strategy_settings.chosen(config), task)
 
 
 def reward_network(config: SearchConfig, network: FeatureNetwork) -> FeatureNetwork:

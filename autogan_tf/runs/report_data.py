@@ -36,7 +36,8 @@ def document(run: History) -> dict[str, Any]:
     winner = run.ranked[0] if run.ranked else None
     if run.space is None:
         missing.append(f"this program does not know the search space {run.settings.get('space')!r}")
-    if is_search and run.of("search") and "policy" not in run.of("search")[-1]:
+    last = run.of("search")[-1] if run.of("search") else {}
+    if is_search and "entropy" in last and "policy" not in last:  # of a strategy with a policy
         missing.append("the policy's probabilities are not in metrics.jsonl: an earlier version wrote it")
     return {
         "format": FORMAT,

@@ -111,7 +111,10 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
         charts["losses"] = _svg(
             line({"discriminator": column("d_loss"), "generator": column("g_loss")}, y="loss"), "losses"
         )
-        charts["entropy"] = _svg(line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy")
+        if any(row["entropy"] is not None for row in rows):
+            charts["entropy"] = _svg(
+                line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy"
+            )
         if space is not None:
             draw = functools.partial(report_charts.policy, search["policy"], space=space, resets=search["resets"])
             stages = sorted({row["stage"] for row in search["policy"]})

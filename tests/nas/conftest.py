@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config import strategy_settings
 from autogan_tf.config.semantics import Semantics
-from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
-from autogan_tf.nas.strategies.reinforce import Reinforce
+from autogan_tf.nas.strategies import catalog
+from autogan_tf.nas.task import Task
 from autogan_tf.search_space import autogan
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import Progress, TrainingDiverged
@@ -34,6 +35,10 @@ DEFAULTS: dict[str, Any] = {
     "hid_size": 4,
     "baseline_decay": 0.9,
     "entropy_coeff": 1e-3,
+    "round_trials": 7,
+    "trial_batch": 2,
+    "population": 3,
+    "tournament": 2,
     "rl_num_eval_img": 20,
     "num_eval_imgs": 50,
     "num_candidate": 6,
@@ -171,6 +176,7 @@ class Search:
         always: float | None = None,
         state: dict | None = None,
         pause_every: int = 0,
+        strategy: str = "reinforce",
         **changes,
     ) -> None:
         self.log: list[tuple] = []
@@ -178,10 +184,12 @@ class Search:
         self.saved: list[dict] = []
         self.told = Told(self.log)
         self.plan = made_of(Plan, DEFAULTS | changes)
-        settings = made_of(ReinforceSettings, DEFAULTS | changes)
+        settings = made_of(strategy_settings.entry(strategy).settings, DEFAULTS | changes)
         self.searcher = Searcher(
-            strategy=Reinforce(
-                space=autogan.SPACE, settings=settings, seed=self.plan.seed, semantics=self.plan.semantics
+            strategy=catalog.new_strategy(
+                strategy,
+                settings,
+                Task(space=autogan.SPACE, seed=self.plan.seed, semantics=self.plan.semantics),
             ),
             gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
             scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from autogan_tf.config import strategy_settings
 from autogan_tf.config.semantics import Semantics
 
 OF_THE_MACHINE = ("seconds", "images_per_second", "memory_mb")
@@ -33,6 +36,12 @@ PLANS = {
     "repeats": {"score_repeats": 2},
     "published": {"semantics": Semantics.published(), "ctrl_sample_batch": 1},
 }
+OTHERS = [name for name in strategy_settings.STRATEGIES if name != "reinforce"]
+
+
+def weights(strategy) -> dict[str, list[bytes]]:
+    trackables = strategy.trackables().items()
+    return {name: [variable.numpy().tobytes() for variable in part.variables] for name, part in trackables}
 
 
 def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
@@ -46,14 +55,19 @@ def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
         assert again.ranked == whole.ranked
         found = rows(again)
         assert found == expected[len(expected) - len(found) :]
-        ours, theirs = (search.searcher.strategy.policy.controller.variables for search in (again, whole))
-        for one, two in zip(ours, theirs, strict=True):
-            assert one.numpy().tobytes() == two.numpy().tobytes()
+        ours, theirs = (search.searcher.strategy for search in (again, whole))
+        assert json.dumps(ours.state()) == json.dumps(theirs.state())
+        assert weights(ours) == weights(theirs)
 
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_from_pauses(fake_search, plan):
     goes_on_from_pauses(fake_search, PLANS[plan], every=13)
+
+
+@pytest.mark.parametrize("strategy", OTHERS)
+def test_from_every_pause_of_other_strategies(fake_search, strategy):
+    goes_on_from_pauses(fake_search, {"strategy": strategy, "collapse": (1, 3), "max_search_iter": 5}, every=1)
 
 
 def as_it_was_written_before(state: dict) -> dict:

@@ -19,6 +19,7 @@ from autogan_tf.models.generator import SupernetGenerator
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
+from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
@@ -45,7 +46,7 @@ def strategy(semantics: Semantics) -> Reinforce:
         ctrl_step=2, ctrl_sample_batch=1, ctrl_lr=0.01, ctrl_beta1=0.9, ctrl_beta2=0.999, hid_size=4,
         baseline_decay=0.5, entropy_coeff=1.0,
     )  # fmt: skip
-    return Reinforce(space=autogan.SPACE, settings=settings, seed=5, semantics=semantics)
+    return Reinforce(settings, Task(space=autogan.SPACE, seed=5, semantics=semantics))
 
 
 def learning(semantics: Semantics) -> list:

@@ -17,6 +17,7 @@ from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.nas.strategies.reinforce import Reinforce
+from autogan_tf.nas.task import Task
 from autogan_tf.search_space import autogan
 from autogan_tf.training.collapse import CollapseDetector
 
@@ -136,7 +137,7 @@ def search(gan: SharedGan, **changes) -> tuple[list, Notes, Searcher]:
     names = {field.name for field in dataclasses.fields(ReinforceSettings)}
     settings = ReinforceSettings(**{name: value for name, value in values.items() if name in names})
     plan = Plan(**{name: value for name, value in values.items() if name not in names})
-    strategy = Reinforce(space=autogan.SPACE, settings=settings, seed=plan.seed)
+    strategy = Reinforce(settings, Task(space=autogan.SPACE, seed=plan.seed))
     searcher = Searcher(strategy=strategy, gan=gan, scorer=scorer, images=IMAGES, plan=plan, observer=notes)
     return searcher.run(), notes, searcher
 

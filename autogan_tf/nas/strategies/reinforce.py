@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.config.semantics import CORRECTED, Semantics
+from autogan_tf.config.errors import UserError
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
 from autogan_tf.nas.strategies import beam
 from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
+from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Tokens, Trial
-from autogan_tf.search_space.space import SearchSpace
 
 
 class Reinforce:
@@ -25,24 +25,23 @@ class Reinforce:
     with the architectures that are kept.
 
     Args:
-      space: of the architectures.
       settings: of the controller.
-      seed: of the run.
-      agreed: of workers, the chief's values, see `Distribution.agreed`.
-      semantics: of the controller's update, its baseline and the candidates.
+      task: what is searched; its semantics are those of the controller's update, its baseline and the candidates.
+
+    Raises:
+      UserError: settings outside their range; a first stage of several cells.
     """
 
-    def __init__(
-        self,
-        *,
-        space: SearchSpace,
-        settings: ReinforceSettings,
-        seed: int,
-        agreed: Callable[[np.ndarray], np.ndarray] = lambda array: array,
-        semantics: Semantics = CORRECTED,
-    ) -> None:
-        self._space, self._settings, self._seed, self._agreed = space, settings, seed, agreed
-        self._semantics = semantics
+    def __init__(self, settings: ReinforceSettings, task: Task) -> None:
+        settings.validate()
+        if task.num_cells != 1:
+            raise UserError(
+                f"the strategy reinforce begins with one cell and grows, but it was to begin with {task.num_cells}; "
+                "choose another strategy, or let the search grow"
+            )
+        if task.admits is not None:
+            raise UserError("the strategy reinforce takes no constraints; choose another, or leave them out")
+        self._settings, self._task = settings, task
         self._stage, self._round = 0, 0
         self._step: int | None = None  # of this round how often the controller has learnt; None before the baseline
         self._entropies: list[float] = []  # of this round's steps
@@ -57,7 +56,7 @@ class Reinforce:
     def begin_round(self, number: int) -> None:
         """As `Strategy.begin_round`."""
         self._round, self._step, self._entropies = number, None, []
-        if self._semantics.baseline_from_first_reward:
+        if self._task.semantics.baseline_from_first_reward:
             self.policy.start_phase(None)
             self._step = 0
 
@@ -70,9 +69,9 @@ class Reinforce:
         return []
 
     def _drawn(self, purpose: str, step: int) -> list[Tokens]:
-        draw = seeds.stateless_seed(self._seed, purpose, step)
+        draw = seeds.stateless_seed(self._task.seed, purpose, step)
         tokens, _, _ = self.policy.sample(self._settings.ctrl_sample_batch, draw)
-        return [tuple(row) for row in self._agreed(tokens.numpy()).tolist()]
+        return [tuple(row) for row in self._task.agreed(tokens.numpy()).tolist()]
 
     def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
         """As `Strategy.tell`: one step of the controller's optimizer."""
@@ -91,7 +90,7 @@ class Reinforce:
     def summary(self) -> Mapping[str, Any]:
         """As `Strategy.summary`: what the controller would choose now, and how undecided it is."""
         choices = self.policy.choices()
-        names = [decision.name for decision in self._space.decisions(self._stage)]
+        names = [decision.name for decision in self._task.space.decisions(self._stage)]
         return {
             "entropy": float(np.mean(self._entropies)),
             "policy": [probabilities.tolist() for probabilities in choices.probabilities],
@@ -100,13 +99,13 @@ class Reinforce:
 
     def training_tokens(self, steps: int, phase: int) -> np.ndarray:
         """As `Strategy.training_tokens`: freshly drawn ones, as published."""
-        draw = seeds.stateless_seed(self._seed, "shared_architectures", phase)
-        return self._agreed(np.asarray(self.policy.sample(steps, draw)[0]))
+        draw = seeds.stateless_seed(self._task.seed, "shared_architectures", phase)
+        return self._task.agreed(np.asarray(self.policy.sample(steps, draw)[0]))
 
     def finalists(self, number: int, step: int) -> list[Tokens]:
         """As `Strategy.finalists`: what the controller draws, by default without repetitions."""
-        draw = beam.drawn_candidates if self._semantics.repeated_candidates else beam.candidates
-        tokens = self._agreed(draw(self.policy, number=number, seed=self._seed, step=step))
+        draw = beam.drawn_candidates if self._task.semantics.repeated_candidates else beam.candidates
+        tokens = self._task.agreed(draw(self.policy, number=number, seed=self._task.seed, step=step))
         return [tuple(row) for row in tokens.tolist()]
 
     def grow(self, kept: Sequence[Tokens]) -> None:
@@ -118,8 +117,8 @@ class Reinforce:
 
     def _new_policy(self, prefixes: np.ndarray, states: tuple[np.ndarray, np.ndarray]) -> ControllerPolicy:
         settings = self._settings
-        controller = Controller(stage=self._stage, hid_size=settings.hid_size, space=self._space)
-        controller.initialize(seeds.stateless_seed(self._seed, "controller_weights", self._stage))
+        controller = Controller(stage=self._stage, hid_size=settings.hid_size, space=self._task.space)
+        controller.initialize(seeds.stateless_seed(self._task.seed, "controller_weights", self._stage))
         return ControllerPolicy(
             controller=controller,
             prefixes=prefixes,
@@ -129,7 +128,7 @@ class Reinforce:
             beta_2=settings.ctrl_beta2,
             baseline_decay=settings.baseline_decay,
             entropy_coeff=settings.entropy_coeff,
-            semantics=self._semantics,
+            semantics=self._task.semantics,
         )
 
     def state(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.nas.strategies.reinforce import Reinforce
+from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
 
@@ -28,7 +29,7 @@ SETTINGS = {
 
 def made(semantics: Semantics = CORRECTED, **changes) -> Reinforce:
     settings = ReinforceSettings(**(SETTINGS | changes))
-    return Reinforce(space=autogan.SPACE, settings=settings, seed=5, semantics=semantics)
+    return Reinforce(settings, Task(space=autogan.SPACE, seed=5, semantics=semantics))
 
 
 def told(strategy: Reinforce, rewards) -> dict:

@@ -1,0 +1,24 @@
+"""Search strategies made by name."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from autogan_tf.config import strategy_settings
+from autogan_tf.nas.protocols import Strategy
+from autogan_tf.nas.task import Task
+
+
+def new_strategy(name: str, settings: Any, task: Task) -> Strategy:
+    """The strategy called `name`, at its beginning.
+
+    Args:
+      settings: of the class that `strategy_settings.entry(name).settings` is.
+      task: what it is to search.
+
+    Raises:
+      UserError: an unknown name, settings that do not go together, or what this strategy does not offer.
+    """
+    module, _, class_name = strategy_settings.entry(name).where.partition(":")
+    return getattr(importlib.import_module(f"autogan_tf.nas.strategies.{module}"), class_name)(settings, task)
