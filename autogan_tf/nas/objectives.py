@@ -1,0 +1,113 @@
+"""What an architecture can be judged by: named pure functions of what was seen of it. A new objective is an entry here.
+
+The reward is a weighted sum of objectives, see `config/reward_expression.py`. Nothing here imports TensorFlow, so that
+the command knows the names before it does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from autogan_tf.config import reward_expression
+from autogan_tf.config.reward_expression import Reward
+from autogan_tf.metrics.frechet import FrechetStatistics, frechet_distance
+from autogan_tf.metrics.inception_score import inception_score
+from autogan_tf.metrics.kernel import kernel_distance
+from autogan_tf.models.cost import Cost
+
+# Real images that the kernel distance compares with: its time grows with the larger of both sides, and beyond the
+# published 5,000 images of a reward more real ones hardly lessen its variance.
+MAX_REAL_FEATURES = 5000
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What was seen of an architecture; None where no objective needs it.
+
+    logits: float32 [N, K], of N generated images through the feature network.
+    splits: of the Inception score.
+    features: float32 [N, F], of the same images.
+    real_statistics: of the features of all real images at the same size.
+    real_features: float32 [M, F], of up to MAX_REAL_FEATURES of these, in random order.
+    cost: of the generator that is trained in the end, all cells; while the search grows the least parameters and the
+      least multiply-adds that the remaining cells can bring it to.
+    """
+
+    logits: np.ndarray | None = None
+    splits: int = 1
+    features: np.ndarray | None = None
+    real_statistics: FrechetStatistics | None = None
+    real_features: np.ndarray | None = None
+    cost: Cost | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """One score.
+
+    measure: the score from what was seen.
+    needs: the fields of `Seen` that it looks at.
+    key: what genotype files and evaluations call the score.
+    title: in tables.
+    """
+
+    measure: Callable[[Seen], float]
+    needs: tuple[str, ...]
+    key: str
+    title: str
+
+
+def _inception_score(seen: Seen) -> float:
+    """1 to the number of classes; high is good (paper section 3.3)."""
+    assert seen.logits is not None
+    return inception_score(seen.logits, splits=seen.splits)[0]
+
+
+def _frechet_distance(seen: Seen) -> float:
+    """At least 0; low is good."""
+    assert seen.features is not None and seen.real_statistics is not None
+    return frechet_distance(FrechetStatistics.from_features(seen.features), seen.real_statistics)
+
+
+def _kernel_distance(seen: Seen) -> float:
+    """Unbiased, hence sometimes below 0; low is good."""
+    assert seen.features is not None and seen.real_features is not None
+    return kernel_distance(seen.features, seen.real_features)[0]
+
+
+def _parameters(seen: Seen) -> float:
+    assert seen.cost is not None
+    return float(seen.cost.parameters)
+
+
+def _multiply_adds(seen: Seen) -> float:
+    """For one image."""
+    assert seen.cost is not None
+    return float(seen.cost.multiply_adds)
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    "is": Objective(_inception_score, ("logits",), "inception_score", "Inception score"),
+    "fid": Objective(_frechet_distance, ("features", "real_statistics"), "frechet_distance", "Fréchet distance"),
+    "kid": Objective(_kernel_distance, ("features", "real_features"), "kernel_distance", "kernel distance"),
+    "parameters": Objective(_parameters, ("cost",), "parameters", "parameters"),
+    "multiply_adds": Objective(_multiply_adds, ("cost",), "multiply_adds", "multiply-adds"),
+}
+
+
+def reward(text: str) -> Reward:
+    """The reward that the text describes; UserError, with the names that there are, where it is none."""
+    return reward_expression.parse(text, tuple(OBJECTIVES))
+
+
+def needs(names: Iterable[str]) -> frozenset[str]:
+    """The fields of `Seen` that the objectives of these names look at."""
+    return frozenset(need for name in names for need in OBJECTIVES[name].needs)
+
+
+def measure(names: Iterable[str], seen: Seen) -> dict[str, float]:
+    """The scores of an architecture by objective."""
+    return {name: OBJECTIVES[name].measure(seen) for name in names}
