@@ -5,7 +5,7 @@ Ends with the ranked architectures (genotypes/01.json ...) and, in best/, a comp
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import math
 import pathlib
 import sys
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from autogan_tf.config import command_line, environment, fields, listing, resume_settings, strategy_settings
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
+from autogan_tf.nas import objectives
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from autogan_tf.data.image_data import ImageData
     from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features.protocol import FeatureNetwork
+    from autogan_tf.nas.constraints import Constraints
     from autogan_tf.nas.plan import Plan, Ranked
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import StopRequest
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _search(config: SearchConfig) -> int:
     catalog.space(config.space).check_num_cells(config.num_cells)
+    config = dataclasses.replace(config, reward=str(objectives.reward(config.reward)))  # as one writes it
     environment.set_tensorflow_defaults()
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training.distribution import as_a_worker
@@ -94,15 +97,18 @@ def _search_here(config: SearchConfig) -> int:
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")
     image_data.warn_if_enlarged(data)
+    constraints = assembly.new_constraints(config, data.channels)
+    constraints.check()
+    assembly.check_counts(config, len(data.images))
     plan = assembly.new_plan(config, len(data.images))
     if config.dry_run:
         print(listing.format_settings(config))
-        print(_describe(config, data, plan))
+        print(_describe(config, data, plan, constraints))
         if found:
             print(found)
         return 0
     if not distribution.is_chief:
-        return _follow(config, plan, data, store, where, distribution, RunFolder(run_dir))
+        return _follow(config, plan, data, store, where, constraints, distribution, RunFolder(run_dir))
     with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
         folder, resumes = RunFolder.open(run_dir, command="search", resume=config.resume)
         if found:
@@ -119,7 +125,9 @@ def _search_here(config: SearchConfig) -> int:
 
         def search(stop: StopRequest) -> None:
             started = time.monotonic()
-            ranked = _run_search(config, plan, data, store, network, folder, terminal, distribution, stop)
+            ranked = _run_search(
+                config, plan, data, store, network, constraints, folder, terminal, distribution, stop
+            )
             searched = time.monotonic()
             terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
             if config.train_steps:
@@ -134,7 +142,8 @@ def _check_same(config: SearchConfig, folder: RunFolder) -> None:
     grows = ["max_search_iter"] if not folder.genotype_file.exists() else []  # what was ranked stays ranked
     if not config.train_lr_decay:  # which depends on the number of steps
         grows.append("train_steps")
-    resume_settings.check_same(config, folder.settings(), grows=tuple(grows))
+    before = {"reward": "is", "max_parameters": 0, "max_multiply_adds": 0}  # of runs from when these were no settings
+    resume_settings.check_same(config, before | dict(folder.settings()), grows=tuple(grows))
 
 
 def _is_complete(config: SearchConfig, folder: RunFolder) -> bool:
@@ -149,7 +158,7 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.1f} minutes"
 
 
-def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
+def _describe(config: SearchConfig, data: ImageData, plan: Plan, constraints: Constraints) -> str:
     """Sizes and planned work, for --dry_run."""
     from autogan_tf.nas import assembly
 
@@ -165,6 +174,7 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
         f"{data.channels} channel{'s' * (data.channels > 1)}",
         *(f"{name}: {count:,} parameters" for name, count in sizes.items()),
         f"search space: {architectures:,} architectures of {config.num_cells} cells",
+        *_costs(config, constraints),
         f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
         f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}",
         f"strategy {config.strategy}: {scored:,} scorings of {plan.rl_num_eval_img:,} images at most",
@@ -172,6 +182,24 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan) -> str:
         f"each after {config.train_n_critic} of the discriminator with {config.train_dis_batch_size}",
     ]
     return "\n".join(lines)
+
+
+def _costs(config: SearchConfig, constraints: Constraints) -> list[str]:
+    """What the architectures cost, and how many of them the constraints admit."""
+    from autogan_tf.data import seeds
+
+    least, most = constraints.range()
+    lines = [
+        f"costs with train_gf_dim {config.train_gf_dim}: {least.parameters:,} to {most.parameters:,} parameters, "
+        f"{least.multiply_adds:,} to {most.multiply_adds:,} multiply-adds"
+    ]
+    if constraints.is_bounded:
+        share = constraints.admitted_share(seeds.numpy_rng(config.seed, "admitted_share"))
+        lines.append(
+            f"constraints: {f'{share:.1%}' if share else 'less than 0.1%'} of the architectures keep to them, "
+            "estimated from 1,000 draws"
+        )
+    return lines
 
 
 def _network(
@@ -219,10 +247,12 @@ def _follow(
     data: ImageData,
     store: ImageStore,
     where: Mapping[str, Any],
+    constraints: Constraints,
     distribution: Distribution,
     folder: RunFolder,
 ) -> int:
     """The same search on a worker that is not the chief, which alone writes and speaks."""
+    from autogan_tf.features import choice
     from autogan_tf.nas import assembly
     from autogan_tf.nas.search_run import follow_search
     from autogan_tf.runs.keeper import Interrupted, StopRequest
@@ -233,12 +263,15 @@ def _follow(
     network = _network(config, where, store, Terminal(silent=True))
     assembly.check_can_rank(config, network, data.images)
     gan = assembly.new_shared_gan(config, data.images.shape[-1], distribution)
-    scorer = assembly.new_scorer(config, gan, network)
+    real = assembly.real_images(
+        config, data, network, store=store, cache_dir=choice.cache_folder(config.cache_dir)
+    )
+    scorer = assembly.new_scorer(config, gan, network, real, constraints)
     chiefs = folder if config.resume != "never" else None
     try:
         with StopRequest().listening() as stop:
             ranked = follow_search(
-                strategy=assembly.new_strategy(config, distribution),
+                strategy=assembly.new_strategy(config, distribution, constraints),
                 gan=gan,
                 scorer=scorer,
                 images=data.images,
@@ -266,33 +299,37 @@ def _run_search(
     data: ImageData,
     store: ImageStore,
     network: FeatureNetwork,
+    constraints: Constraints,
     folder: RunFolder,
     terminal: Terminal,
     distribution: Distribution,
     stop: StopRequest,
 ) -> list[Ranked]:
-    from autogan_tf.models.generator import generator_cost
+    from autogan_tf.features import choice
     from autogan_tf.nas import assembly
     from autogan_tf.nas.search_run import run_search
 
+    real = assembly.real_images(
+        config,
+        data,
+        network,
+        store=store,
+        cache_dir=choice.cache_folder(config.cache_dir),
+        begin=lambda description, total: terminal.phase(description, total, "images"),
+        progress=terminal.done,
+    )
     gan = assembly.new_shared_gan(config, data.images.shape[-1], distribution)
     return run_search(
-        strategy=assembly.new_strategy(config, distribution),
+        strategy=assembly.new_strategy(config, distribution, constraints),
         gan=gan,
-        scorer=assembly.new_scorer(config, gan, network),
+        scorer=assembly.new_scorer(config, gan, network, real, constraints),
         images=data.images,
         store=store,
         plan=plan,
         folder=folder,
         terminal=terminal,
         network=network,
-        cost_of=functools.partial(
-            generator_cost,
-            gf_dim=config.train_gf_dim,
-            latent_dim=config.latent_dim,
-            bottom_width=config.bottom_width,
-            channels=data.images.shape[-1],
-        ),
+        cost_of=assembly.cost_of_trained(config, data.channels),
         grid_every=config.grid_every,
         save_steps=config.save_steps,
         save_minutes=config.save_minutes,

@@ -109,7 +109,7 @@ def _train(loop: GanLoop, tokens: tf.Tensor, calls: Iterator[int]) -> None:
 
 def _score(scorer: Scorer, tokens: list[list[int]], number: int, calls: Iterator[int]) -> None:
     scorer.start_phase("benchmark", next(calls))  # which forgets the scores
-    scorer.scores(tokens, num_images=number)
+    scorer.trials(tokens, num_images=number)
 
 
 def _policy() -> ControllerPolicy:

@@ -143,6 +143,25 @@ class SearchConfig(strategy_settings.StrategySettings):
     features: str = feature_settings.features("classifier", group=_REWARD)
     inception_weights: str = feature_settings.inception_weights(group=_REWARD)
     features_resolution: int = feature_settings.features_resolution(group=_REWARD)
+    reward: str = setting(
+        "is",
+        "What architectures are rewarded for: a sum of objectives, each with a number and * before it, with log(...) "
+        'around it, or neither, as in "is - 0.1*fid - log(parameters)". is: Inception score; fid: Fréchet distance to '
+        "the real images at the size of the stage; kid: kernel distance to up to 5,000 of them; parameters, "
+        "multiply_adds: of the generator that is trained in the end, while cells are missing the least that they can "
+        "bring it to.",
+        group=_REWARD,
+    )
+    max_parameters: int = setting(
+        0,
+        "Most parameters of the generator that is trained in the end; only such architectures are tried, and "
+        "beginnings that lead to one. 0 for any number.",
+        group=_REWARD,
+        minimum=0,
+    )
+    max_multiply_adds: int = setting(
+        0, "Most multiply-adds of that generator for one image. 0 for any number.", group=_REWARD, minimum=0
+    )
     rl_num_eval_img: int = setting(5000, "Generated images that a reward is taken from.", group=_REWARD, minimum=2)
     num_eval_imgs: int = setting(
         50000,

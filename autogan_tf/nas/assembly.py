@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
 from autogan_tf.config import strategy_settings
+from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
+from autogan_tf.data import pipeline, seeds
 from autogan_tf.data.image_data import ImageData
+from autogan_tf.data.image_store import ImageStore
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features.classifier import Classifier
 from autogan_tf.features.protocol import FeatureNetwork
-from autogan_tf.nas import reward_check
+from autogan_tf.metrics import kernel, reference
+from autogan_tf.models.cost import Cost
+from autogan_tf.models.generator import generator_cost
+from autogan_tf.nas import objectives, reward_check
+from autogan_tf.nas.constraints import Constraints
+from autogan_tf.nas.objectives import MAX_REAL_FEATURES, Real
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.protocols import Strategy
 from autogan_tf.nas.reward import Scorer
@@ -62,13 +73,36 @@ def new_shared_gan(config: SearchConfig, channels: int, distribution: Distributi
     )
 
 
-def new_strategy(config: SearchConfig, distribution: Distribution) -> Strategy:
-    """What proposes the architectures."""
+def cost_of_trained(config: SearchConfig, channels: int) -> Callable[[Genotype], Cost]:
+    """What the generator that is trained in the end costs, for images of `channels`."""
+    return functools.partial(
+        generator_cost,
+        gf_dim=config.train_gf_dim,
+        latent_dim=config.latent_dim,
+        bottom_width=config.bottom_width,
+        channels=channels,
+    )
+
+
+def new_constraints(config: SearchConfig, channels: int) -> Constraints:
+    """What that generator may cost."""
+    return Constraints(
+        space=catalog.space(config.space),
+        num_cells=config.num_cells,
+        cost_of=cost_of_trained(config, channels),
+        max_parameters=config.max_parameters or None,
+        max_multiply_adds=config.max_multiply_adds or None,
+    )
+
+
+def new_strategy(config: SearchConfig, distribution: Distribution, constraints: Constraints) -> Strategy:
+    """What proposes the architectures, of those that meet the constraints."""
     task = Task(
         space=catalog.space(config.space),
         seed=config.seed,
         agreed=distribution.agreed,
         semantics=config.semantics,
+        admits=constraints.admits if constraints.is_bounded else None,
     )
     return strategies.new_strategy(config.strategy, strategy_settings.chosen(config), task)
 
@@ -81,11 +115,70 @@ def reward_network(config: SearchConfig, network: FeatureNetwork) -> FeatureNetw
 def check_can_rank(config: SearchConfig, network: FeatureNetwork, images: np.ndarray) -> None:
     """UserError where the reward seen through `network` cannot rank architectures; see `reward_check`."""
     sides = image_sides(bottom_width=config.bottom_width, num_cells=config.num_cells)
-    reward_check.check_can_rank(reward_network(config, network), images, sides=sides, seed=config.seed)
+    reward_check.check_can_rank(
+        reward_network(config, network),
+        images,
+        sides=sides,
+        seed=config.seed,
+        needs=objectives.needs(objectives.reward(config.reward).names),
+    )
 
 
-def new_scorer(config: SearchConfig, gan: SharedGan, network: FeatureNetwork) -> Scorer:
-    """What gives the rewards."""
+def check_counts(config: SearchConfig, num_real: int) -> None:
+    """UserError where an objective of the reward needs more images, generated or real."""
+    needs = objectives.needs(objectives.reward(config.reward).names)
+    if needs & {"real_statistics", "real_features"} and num_real < 2:
+        raise UserError(
+            f"--reward={config.reward!r} compares with real images, of which it needs at least 2, got {num_real}; give "
+            "more images, or leave out fid and kid"
+        )
+    if "real_features" in needs:
+        for number in (config.rl_num_eval_img, config.num_eval_imgs):
+            kernel.block_count(min(num_real, MAX_REAL_FEATURES), number, kernel.MAX_BLOCK_SIZE)
+
+
+def real_images(
+    config: SearchConfig,
+    data: ImageData,
+    network: FeatureNetwork,
+    *,
+    store: ImageStore,
+    cache_dir: pathlib.Path | None,
+    begin: Callable[[str, int], None] = lambda description, total: None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[int, Real]:
+    """The real images at the size of every stage, as the rewards' network sees them; none if no objective compares.
+
+    Args:
+      data: at the last stage's size.
+      network: as `new_scorer` is given it.
+      store, cache_dir: of reduced images, and of what is found.
+      begin, progress: told what is looked at and how many images of it, and how many of them were seen.
+    """
+    needs = objectives.needs(objectives.reward(config.reward).names)
+    if not needs & {"real_statistics", "real_features"}:
+        return {}
+    seen_through = reward_network(config, network)
+    order = seeds.numpy_rng(config.seed, "real_features_of_rewards").permutation(len(data.images))
+    found = {}
+    for side in image_sides(bottom_width=config.bottom_width, num_cells=config.num_cells):
+        begin(f"real images of {side} pixels", len(data.images))
+        seen = reference.of_images(
+            dataclasses.replace(data, images=pipeline.reduce(data.images, side, store=store)),
+            seen_through,
+            cache_dir=cache_dir,
+            with_features="real_features" in needs,
+            progress=progress,
+        )
+        rows = None if seen.features is None else np.array(seen.features[order[:MAX_REAL_FEATURES]])
+        found[side] = Real(seen.statistics, rows)
+    return found
+
+
+def new_scorer(
+    config: SearchConfig, gan: SharedGan, network: FeatureNetwork, real: dict[int, Real], constraints: Constraints
+) -> Scorer:
+    """What gives the rewards; `real`: of `real_images`."""
     return Scorer(
         generator=gan.generator,
         network=reward_network(config, network),
@@ -93,6 +186,9 @@ def new_scorer(config: SearchConfig, gan: SharedGan, network: FeatureNetwork) ->
         calibration_batches=config.calibration_batches,
         seed=config.seed,
         semantics=config.semantics,
+        reward=objectives.reward(config.reward),
+        real=real,
+        cost_of=constraints.cheapest,
     )
 
 

@@ -45,19 +45,25 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True)
+class Real:
+    """The real images of one size as the feature network sees them; see `Seen`."""
+
+    statistics: FrechetStatistics
+    features: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Objective:
     """One score.
 
     measure: the score from what was seen.
     needs: the fields of `Seen` that it looks at.
     key: what genotype files and evaluations call the score.
-    title: in tables.
     """
 
     measure: Callable[[Seen], float]
     needs: tuple[str, ...]
     key: str
-    title: str
 
 
 def _inception_score(seen: Seen) -> float:
@@ -90,11 +96,11 @@ def _multiply_adds(seen: Seen) -> float:
 
 
 OBJECTIVES: Mapping[str, Objective] = {
-    "is": Objective(_inception_score, ("logits",), "inception_score", "Inception score"),
-    "fid": Objective(_frechet_distance, ("features", "real_statistics"), "frechet_distance", "Fréchet distance"),
-    "kid": Objective(_kernel_distance, ("features", "real_features"), "kernel_distance", "kernel distance"),
-    "parameters": Objective(_parameters, ("cost",), "parameters", "parameters"),
-    "multiply_adds": Objective(_multiply_adds, ("cost",), "multiply_adds", "multiply-adds"),
+    "is": Objective(_inception_score, ("logits",), "inception_score"),
+    "fid": Objective(_frechet_distance, ("features", "real_statistics"), "frechet_distance"),
+    "kid": Objective(_kernel_distance, ("features", "real_features"), "kernel_distance"),
+    "parameters": Objective(_parameters, ("cost",), "parameters"),
+    "multiply_adds": Objective(_multiply_adds, ("cost",), "multiply_adds"),
 }
 
 

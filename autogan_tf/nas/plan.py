@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.search_space import autogan
@@ -30,9 +31,11 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Ranked:
-    """An architecture at the search's end: its reward when it was chosen, and its score on `num_images` images."""
+    """An architecture at the search's end: its reward when it was chosen, and on `num_images` images its reward again,
+    `score`, with the scores that this is made of, by objective."""
 
     genotype: Genotype
     reward: float
     score: float
     num_images: int
+    scores: Mapping[str, float] = dataclasses.field(default_factory=dict)

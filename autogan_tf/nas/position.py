@@ -11,8 +11,8 @@ class Part:
     """Where in an iteration the search stands, and what it has gathered there; plain data, as JSON.
 
     name: "shared", "round" (the strategy's), "shared again" or "done"; step: of its steps how many are done;
-    numbers: of the parts before; latest: losses and norms of a shared phase; tried, rewards: of a round; seconds: that
-    the iteration has taken.
+    numbers: of the parts before; latest: losses and norms of a shared phase; tried, rewards: of a round; scores: of
+    a round by objective, where they say more than the rewards; seconds: that the iteration has taken.
     """
 
     name: str = "shared"
@@ -21,6 +21,7 @@ class Part:
     latest: dict[str, float] = dataclasses.field(default_factory=dict)
     tried: dict[str, float] = dataclasses.field(default_factory=dict)
     rewards: list[float] = dataclasses.field(default_factory=list)
+    scores: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
     def enter(self, name: str) -> None:

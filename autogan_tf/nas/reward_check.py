@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,14 @@ _EQUAL = 1e-6  # relative difference up to which rewards count as the same
 _LOWEST = 1.0 + 1e-6  # Inception score up to which real images count as not told apart; 1 is the least there is
 
 
-def check_can_rank(network: FeatureNetwork, images: np.ndarray, *, sides: Iterable[int], seed: int) -> None:
+def check_can_rank(
+    network: FeatureNetwork,
+    images: np.ndarray,
+    *,
+    sides: Iterable[int],
+    seed: int,
+    needs: Collection[str] = ("logits",),
+) -> None:
     """Looks at some real images as the reward will look at generated ones; draws nothing that a search draws.
 
     Args:
@@ -29,19 +36,21 @@ def check_can_rank(network: FeatureNetwork, images: np.ndarray, *, sides: Iterab
       images: uint8 [N, S, S, C], the data at the last stage's size.
       sides: of the images of each stage, in pixels; the largest is S.
       seed: of the run.
+      needs: what the reward looks at, see `objectives.needs`.
 
     Raises:
-      UserError: the network fails on such images, gives fewer than two logits, NaN or infinity, or the same classes for
-        all of them though they differ.
+      UserError: the network fails on such images or gives NaN or infinity; where the reward needs logits, it gives
+        fewer than two, or the same classes for all of them though they differ; where it needs features, the same ones
+        for all of them.
     """
     pixels = some_of(images, seed=seed, number=IMAGES)
     for side in sorted(sides):
         features, logits = _outputs(network, pipeline.reduce(pixels, side))
         kind = f"{len(pixels)} real images of {side} x {side} pixels"
-        if logits.shape[1] < 2:
+        if "logits" in needs and logits.shape[1] < 2:
             raise UserError(
-                f"the feature network {network.name} gives {logits.shape[1]} logit for an image, and the reward, the "
-                f"Inception score, needs one for each of at least two classes: {_REMEDY}"
+                f"the feature network {network.name} gives {logits.shape[1]} logit for an image, and the reward's "
+                f"Inception score needs one for each of at least two classes: {_REMEDY}"
             )
         for name, rows in (("features", features), ("logits", logits)):
             bad = int((~np.isfinite(rows).all(axis=1)).sum())
@@ -51,11 +60,18 @@ def check_can_rank(network: FeatureNetwork, images: np.ndarray, *, sides: Iterab
                     f"rewards need finite ones: see whether its weights are whole and whether it takes the images in "
                     f"the range that it was trained on, or {_REMEDY}"
                 )
-    score = inception_score(logits, splits=1)[0]  # at the last stage's size
-    if score <= _LOWEST and np.any(pixels != pixels[0]):
+    if not np.any(pixels != pixels[0]):
+        return
+    score = inception_score(logits, splits=1)[0] if "logits" in needs else np.inf  # at the last stage's size
+    if score <= _LOWEST:
         raise UserError(
             f"the feature network {network.name} gives the same classes for all of {kind} that differ (Inception score "
             f"{score:.6f}, the least there is), so that its reward cannot rank architectures: {_REMEDY}"
+        )
+    if "features" in needs and np.ptp(features, axis=0).max() <= _EQUAL * np.abs(features).max():
+        raise UserError(
+            f"the feature network {network.name} gives the same features for all of {kind} that differ, so that its "
+            f"reward cannot rank architectures: {_REMEDY}"
         )
 
 

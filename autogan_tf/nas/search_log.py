@@ -22,7 +22,7 @@ from autogan_tf.search_space.genotype import Genotype
 # The next cell has four times the pixels, and all that came before it; until one was seen its cost is guessed so.
 _NEXT_CELL = 4.0
 _RANKING = "ranking"
-_NOT_TOLD_BY_STRATEGIES = ("rewards", "iteration", "scored", "seconds")
+_NOT_TOLD_BY_STRATEGIES = ("rewards", "scores", "iteration", "scored", "seconds")
 
 
 class SearchLog:

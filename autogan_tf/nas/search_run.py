@@ -13,9 +13,10 @@ from autogan_tf.data.image_data import some_of
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
 from autogan_tf.models.cost import Cost
+from autogan_tf.nas.objectives import OBJECTIVES
 from autogan_tf.nas.plan import Plan, Ranked
 from autogan_tf.nas.protocols import Strategy
-from autogan_tf.nas.reward import Scorer
+from autogan_tf.nas.reward import INCEPTION_SCORE, Scorer
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.shared_gan import SharedGan
@@ -138,11 +139,13 @@ def run_search(
         log.tensorboard.image("best_architecture", diagram_pixels.pixels(ranked[0].genotype), step=plan.max_search_iter)
         log.tensorboard.text("ranked", _in_words(ranked), step=plan.max_search_iter)
     lines = []
+    plain = scorer.reward == INCEPTION_SCORE  # else `score`, the reward on more images, is none of the scores
     for place, entry in enumerate(ranked, 1):
         cost = cost_of(entry.genotype)
         scores = {
             "reward": entry.reward,
-            "inception_score": entry.score,
+            **({} if plain else {"score": entry.score, "reward_expression": str(scorer.reward)}),
+            **{OBJECTIVES[name].key: score for name, score in entry.scores.items()},
             "num_images": entry.num_images,
             "feature_network": network_identity(network),
             "weights": "shared",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -191,14 +191,20 @@ class Searcher:
             asked = strategy.ask()
             if not asked:
                 break
-            rewards = self._agreed(self.scorer.scores(asked, num_images=self.plan.rl_num_eval_img)).tolist()
-            numbers = strategy.tell([Trial(tokens, reward) for tokens, reward in zip(asked, rewards, strict=True)])
+            trials = self._trials(asked, num_images=self.plan.rl_num_eval_img)
+            numbers = strategy.tell(trials)
             if not numbers:
                 continue
-            rewards_by_name = dict(zip(map(_named, asked), rewards, strict=True))
+            rewards_by_name = {_named(trial.tokens): trial.reward for trial in trials}
             part.tried |= rewards_by_name
-            part.rewards += rewards
-            told = dict(numbers) | {"rewards": rewards_by_name}
+            part.rewards += [trial.reward for trial in trials]
+            told: dict[str, Any] = dict(numbers) | {"rewards": rewards_by_name}
+            scores = {_named(trial.tokens): dict(trial.scores_beyond_reward) for trial in trials}
+            if any(scores.values()):
+                told["scores"] = scores
+            for trial in trials:
+                for name, score in trial.scores_beyond_reward.items():
+                    part.scores.setdefault(name, []).append(score)
             told |= {"iteration": self.iteration, "scored": len(asked), "seconds": time.monotonic() - began}
             self._observer.numbers(step=self.iteration * total + part.step, phase="strategy", numbers=told)
             part.step += 1
@@ -211,7 +217,8 @@ class Searcher:
         best = max(tried, key=lambda name: tried[name])
         leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
         self.leaders = dict(leaders[: self.plan.topk])
-        return {
+        means = {name: float(np.mean(scores)) for name, scores in part.scores.items()}
+        return ({"mean_scores": means} if means else {}) | {
             "best": tried[best],
             "best_architecture": best,
             "best_so_far": next(iter(self.leaders.values())),
@@ -219,6 +226,15 @@ class Searcher:
             "mean": float(np.mean(part.rewards)),
             "distinct": len(tried),
         } | dict(strategy.summary())
+
+    def _trials(self, asked: Sequence[Tokens], *, num_images: int) -> list[Trial]:
+        """What the architectures are worth; all workers take the chief's numbers."""
+        trials = self.scorer.trials(asked, num_images=num_images)
+        found = self._agreed(np.array([[trial.reward, *trial.scores.values()] for trial in trials]))
+        return [
+            Trial(trial.tokens, reward, dict(zip(trial.scores, scores, strict=True)))
+            for trial, (reward, *scores) in zip(trials, found.tolist(), strict=True)
+        ]
 
     def _rank(self, description: str) -> tuple[list[Tokens], list[float]]:
         """The best `topk` of `num_candidate` architectures of the present stage, best first, with their rewards."""
@@ -263,17 +279,21 @@ class Searcher:
             best, rewards = self._rank("ranking complete architectures")
             self.ranking = {"best": [list(tokens) for tokens in best], "rewards": rewards, "scores": []}
         rows, rewards, scores = (self.ranking[name] for name in ("best", "rewards", "scores"))
+        # of a ranking that began when there was one objective
+        parts = self.ranking.setdefault("parts", [{"is": score} for score in scores])
         self.scorer.start_phase("final", 0, again=True)
         self._observer.phase(f"scoring the best {len(rows)} on more images", len(rows), "architectures")
         for row in rows[len(scores) :]:
-            scores.append(float(self._agreed(np.array(self.scorer.score(row, num_images=plan.num_eval_imgs)))))
+            (trial,) = self._trials([tuple(row)], num_images=plan.num_eval_imgs)
+            scores.append(trial.reward)
+            parts.append(dict(trial.scores))
             self._observer.done(len(scores))
             self._pause()
         reward_check.tell_if_equal(self._observer, scores, "scores on more images", "the order says")
         self.ranking = {}
         ranked = [
-            Ranked(Genotype.from_tokens(row, plan.space), reward, score, plan.num_eval_imgs)
-            for row, reward, score in zip(rows, rewards, scores, strict=True)
+            Ranked(Genotype.from_tokens(row, plan.space), reward, score, plan.num_eval_imgs, of_row)
+            for row, reward, score, of_row in zip(rows, rewards, scores, parts, strict=True)
         ]
         return sorted(ranked, key=lambda entry: -entry.score)
 
@@ -300,7 +320,9 @@ class Searcher:
             "leaders": self.leaders,
             "part": dataclasses.asdict(self.part),
             "ranking": self.ranking,
-            "ranked": [[list(r.genotype.tokens), r.reward, r.score, r.num_images] for r in self.ranked],
+            "ranked": [
+                [list(r.genotype.tokens), r.reward, r.score, r.num_images, dict(r.scores)] for r in self.ranked
+            ],
             "strategy": self.strategy.state(),
             "scorer": self.scorer.state(),
         }
@@ -311,7 +333,10 @@ class Searcher:
         self.stage, self.leaders, self.ranking = state["stage"], dict(state["leaders"]), dict(state["ranking"])
         self.part = Part(**state["part"])
         space = self.plan.space
-        self.ranked = [Ranked(Genotype.from_tokens(tokens, space), *rest) for tokens, *rest in state["ranked"]]
+        self.ranked = [
+            Ranked(Genotype.from_tokens(tokens, space), reward, score, number, *(scores or [{"is": score}]))
+            for tokens, reward, score, number, *scores in state["ranked"]
+        ]
         self.strategy.restore(state["strategy"])
         self.scorer.restore(state["scorer"])
 

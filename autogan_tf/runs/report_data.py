@@ -163,7 +163,7 @@ def of_search(run: History) -> dict[str, Any]:
     iterations = [
         {key: row.get(key) for key in ("step", "stage", "best", "mean", "best_so_far", "entropy", "entropies", "d_loss",
                                        "g_loss", "d_loss_spread", "g_loss_spread", "collapsed", "seconds", "distinct",
-                                       "images_per_second")}
+                                       "images_per_second", "mean_scores")}
         for row in run.of("search")
     ]  # fmt: skip
     steps = run.settings.get("ctrl_step") or 1  # for rows of an earlier version, which do not tell the iteration

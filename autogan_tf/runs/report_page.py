@@ -108,6 +108,11 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
         line = functools.partial(report_charts.lines, x="search iteration", marks=marks)
         curves = {"best of the iteration": column("best"), "mean": column("mean")}
         charts["reward"] = _svg(line(curves, y="reward", dots=dots, height=3.2), "reward")
+        scores = [row["mean_scores"] or {} for row in rows]
+        charts["objectives"] = [
+            (name, _svg(line({name: (steps, [of_row.get(name) for of_row in scores])}, y=name, height=2.0), name))
+            for name in dict.fromkeys(name for of_row in scores for name in of_row)
+        ]
         charts["losses"] = _svg(
             line({"discriminator": column("d_loss"), "generator": column("g_loss")}, y="loss"), "losses"
         )

@@ -102,6 +102,7 @@ class TensorBoardLog:
             if isinstance(value, int | float) and name != "iteration"
         }
         values |= {f"entropy/{decision}": value for decision, value in numbers.get("entropies", {}).items()}
+        values |= {f"objectives/{name}": value for name, value in numbers.get("mean_scores", {}).items()}
         together = Summary()  # one record instead of an operation for each number
         for tag, value in values.items():
             together.MergeFrom(scalar_pb(tag, value))

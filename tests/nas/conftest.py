@@ -18,6 +18,7 @@ from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.strategies import catalog
 from autogan_tf.nas.task import Task
+from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import Progress, TrainingDiverged
@@ -123,8 +124,9 @@ class FakeScorer:
         self.found = {tuple(tokens): score for tokens, score in state["found"]}
         self.scored = state["scored"]
 
-    def scores(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> np.ndarray:
-        return np.array([self.score(tokens, num_images=num_images) for tokens in architectures])
+    def trials(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> list[Trial]:
+        scores = [self.score(tokens, num_images=num_images) for tokens in architectures]
+        return [Trial(tuple(tokens), score, {"is": score}) for tokens, score in zip(architectures, scores, strict=True)]
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         self.log.append(("score", tuple(tokens), num_images))

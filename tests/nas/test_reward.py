@@ -46,6 +46,9 @@ class Setup:
         self.scorer.start_phase(*phase)
         return self.scorer.score(tokens, num_images=num_images)
 
+    def rewards(self, architectures) -> list[float]:
+        return [trial.reward for trial in self.scorer.trials(architectures, num_images=20)]
+
     def spoil_statistics(self) -> None:
         """Leaves running statistics as some other architecture might."""
         rng = np.random.default_rng(9)
@@ -83,18 +86,18 @@ def test_a_batch_of_architectures_gets_the_scores_that_each_gets_alone(small):
     alone = [small.score(tokens) for tokens in (POST_BATCH, PRE_PLAIN)]
     small.scorer.start_phase("controller", 0)
     before = int(small.network.batches)
-    together = small.scorer.scores([POST_BATCH, PRE_PLAIN, POST_BATCH], num_images=20)
-    assert together.tolist() == [*alone, alone[0]] and small.scorer.scored == 2
+    together = small.rewards([POST_BATCH, PRE_PLAIN, POST_BATCH])
+    assert together == [*alone, alone[0]] and small.scorer.scored == 2
     assert int(small.network.batches) - before == 6  # two architectures, 20 images each in batches of 8
-    assert small.scorer.scores([PRE_PLAIN], num_images=20).tolist() == alone[1:]
+    assert small.rewards([PRE_PLAIN]) == alone[1:]
 
 
 def test_as_published_every_scoring_has_latents_of_its_own(published):
     published.scorer.start_phase("controller", 0)
-    together = published.scorer.scores([POST_BATCH, POST_BATCH], num_images=20)
+    together = published.rewards([POST_BATCH, POST_BATCH])
     assert together[0] != together[1]
     published.scorer.start_phase("controller", 0)
-    assert [published.scorer.score(POST_BATCH, num_images=20) for _ in range(2)] == together.tolist()
+    assert [published.scorer.score(POST_BATCH, num_images=20) for _ in range(2)] == together
 
 
 def test_scores_lie_between_one_and_the_number_of_classes_and_differ(small):
@@ -158,9 +161,10 @@ def test_weights_are_left_alone(small):
 
 def test_as_many_logits_as_images(small):
     seed = seeds.stateless_seed(0, "test")
-    logits = small.scorer.logits([POST_BATCH], drawn=[seed], num=20)[0]
+    logits = small.scorer.outputs([POST_BATCH], drawn=[seed], num=20).logits[0]
     assert logits.shape == (20, 4)
-    np.testing.assert_allclose(small.scorer.logits([POST_BATCH], drawn=[seed], num=11)[0], logits[:11], atol=1e-6)
+    fewer = small.scorer.outputs([POST_BATCH], drawn=[seed], num=11).logits[0]
+    np.testing.assert_allclose(fewer, logits[:11], atol=1e-6)
     assert small.network.seen_shape == (8, 8, 1)
     assert len({tuple(row) for row in logits.tolist()}) == 20  # no latents twice
 
@@ -169,7 +173,8 @@ def test_the_score_is_that_of_the_logits(small):
     """Against the definition: exp of the mean divergence from the mean prediction."""
     small.scorer.start_phase("final", 0)
     score = small.scorer.score(POST_BATCH, num_images=16)
-    logits = small.scorer.logits([POST_BATCH], drawn=[seeds.stateless_seed(1, "reward/final", 0, 0)], num=16)[0]
+    drawn = [seeds.stateless_seed(1, "reward/final", 0, 0)]
+    logits = small.scorer.outputs([POST_BATCH], drawn=drawn, num=16).logits[0]
     p = np.exp(logits.astype(np.float64))
     p /= p.sum(axis=1, keepdims=True)
     assert score == pytest.approx(np.exp(np.mean(np.sum(p * np.log(p / p.mean(axis=0)), axis=1))), rel=1e-6)
@@ -194,7 +199,7 @@ def test_the_network_sees_eight_bit_images(truncated):
         semantics=Semantics(truncated_pixels=truncated),
     )
     seed = seeds.stateless_seed(0, "test")
-    levels = (scorer.logits([[1, 0, 1, 1]], drawn=[seed], num=8)[0].astype(np.float64) + 1) * 127.5
+    levels = (scorer.outputs([[1, 0, 1, 1]], drawn=[seed], num=8).logits[0].astype(np.float64) + 1) * 127.5
     np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
     assert levels.min() >= 0 and levels.max() <= 255 and len(np.unique(np.round(levels))) > 5
     # against the images themselves, with the statistics that the scoring left: rounded, or truncated as published

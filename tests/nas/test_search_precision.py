@@ -29,7 +29,8 @@ def losses(gan: SharedGan, steps: int = 6) -> np.ndarray:
 def rewards(gan: SharedGan) -> np.ndarray:
     """Of eight architectures of one cell."""
     scorer = Scorer(generator=gan.generator, network=Quarters(), batch_size=10, calibration_batches=2, seed=0)
-    return scorer.scores(architectures(8, 1).numpy().tolist(), num_images=40)
+    trials = scorer.trials(architectures(8, 1).numpy().tolist(), num_images=40)
+    return np.array([trial.reward for trial in trials])
 
 
 @pytest.fixture(scope="module")

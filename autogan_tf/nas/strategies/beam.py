@@ -9,31 +9,30 @@ import tensorflow as tf
 
 from autogan_tf.data import seeds
 from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
+from autogan_tf.nas.task import Admits
 
 DRAWS_PER_CANDIDATE = 50  # how hard to try to find distinct candidates in what the controller draws
 
 
-def candidates(policy: ControllerPolicy, *, number: int, seed: int, step: int) -> np.ndarray:
-    """`number` distinct architectures, int32 [number, T], in the order in which the controller draws them.
+def candidates(
+    policy: ControllerPolicy, *, number: int, seed: int, step: int, admits: Admits | None = None
+) -> np.ndarray:
+    """`number` distinct admitted architectures, int32 [number, T], in the order in which the controller draws them.
 
-    When a sharp controller does not give that many, the rest is drawn uniformly; when the space holds fewer, all of it
-    is returned.
+    When a sharp controller does not give that many, the rest is drawn uniformly; when the space holds fewer, all of
+    them are returned.
     """
     draw = seeds.stateless_seed(seed, "candidates", step)
     drawn = policy.sample(number * DRAWS_PER_CANDIDATE, draw)[0].numpy()
-    found = list(dict.fromkeys(map(tuple, drawn.tolist())))[:number]
+    found = [row for row in dict.fromkeys(map(tuple, drawn.tolist())) if admits is None or admits(row)][:number]
     if len(found) < number:
         cells = list(itertools.product(*map(range, policy.controller.token_counts)))
         prefixes = list(dict.fromkeys(map(tuple, policy.prefixes.numpy().tolist())))
         rest = sorted({prefix + cell for prefix in prefixes for cell in cells} - set(found))
+        rest = [row for row in rest if admits is None or admits(row)]
         order = seeds.numpy_rng(seed, "uniform_candidates", step).permutation(len(rest))
         found += [rest[i] for i in order[: number - len(found)]]
     return np.array(found, np.int32)
-
-
-def drawn_candidates(policy: ControllerPolicy, *, number: int, seed: int, step: int) -> np.ndarray:
-    """`number` architectures as drawn, with repetitions: what the published implementation ranks."""
-    return policy.sample(number, seeds.stateless_seed(seed, "candidates", step))[0].numpy()
 
 
 def states_after(policy: ControllerPolicy, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
-from autogan_tf.nas.strategies import beam
+from autogan_tf.nas.strategies import beam, rejection
 from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Tokens, Trial
@@ -22,7 +22,8 @@ class Reinforce:
     """See `Strategy`. In each round a first batch sets the baseline, then the controller learns `ctrl_step` times.
 
     Growing begins with a new controller, which decides about the next cell from the states in which the last one ended
-    with the architectures that are kept.
+    with the architectures that are kept. Architectures that are not admitted are drawn again; what the controller
+    learns does not take into account that it could not have drawn them.
 
     Args:
       settings: of the controller.
@@ -39,8 +40,6 @@ class Reinforce:
                 f"the strategy reinforce begins with one cell and grows, but it was to begin with {task.num_cells}; "
                 "choose another strategy, or let the search grow"
             )
-        if task.admits is not None:
-            raise UserError("the strategy reinforce takes no constraints; choose another, or leave them out")
         self._settings, self._task = settings, task
         self._stage, self._round = 0, 0
         self._step: int | None = None  # of this round how often the controller has learnt; None before the baseline
@@ -63,15 +62,24 @@ class Reinforce:
     def ask(self) -> list[Tokens]:
         """As `Strategy.ask`: `ctrl_sample_batch` architectures that the controller draws."""
         if self._step is None:
-            return self._drawn("baseline_architectures", self._round)
+            return self._asked("baseline_architectures", self._round)
         if self._step < self._settings.ctrl_step:
-            return self._drawn("controller_architectures", self._round * self._settings.ctrl_step + self._step)
+            return self._asked("controller_architectures", self._round * self._settings.ctrl_step + self._step)
         return []
 
-    def _drawn(self, purpose: str, step: int) -> list[Tokens]:
-        draw = seeds.stateless_seed(self._task.seed, purpose, step)
-        tokens, _, _ = self.policy.sample(self._settings.ctrl_sample_batch, draw)
-        return [tuple(row) for row in self._task.agreed(tokens.numpy()).tolist()]
+    def _asked(self, purpose: str, step: int) -> list[Tokens]:
+        tokens = self._drawn(self._settings.ctrl_sample_batch, purpose, step)
+        return [tuple(row) for row in self._task.agreed(tokens).tolist()]
+
+    def _drawn(self, number: int, purpose: str, step: int) -> np.ndarray:
+        """Admitted architectures that the controller draws, int32 [number, T]."""
+
+        def draw(size: int, seed: tf.Tensor) -> np.ndarray:
+            return self.policy.sample(size, seed)[0].numpy()
+
+        return rejection.drawn(
+            draw, self._task.admits, number=number, seed=self._task.seed, purpose=purpose, step=step
+        )
 
     def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
         """As `Strategy.tell`: one step of the controller's optimizer."""
@@ -99,14 +107,17 @@ class Reinforce:
 
     def training_tokens(self, steps: int, phase: int) -> np.ndarray:
         """As `Strategy.training_tokens`: freshly drawn ones, as published."""
-        draw = seeds.stateless_seed(self._task.seed, "shared_architectures", phase)
-        return self._task.agreed(np.asarray(self.policy.sample(steps, draw)[0]))
+        return self._task.agreed(self._drawn(steps, "shared_architectures", phase))
 
     def finalists(self, number: int, step: int) -> list[Tokens]:
         """As `Strategy.finalists`: what the controller draws, by default without repetitions."""
-        draw = beam.drawn_candidates if self._task.semantics.repeated_candidates else beam.candidates
-        tokens = self._task.agreed(draw(self.policy, number=number, seed=self._task.seed, step=step))
-        return [tuple(row) for row in tokens.tolist()]
+        if self._task.semantics.repeated_candidates:
+            tokens = self._drawn(number, "candidates", step)
+        else:
+            tokens = beam.candidates(
+                self.policy, number=number, seed=self._task.seed, step=step, admits=self._task.admits
+            )
+        return [tuple(row) for row in self._task.agreed(tokens).tolist()]
 
     def grow(self, kept: Sequence[Tokens]) -> None:
         """As `Strategy.grow`."""
