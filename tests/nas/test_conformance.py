@@ -34,8 +34,7 @@ SPACES = list(space_catalog.SPACES.values())
 OVER_CANDIDATES = [name for name in NAMES if name != "reinforce"]
 # of a strategy's settings those are changed that it has
 SMALL: dict[str, Any] = {
-    "ctrl_step": 3, "ctrl_sample_batch": 2, "ctrl_lr": 0.01, "ctrl_beta1": 0.9, "ctrl_beta2": 0.999, "hid_size": 4,
-    "baseline_decay": 0.5, "entropy_coeff": 0.0,
+    "ctrl_step": 2, "ctrl_sample_batch": 2, "ctrl_lr": 0.01, "hid_size": 4, "baseline_decay": 0.5,
     "round_trials": 11, "population": 4, "tournament": 2,
 }  # fmt: skip
 
@@ -146,7 +145,7 @@ def test_it_stays_in_the_space_and_builds_on_what_is_kept(name):
 def test_killed_after_every_ask_and_every_answer_it_does_the_same(name):
     stages = 2 if name == "reinforce" else 3  # each new controller takes its time
     whole = plain(played(made(name), stages=stages))
-    assert len([event for event in whole if event[1] == "asked"]) > 12
+    assert len([event for event in whole if event[1] == "asked"]) >= 12
     assert plain(played(made(name), stages=stages, again=reborn(name))) == whole
 
 
