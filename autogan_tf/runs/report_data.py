@@ -182,6 +182,11 @@ def of_search(run: History) -> dict[str, Any]:
             for row in run.of("search")
             if row.get("policy")
         ],
+        "population": [  # of an evolution, who was alive after each round, the oldest first
+            {"step": row["step"], "stage": row.get("stage", 0), "members": row["population"]}
+            for row in run.of("search")
+            if row.get("population")
+        ],
         "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
                    for row in run.of("growth")],  # fmt: skip
         "resets": [row["step"] for row in run.of("search") if row.get("collapsed")],

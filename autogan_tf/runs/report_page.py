@@ -7,6 +7,7 @@ import functools
 import io
 import pathlib
 import re
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -120,6 +121,9 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
             charts["entropy"] = _svg(
                 line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy"
             )
+        if search["population"]:
+            alive, members = _population(search["population"])
+            charts["population"] = _svg(line(alive, y="reward", dots=members), "population")
         if space is not None:
             draw = functools.partial(report_charts.policy, search["policy"], space=space, resets=search["resets"])
             stages = sorted({row["stage"] for row in search["policy"]})
@@ -141,6 +145,20 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
         }
         charts["training_losses"] = _svg(line(curves, y="loss", robust=True), "traininglosses")
     return charts
+
+
+def _population(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, tuple[list[int], list[float]]], Any]:
+    """The best and the mean of the members by iteration, as curves, and all members, as dots."""
+    members = [(row["step"] + 1, member["reward"]) for row in rows for member in row["members"]]
+    finite: dict[int, list[float]] = {}
+    for iteration, reward in members:
+        if reward is not None:
+            finite.setdefault(iteration, []).append(reward)
+    curves = {
+        "best": (list(finite), [max(rewards) for rewards in finite.values()]),
+        "mean": (list(finite), [statistics.fmean(rewards) for rewards in finite.values()]),
+    }
+    return curves, ([iteration for iteration, _ in members], [reward for _, reward in members])
 
 
 def _svg(figure: Any, name: str) -> Markup:
