@@ -20,7 +20,7 @@ class Strategy(Protocol):
 
     @property
     def steps_per_round(self) -> int:
-        """How often in a round it is told of trials that count; for progress."""
+        """How often in a round it is told of trials that count, at most; for progress and step numbers."""
 
     def begin_round(self, number: int) -> None:
         """Round `number`, from 0, begins: the shared weights are others than in the one before."""
