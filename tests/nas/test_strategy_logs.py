@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
+from autogan_tf.config import strategy_settings
 from autogan_tf.nas.search_log import SearchLog
-from autogan_tf.nas.strategies import catalog
 from autogan_tf.runs import report
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.metrics_log import MetricsLog
@@ -19,7 +19,7 @@ from tests.runs import written_run
 PLAN = {"max_search_iter": 3, "grow_steps": (2,), "ctrl_step": 2, "trial_batch": 1, "shared_steps": 1}
 
 
-@pytest.mark.parametrize("name", catalog.STRATEGIES)
+@pytest.mark.parametrize("name", strategy_settings.STRATEGIES)
 def test_a_whole_report(name, fake_search, tmp_path, capsys):
     search = fake_search(strategy=name, **PLAN).run()
     folder = tmp_path / "run"
@@ -42,13 +42,13 @@ def test_a_whole_report(name, fake_search, tmp_path, capsys):
     assert ('<section id="population">' in page) == evolves
     assert "earlier version" not in page
     found = json.loads((folder / "report.json").read_text())["search"]
-    told = search.told.of("controller")
+    told = search.told.of("strategy")
     assert found["tried"]["iteration"] == [n["iteration"] for _, n in told for _ in n["rewards"]]
     assert set(found["tried"]["iteration"]) == {0, 1, 2}
     assert [len(row["members"]) for row in found["population"]] == ([3, 3, 3] if evolves else [])
 
     events = EventMultiplexer().AddRunsFromDirectory(str(folder / "tensorboard")).Reload()
     tags = {tag for run in events.Runs() for tag in events.GetAccumulator(run).Tags()["tensors"]}
-    assert {"reward/best", "reward/best_so_far", "controller/reward", "choices", "samples"} <= tags
-    assert "controller/iteration" not in tags and ("entropy/conv" in tags) == has_controller
-    assert ("controller/population_best" in tags) == evolves
+    assert {"reward/best", "reward/best_so_far", "strategy/reward", "choices", "samples"} <= tags
+    assert "strategy/iteration" not in tags and ("entropy/conv" in tags) == has_controller
+    assert ("strategy/population_best" in tags) == evolves

@@ -6,13 +6,14 @@ import numpy as np
 
 from autogan_tf.config.strategy_settings import EvolutionSettings
 from autogan_tf.nas.strategies.evolution import Evolution
+from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
 
 
 def made(seed: int = 1, **settings) -> Evolution:
     """Of whole generators, so that random ones are far from each other."""
-    strategy = Evolution(space=autogan.SPACE, settings=EvolutionSettings(**settings), seed=seed, num_cells=3)
+    strategy = Evolution(EvolutionSettings(**settings), Task(space=autogan.SPACE, seed=seed, num_cells=3))
     strategy.begin_round(0)
     return strategy
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from autogan_tf.config.strategy_settings import LocalSearchSettings
+from autogan_tf.config.strategy_settings import TrialSettings
 from autogan_tf.nas.strategies.local_search import LocalSearch
+from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space.space import Decision, Option, SearchSpace
 
@@ -14,7 +15,7 @@ GRID = ((9, 1, 2, 3), (4, 0, 5, 6), (3, 2, 7, 1), (1, 5, 4, 8))
 
 
 def made(seed: int, **settings) -> LocalSearch:
-    strategy = LocalSearch(space=SPACE, settings=LocalSearchSettings(**settings), seed=seed)
+    strategy = LocalSearch(TrialSettings(**settings), Task(space=SPACE, seed=seed))
     strategy.begin_round(0)
     return strategy
 
