@@ -171,7 +171,7 @@ def _network(
     """The feature network: the one that was asked for, or the run's own with its settings."""
     from autogan_tf.data import sources
     from autogan_tf.features import choice
-    from autogan_tf.features.classifier import load_or_train
+    from autogan_tf.features.classifier_choice import ClassifierSettings, classifier
 
     own = {} if config.features else settings
     features = config.features or own.get("features", "inception")
@@ -195,19 +195,14 @@ def _network(
         where = _where(config, dataset, settings)
         if config.classifier_data:  # otherwise the reference, of which this has been said
             sources.check_available(**where)
-        train, test = sources.labelled_splits(resolution=side, store=store, **where)
-        terminal.phase("training the classifier", chosen["classifier_steps"], "steps")
-        return load_or_train(
-            train=train,
-            test=test,
-            sizes=image_sides(bottom_width=bottom_width, num_cells=cells) or [side],
-            steps=chosen["classifier_steps"],
-            batch_size=chosen["classifier_batch_size"],
-            width=chosen["classifier_width"],
+        sides = image_sides(bottom_width=bottom_width, num_cells=cells) or [side]
+        made_with = ClassifierSettings(
+            sides=sides,
             seed=settings.get("seed", 0) if config.classifier_seed is None else config.classifier_seed,
-            cache_dir=choice.cache_folder(config.cache_dir or settings.get("cache_dir", "")),
-            log=lambda numbers: terminal.done(numbers["step"]),
+            cache_dir=config.cache_dir or settings.get("cache_dir", ""),
+            **chosen,
         )
+        return classifier(made_with, where, resolution=side, store=store, terminal=terminal)
 
     return choice.load(
         features,

@@ -6,15 +6,23 @@ Ends with the ranked architectures (genotypes/01.json ...) and, in best/, a comp
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import pathlib
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from autogan_tf.config import command_line, environment, fields, listing, resume_settings, strategy_settings
-from autogan_tf.config.image_sides import image_sides
+from autogan_tf.config import (
+    command_line,
+    environment,
+    fields,
+    final_training,
+    listing,
+    resume_settings,
+    strategy_settings,
+)
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.nas import objectives
 from autogan_tf.search_space import catalog
@@ -22,14 +30,13 @@ from autogan_tf.search_space.genotype import Genotype
 
 if TYPE_CHECKING:
     from autogan_tf.data.image_data import ImageData
-    from autogan_tf.data.image_store import ImageStore
     from autogan_tf.features.protocol import FeatureNetwork
     from autogan_tf.nas.constraints import Constraints
     from autogan_tf.nas.plan import Plan, Ranked
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import StopRequest
     from autogan_tf.runs.progress import Terminal
-    from autogan_tf.training.distribution import Distribution
+    from autogan_tf.training.opening import Opened
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,71 +59,60 @@ def _search_here(config: SearchConfig) -> int:
     import tensorflow as tf
 
     from autogan_tf.data import image_data, sources
-    from autogan_tf.features import choice
+    from autogan_tf.features import classifier_choice
     from autogan_tf.nas import assembly
-    from autogan_tf.runs import machine
+    from autogan_tf.nas.best_training import train_best
     from autogan_tf.runs.ending import exit_code_of
-    from autogan_tf.runs.folder import RunFolder, default_run_dir
+    from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
-    from autogan_tf.training import precision
-    from autogan_tf.training.distribution import start as start_distribution
+    from autogan_tf.training.assembly import check_images
     from autogan_tf.training.loop import TrainingDiverged
+    from autogan_tf.training.opening import opened
+    from autogan_tf.training.trainer import TrainingCollapsed
 
-    machine.use_threads(config.threads)
-    distribution = start_distribution(config.distribution, replicas=config.replicas)
-    distribution.check_same_settings("search", config)
-    distribution.check_batches(
-        dis_batch_size=config.dis_batch_size,
-        gen_batch_size=config.gen_batch_size,
-        train_dis_batch_size=config.train_dis_batch_size,
-        train_gen_batch_size=config.train_gen_batch_size,
+    batches = {"dis_batch_size": config.dis_batch_size, "gen_batch_size": config.gen_batch_size}
+    if config.train_steps:
+        batches |= {f"{final_training.PREFIX}{name}": getattr(config.final, name) for name in batches}
+    begun = opened(
+        config,
+        command="search",
+        resolution=config.resolution,
+        batches=batches,
+        complete=functools.partial(_complete, config),
     )
+    if begun is None:
+        return 0
     if not tf.config.list_physical_devices("GPU"):
         # rewriting the supernet's graphs takes longer than all that it gains on CPUs
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    precision.check(config.precision)
-    run_dir = config.run_dir or default_run_dir("search", config.dataset)
-    complete = False
-    if distribution.is_chief:  # which alone writes; it may have begun by now
-        _, resumes = RunFolder.open(run_dir, command="search", resume=config.resume)
-        if resumes and not config.dry_run:
-            _check_same(config, RunFolder(run_dir))
-            if _is_complete(config, RunFolder(run_dir)):
-                print(f"the run in {run_dir} is complete: {Genotype.load(RunFolder(run_dir).genotype_file)}")
-                complete = True
-    if distribution.chiefs(complete):
-        return 0
-    where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
-    found = sources.check_available(**where)
-    store = choice.image_store(
-        config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
-    )
-    data = sources.load(resolution=config.resolution, warn_enlarged=False, store=store, **where)
-    distribution.check_same_images(data)
+    data, distribution = begun.data, begun.distribution
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
-    sources.require_at_least(data, config.train_dis_batch_size, "train_dis_batch_size")
+    if config.train_steps:
+        check_images(config.final, data, prefix=final_training.PREFIX)
     image_data.warn_if_enlarged(data)
-    constraints = assembly.new_constraints(config, data.channels)
+    constraints = assembly.new_constraints(config, data)
     constraints.check()
     assembly.check_counts(config, len(data.images))
     plan = assembly.new_plan(config, len(data.images))
     if config.dry_run:
         print(listing.format_settings(config))
         print(_describe(config, data, plan, constraints))
-        if found:
-            print(found)
+        if begun.found:
+            print(begun.found)
         return 0
     if not distribution.is_chief:
-        return _follow(config, plan, data, store, where, constraints, distribution, RunFolder(run_dir))
-    with locked(pathlib.Path(run_dir)), Terminal(verbosity=config.verbosity) as terminal:
-        folder, resumes = RunFolder.open(run_dir, command="search", resume=config.resume)
-        if found:
-            terminal.line(found)
+        return _follow(config, plan, begun, constraints)
+    with locked(pathlib.Path(begun.run_dir)), Terminal(verbosity=config.verbosity) as terminal:
+        folder, resumes = RunFolder.open(begun.run_dir, command="search", resume=config.resume)
+        if begun.found:
+            terminal.line(begun.found)
         settings = fields.to_dict(config) | {"replica_count": distribution.count, "data_digest": data.digest()}
         if resumes:
             resume_settings.check_same_data(settings, folder.settings())
-        network = _network(config, where, store, terminal)
+        network = classifier_choice.network_of(
+            config, begun.where, num_cells=config.num_cells, store=begun.store, terminal=terminal
+        )
         assembly.check_can_rank(config, network, data.images)
         if resumes:
             folder.resume(settings=settings)
@@ -125,33 +121,36 @@ def _search_here(config: SearchConfig) -> int:
 
         def search(stop: StopRequest) -> None:
             started = time.monotonic()
-            ranked = _run_search(
-                config, plan, data, store, network, constraints, folder, terminal, distribution, stop
-            )
+            ranked = _run_search(config, plan, begun, network, constraints, folder, terminal, stop)
             searched = time.monotonic()
             terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
-            if config.train_steps:
-                _train_best(config, ranked[0], data, network, folder, terminal, distribution, stop)
-                terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
+            if not config.train_steps:
+                return
+            best, scores = train_best(
+                config, ranked, begun, network=network, folder=folder, terminal=terminal, stop=stop
+            )
+            which = f"; of {config.train_top} trained ones the best: {best}" if config.train_top > 1 else ""
+            terminal.result(
+                f"trained generator: Inception score {scores['inception_score']:.3f}, Fréchet distance "
+                f"{scores['frechet_distance']:.3f} on {scores['num_images']:,} images ({scores['feature_network']}); "
+                f"samples in {folder.best.samples / 'final.png'}{which}"
+            )
+            terminal.line(f"the final training took {_minutes(time.monotonic() - searched)}")
 
-        return exit_code_of(search, folder=folder, terminal=terminal, failures=(TrainingDiverged,))
+        failures = (TrainingDiverged, TrainingCollapsed)
+        return exit_code_of(search, folder=folder, terminal=terminal, failures=failures)
 
 
-def _check_same(config: SearchConfig, folder: RunFolder) -> None:
-    """UserError where the run would go on with another search."""
+def _complete(config: SearchConfig, folder: RunFolder) -> str:
+    """The best architecture of a run that has nothing left to do; UserError where it would be another search."""
+    from autogan_tf.nas.best_training import is_complete
+
     grows = ["max_search_iter"] if not folder.genotype_file.exists() else []  # what was ranked stays ranked
-    if not config.train_lr_decay:  # which depends on the number of steps
+    grows.append("train_top")
+    if not config.final.lr_decay:  # which depends on the number of steps
         grows.append("train_steps")
-    before = {"reward": "is", "max_parameters": 0, "max_multiply_adds": 0}  # of runs from when these were no settings
-    resume_settings.check_same(config, before | dict(folder.settings()), grows=tuple(grows))
-
-
-def _is_complete(config: SearchConfig, folder: RunFolder) -> bool:
-    from autogan_tf.training.training_run import scores_if_complete
-
-    if not folder.genotype_file.exists():
-        return False
-    return not config.train_steps or bool(scores_if_complete(folder.best, steps=config.train_steps))
+    resume_settings.check_same(config, folder.settings(), grows=tuple(grows))
+    return str(Genotype.load(folder.genotype_file)) if is_complete(config, folder) else ""
 
 
 def _minutes(seconds: float) -> str:
@@ -169,6 +168,7 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan, constraints: Co
     }
     architectures = gan.generator.space.size(config.num_cells)
     scored = plan.max_search_iter * strategy_settings.chosen(config).trials_per_round
+    final = config.final
     lines = [
         f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, "
         f"{data.channels} channel{'s' * (data.channels > 1)}",
@@ -178,8 +178,9 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan, constraints: Co
         f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
         f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}",
         f"strategy {config.strategy}: {scored:,} scorings of {plan.rl_num_eval_img:,} images at most",
-        f"final training: {config.train_steps:,} generator steps of {config.train_gen_batch_size} images, "
-        f"each after {config.train_n_critic} of the discriminator with {config.train_dis_batch_size}",
+        f"final training: {final.max_iter:,} generator steps of {final.gen_batch_size} images, each after "
+        f"{final.n_critic} of the discriminator with {final.dis_batch_size}"
+        + (f", of the best {config.train_top} architectures" if config.train_top > 1 else ""),
     ]
     return "\n".join(lines)
 
@@ -190,7 +191,7 @@ def _costs(config: SearchConfig, constraints: Constraints) -> list[str]:
 
     least, most = constraints.range()
     lines = [
-        f"costs with train_gf_dim {config.train_gf_dim}: {least.parameters:,} to {most.parameters:,} parameters, "
+        f"costs with train_gf_dim {config.final.gf_dim}: {least.parameters:,} to {most.parameters:,} parameters, "
         f"{least.multiply_adds:,} to {most.multiply_adds:,} multiply-adds"
     ]
     if constraints.is_bounded:
@@ -202,93 +203,45 @@ def _costs(config: SearchConfig, constraints: Constraints) -> list[str]:
     return lines
 
 
-def _network(
-    config: SearchConfig, where: Mapping[str, Any], store: ImageStore, terminal: Terminal
-) -> FeatureNetwork:
-    """The feature network; the classifier comes from the cache, or is trained now."""
-    from autogan_tf.data import sources
-    from autogan_tf.features import choice
-    from autogan_tf.features.classifier import load_or_train
-
-    def make_classifier() -> FeatureNetwork:
-        train, test = sources.labelled_splits(
-            resolution=config.resolution, warn_enlarged=False, store=store, **where
-        )
-        started = time.monotonic()
-        terminal.phase("training the classifier", config.classifier_steps, "steps")
-        classifier = load_or_train(
-            train=train,
-            test=test,
-            sizes=image_sides(bottom_width=config.bottom_width, num_cells=config.num_cells),
-            steps=config.classifier_steps,
-            batch_size=config.classifier_batch_size,
-            width=config.classifier_width,
-            seed=config.seed,
-            cache_dir=choice.cache_folder(config.cache_dir),
-            log=lambda numbers: terminal.done(numbers["step"]),
-        )
-        how = "from the cache" if classifier.from_cache else f"trained in {_minutes(time.monotonic() - started)}"
-        accuracy = ", ".join(f"{value:.1%} at {size} pixels" for size, value in sorted(classifier.accuracy.items()))
-        terminal.line(f"classifier {how}: test accuracy {accuracy}")
-        return classifier
-
-    return choice.load(
-        config.features,
-        inception_weights=config.inception_weights,
-        resolution=config.features_resolution,
-        download=config.download,
-        make_classifier=make_classifier,
-    )
-
-
-def _follow(
-    config: SearchConfig,
-    plan: Plan,
-    data: ImageData,
-    store: ImageStore,
-    where: Mapping[str, Any],
-    constraints: Constraints,
-    distribution: Distribution,
-    folder: RunFolder,
-) -> int:
+def _follow(config: SearchConfig, plan: Plan, begun: Opened, constraints: Constraints) -> int:
     """The same search on a worker that is not the chief, which alone writes and speaks."""
-    from autogan_tf.features import choice
+    from autogan_tf.features import choice, classifier_choice
     from autogan_tf.nas import assembly
+    from autogan_tf.nas.best_training import follow_best
     from autogan_tf.nas.search_run import follow_search
+    from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.loop import TrainingDiverged
-    from autogan_tf.training.training_run import follow_training
+    from autogan_tf.training.trainer import TrainingCollapsed
 
-    network = _network(config, where, store, Terminal(silent=True))
-    assembly.check_can_rank(config, network, data.images)
-    gan = assembly.new_shared_gan(config, data.images.shape[-1], distribution)
-    real = assembly.real_images(
-        config, data, network, store=store, cache_dir=choice.cache_folder(config.cache_dir)
+    data, distribution = begun.data, begun.distribution
+    network = classifier_choice.network_of(
+        config, begun.where, num_cells=config.num_cells, store=begun.store, terminal=Terminal(silent=True)
     )
-    scorer = assembly.new_scorer(config, gan, network, real, constraints)
-    chiefs = folder if config.resume != "never" else None
+    assembly.check_can_rank(config, network, data.images)
+    gan = assembly.new_shared_gan(config, data.channels, distribution)
+    real = assembly.real_images(
+        config, data, network, store=begun.store, cache_dir=choice.cache_folder(config.cache_dir)
+    )
+    chiefs = RunFolder(begun.run_dir) if config.resume != "never" else None
     try:
         with StopRequest().listening() as stop:
             ranked = follow_search(
                 strategy=assembly.new_strategy(config, distribution, constraints),
                 gan=gan,
-                scorer=scorer,
+                scorer=assembly.new_scorer(config, gan, network, real, constraints),
                 images=data.images,
-                store=store,
+                store=begun.store,
                 plan=plan,
                 folder=chiefs,
                 stop=stop,
             )
             if config.train_steps:
-                follow_training(
-                    assembly.new_trainer(config, ranked[0].genotype, data, distribution),
-                    folder=chiefs.best if chiefs else None,
-                    stop=stop,
-                )
+                follow_best(config, ranked, begun, folder=chiefs, stop=stop)
     except Interrupted as error:
         return error.exit_code
-    except TrainingDiverged:
+    except (TrainingDiverged, TrainingCollapsed):
         return 1
     return 0
 
@@ -296,19 +249,18 @@ def _follow(
 def _run_search(
     config: SearchConfig,
     plan: Plan,
-    data: ImageData,
-    store: ImageStore,
+    begun: Opened,
     network: FeatureNetwork,
     constraints: Constraints,
     folder: RunFolder,
     terminal: Terminal,
-    distribution: Distribution,
     stop: StopRequest,
 ) -> list[Ranked]:
     from autogan_tf.features import choice
     from autogan_tf.nas import assembly
     from autogan_tf.nas.search_run import run_search
 
+    data, store = begun.data, begun.store
     real = assembly.real_images(
         config,
         data,
@@ -318,9 +270,9 @@ def _run_search(
         begin=lambda description, total: terminal.phase(description, total, "images"),
         progress=terminal.done,
     )
-    gan = assembly.new_shared_gan(config, data.images.shape[-1], distribution)
+    gan = assembly.new_shared_gan(config, data.channels, begun.distribution)
     return run_search(
-        strategy=assembly.new_strategy(config, distribution, constraints),
+        strategy=assembly.new_strategy(config, begun.distribution, constraints),
         gan=gan,
         scorer=assembly.new_scorer(config, gan, network, real, constraints),
         images=data.images,
@@ -329,56 +281,12 @@ def _run_search(
         folder=folder,
         terminal=terminal,
         network=network,
-        cost_of=assembly.cost_of_trained(config, data.channels),
+        cost_of=assembly.cost_of_trained(config, data),
         grid_every=config.grid_every,
         save_steps=config.save_steps,
         save_minutes=config.save_minutes,
         keep_checkpoints=config.keep_checkpoints,
         stop=stop,
-    )
-
-
-def _train_best(
-    config: SearchConfig,
-    best: Ranked,
-    data: ImageData,
-    network: FeatureNetwork,
-    folder: RunFolder,
-    terminal: Terminal,
-    distribution: Distribution,
-    stop: StopRequest,
-) -> None:
-    from autogan_tf.features import choice
-    from autogan_tf.metrics import reference
-    from autogan_tf.nas import assembly
-    from autogan_tf.runs.folder import write_atomically
-    from autogan_tf.training.training_run import run_training
-
-    trainer = assembly.new_trainer(config, best.genotype, data, distribution)
-    if not folder.best.config_file.exists():
-        folder.best.create(command="train", settings=fields.to_dict(config))
-    write_atomically(folder.best.genotype_file, folder.genotype_file.read_bytes())
-    scores = run_training(
-        trainer,
-        folder=folder.best,
-        terminal=terminal,
-        network=network,
-        reference=reference.of_images(
-            data, network, cache_dir=choice.cache_folder(config.cache_dir), with_features=True
-        ),
-        evaluate_every=config.train_eval_every,
-        num_eval_imgs=config.num_eval_imgs,
-        real_images=data.images,
-        report_on=folder,
-        save_steps=config.save_steps,
-        save_minutes=config.save_minutes,
-        keep_checkpoints=config.keep_checkpoints,
-        stop=stop,
-    )
-    terminal.result(
-        f"trained generator: Inception score {scores['inception_score']:.3f}, Fréchet distance "
-        f"{scores['frechet_distance']:.3f} on {scores['num_images']:,} images ({scores['feature_network']}); "
-        f"samples in {folder.best.samples / 'final.png'}"
     )
 
 

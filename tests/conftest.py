@@ -17,6 +17,7 @@ from autogan_tf.serving.request_error import RequestError
 environment.set_tensorflow_defaults()
 
 # Blanks at an end or before a mark, two marks where one belongs ("..." is one), two blanks after a mark.
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # is the user's
 UNTIDY = re.compile(r"^\s|\s$| [.,;:](?=\s|$)|[,;:] *[.,;:](?=\s|$)|\. *[,;:](?=\s|$)|(?<!\.)\. *\.(?=\s|$)|[.,;:]  ")
 
 
@@ -27,7 +28,7 @@ def _all_messages_are_tidy(error: type[Exception]) -> None:
     @functools.wraps(begin)
     def checked(self, *arguments) -> None:
         begin(self, *arguments)
-        found = UNTIDY.search(str(self))
+        found = UNTIDY.search(QUOTED.sub("''", str(self)))
         assert not found, f"the message {str(self)!r} has {found[0]!r}"
 
     error.__init__ = checked  # type: ignore[method-assign]

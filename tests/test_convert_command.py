@@ -33,7 +33,7 @@ def run(tmp_path_factory) -> pathlib.Path:
     done = subprocess.run(
         [sys.executable, "-m", "autogan_tf.convert", f"--checkpoint={CHECKPOINT}", f"--arch={ARCHITECTURE}",
          f"--run_dir={folder}"],
-        cwd=TESTS.parent, capture_output=True, text=True, timeout=250,
+        cwd=TESTS.parent, capture_output=True, text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert str(folder) in done.stdout and done.stderr == ""

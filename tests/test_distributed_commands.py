@@ -45,7 +45,7 @@ def start(place: pathlib.Path, command: str, *words: str, tf_config: str = "") -
 
 
 def end(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    out, err = process.communicate(timeout=500)
+    out, err = process.communicate(timeout=900)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
@@ -54,7 +54,7 @@ def run(place: pathlib.Path, command: str, *words: str, tf_config: str = "") -> 
 
 
 def wait_for_rows(process: subprocess.Popen[str], file: pathlib.Path, number: int) -> None:
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 300
     while not file.exists() or file.read_text().count("\n") < number:
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.02)

@@ -241,11 +241,11 @@ def test_as_a_process_of_its_own(place):
     command = [sys.executable, "-m", "autogan_tf.evaluate", f"--images={place / 'made'}", *SIZE, "--metrics=is,fid",
                f"--reference=folder:{place / 'real'}", "--features=efficientnet_lite0", "--features_resolution=32",
                f"--cache_dir={place / 'cache'}", f"--json={place / 'scores.json'}"]  # fmt: skip
-    done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert "Fréchet distance" in done.stdout and "efficientnet_lite0@32/" in done.stdout
     assert json.loads((place / "scores.json").read_text())["evaluations"][0]["num_images"] == 70
-    again = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=250)
+    again = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, timeout=900)
     assert again.returncode == 2 and "exists already" in again.stderr
 
 

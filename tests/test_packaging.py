@@ -34,7 +34,7 @@ def installed(tmp_path_factory) -> Path:
         [*command, "--disable-pip-version-check", "--target", str(target), str(source)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return target
@@ -56,7 +56,7 @@ def test_an_installation_finds_its_flag_files_from_any_folder(installed, tmp_pat
         env={"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     place, names, settings = json.loads(done.stdout)
@@ -71,7 +71,7 @@ def test_an_installation_answers_its_command_from_any_folder(installed, tmp_path
     def search(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "autogan_tf.search", *words]
         environment = {"PYTHONPATH": str(installed), "PATH": "/usr/bin:/bin"}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
 
     asked = search("--help")
     assert asked.returncode == 0 and "--grow_steps=" in asked.stdout and asked.stderr == ""

@@ -33,7 +33,7 @@ def test_of_one_run_without_tensorflow(place):
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "HOME": str(place)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["runs/one/report.html", "runs/one/report.json"]

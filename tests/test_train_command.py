@@ -55,7 +55,7 @@ def process(place, **changes) -> subprocess.CompletedProcess[str]:
     """The command as a process of its own, which must end well."""
     command = [sys.executable, "-m", "autogan_tf.train", *arguments(**changes)]
     done = subprocess.run(
-        command, cwd=place, capture_output=True, text=True, timeout=250, env={"PYTHONPATH": str(REPOSITORY)}
+        command, cwd=place, capture_output=True, text=True, timeout=900, env={"PYTHONPATH": str(REPOSITORY)}
     )
     assert done.returncode == 0, done.stderr
     return done

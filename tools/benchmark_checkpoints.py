@@ -22,6 +22,7 @@ from autogan_tf.models.controller import Controller
 from autogan_tf.nas import assembly
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.search_space import published
+from autogan_tf.training import assembly as training
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.distribution import Distribution
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace, report: Report) -> None:
     optimizer = Adam(controller.trainable_variables, learning_rate=config.ctrl_lr, beta_1=0.9, beta_2=0.999)
     images = np.zeros([64, 32, 32, 3], np.uint8)
     data = ImageData(name="zeros", images=images, labels=None, num_classes=0, split="train", smallest_side=32)
-    trainer = assembly.new_trainer(config, published.load("autogan_cifar10_a"), data, Distribution())
+    trainer = training.new_trainer(config.final, published.load("autogan_cifar10_a"), data, Distribution())
     searched = {"gan": gan, "controller": controller, "controller_optimizer": optimizer}
     weights = {
         "search": _bytes(gan.generator) + _bytes(gan.discriminator) + _bytes(controller),

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from absl import flags as absl_flags
@@ -47,7 +47,7 @@ def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Confi
         sys.stdout.write(listing.format_help(config_class, doc=doc, flag_file_names=flag_files.shipped_names()))
         sys.stdout.flush()
         raise SystemExit(0)
-    values = _define(fields)
+    values = _define(fields, getattr(config_class, "ALIASES", {}))
     names, rest = _split_flag_files(argv)
     for name in names:
         for flag, where in flag_files.read(name):
@@ -144,18 +144,22 @@ class _Parser(absl_flags.ArgumentParser):
         return listing.type_name(self._field)
 
 
-def _define(fields: Sequence[Field]) -> absl_flags.FlagValues:
-    """Flags of our own, apart from absl's global ones, to which imported libraries add theirs."""
+def _define(fields: Sequence[Field], aliases: Mapping[str, str]) -> absl_flags.FlagValues:
+    """Flags of our own, apart from absl's global ones, to which imported libraries add theirs; aliases: other names of
+    some."""
     values = absl_flags.FlagValues()
     values.set_gnu_getopt(True)
     for field in fields:
         is_switch = field.item_type is bool and not field.sequence and not field.optional
-        # The default is set afterwards: absl would send a text default through the parser.
         flag: absl_flags.Flag = absl_flags.Flag(
             _Parser(field), None, field.name, None, field.rules.help, boolean=is_switch, allow_using_method_names=True
         )
-        flag.value = field.default
         values[field.name] = flag
+    for alias, name in aliases.items():
+        absl_flags.DEFINE_alias(alias, name, flag_values=values)
+    # Defaults come last: absl would send a text through the parser, and an alias unsets its flag.
+    for field in fields:
+        values[field.name].value = field.default
     return values
 
 

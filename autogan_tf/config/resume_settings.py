@@ -89,14 +89,14 @@ def check_same(config: Any, written: Mapping[str, Any], *, grows: tuple[str, ...
 
     Args:
       config: of the command now.
-      written: the settings in the run's config.json; what is not there was not a setting then.
+      written: the settings in the run's config.json; what is not there was not a setting then, and is its default.
       grows: names of budgets, which may be larger than they were.
     """
     changes = []
     for field in fields_of(config):
-        if field.name in _FREE or field.name not in written:
+        if field.name in _FREE:
             continue
-        now, then = getattr(config, field.name), written[field.name]
+        now, then = getattr(config, field.name), written.get(field.name, field.default)
         then = tuple(then) if isinstance(then, list) else then
         if isinstance(then, str) and now != then:  # the same path may have been written in another way
             with contextlib.suppress(UserError):

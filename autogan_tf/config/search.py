@@ -4,6 +4,7 @@ Names are those of the published implementation where it has them; paper: arXiv 
 """
 
 import dataclasses
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from autogan_tf.config import (
     data_settings,
     distribution_settings,
     feature_settings,
+    final_training,
     resume_settings,
     strategy_settings,
     terminal_settings,
@@ -19,20 +21,23 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.semantics import RESET_STANDARD_DEVIATION, RESET_VARIANCE, Semantics
+from autogan_tf.config.train import TrainConfig
 
 _DATA = "data"
 _NETWORKS = "networks of the search"
 _GAN = "training of the shared GAN"
 _SEARCH = "search"
 _REWARD = "reward"
-_FINAL = "training of the best architecture"
+_FINAL = final_training.GROUP
 _RUN = "run"
 
 
 @dataclasses.dataclass(frozen=True)
+@final_training.with_final_training
 class SearchConfig(strategy_settings.StrategySettings):
     """What a search is made of; `validate()` raises UserError where values do not fit or do not go together."""
 
+    ALIASES: ClassVar[Mapping[str, str]] = final_training.aliases()
     GROUPS: ClassVar[tuple[str, ...]] = (
         _DATA, _NETWORKS, _GAN, _SEARCH, *strategy_settings.GROUPS, _REWARD, _FINAL, _RUN
     )  # fmt: skip
@@ -63,7 +68,7 @@ class SearchConfig(strategy_settings.StrategySettings):
     df_dim: int = setting(64, "Channels of the discriminator's blocks.", group=_NETWORKS, minimum=1)
     init_type: str = setting(
         "xavier_uniform",
-        "How the convolutions' weights are drawn, in the search and in the final training.",
+        "How the convolutions' weights are drawn.",
         group=_NETWORKS,
         choices=("normal", "orth", "xavier_uniform"),
     )
@@ -76,10 +81,10 @@ class SearchConfig(strategy_settings.StrategySettings):
     g_lr: float = setting(2e-4, "The generator's learning rate (Adam).", group=_GAN, above=0)
     d_lr: float = setting(2e-4, "The discriminator's learning rate (Adam).", group=_GAN, above=0)
     beta1: float = setting(
-        0.0, "Adam's decay of the first moment, in the search and the final training.", group=_GAN, minimum=0, below=1
+        0.0, "Adam's decay of the first moment.", group=_GAN, minimum=0, below=1
     )
     beta2: float = setting(
-        0.9, "Adam's decay of the second moment, in the search and the final training.", group=_GAN, minimum=0, below=1
+        0.9, "Adam's decay of the second moment.", group=_GAN, minimum=0, below=1
     )
 
     strategy: str = setting(
@@ -187,16 +192,13 @@ class SearchConfig(strategy_settings.StrategySettings):
         group=_FINAL,
         minimum=0,
     )
-    train_gf_dim: int = setting(256, "Channels of the generator's cells.", group=_FINAL, minimum=1)
-    train_df_dim: int = setting(128, "Channels of the discriminator's blocks.", group=_FINAL, minimum=1)
-    train_gen_batch_size: int = setting(128, "Images of a generator step.", group=_FINAL, minimum=1)
-    train_dis_batch_size: int = setting(
-        64, "Real images, and as many generated ones, of a discriminator step.", group=_FINAL, minimum=1
+    train_top: int = setting(
+        1,
+        "How many of the best architectures are trained; the one with the lowest Fréchet distance becomes best/, and "
+        "the ranking follows what came out.",
+        group=_FINAL,
+        minimum=1,
     )
-    train_n_critic: int = setting(5, "Discriminator steps for each generator step.", group=_FINAL, minimum=1)
-    train_g_lr: float = setting(2e-4, "The generator's learning rate (Adam).", group=_FINAL, above=0)
-    train_d_lr: float = setting(2e-4, "The discriminator's learning rate (Adam).", group=_FINAL, above=0)
-    train_lr_decay: bool = setting(False, "Lower both learning rates linearly to 0 over train_steps.", group=_FINAL)
     ema_decay: float = setting(
         0.999,
         "Decay of the moving average of the generator's weights, which is what is judged. It is warmed up: "
@@ -233,6 +235,11 @@ class SearchConfig(strategy_settings.StrategySettings):
         what="the feature maps of the shared GAN, of the final training and of a classifier that gives rewards are",
     )
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_RUN, minimum=0)
+
+    @property
+    def final(self) -> TrainConfig:
+        """The settings of the final training, without an architecture."""
+        return final_training.of(self)
 
     @property
     def resolution(self) -> int:
@@ -272,6 +279,11 @@ class SearchConfig(strategy_settings.StrategySettings):
                 f"--topk must be at most num_candidate, from which it chooses, but it is {self.topk} and "
                 f"num_candidate is {self.num_candidate}; lower --topk or raise --num_candidate"
             )
+        if self.train_top > self.topk:
+            raise UserError(
+                f"--train_top must be at most topk, the number of ranked architectures, but it is {self.train_top} and "
+                f"topk is {self.topk}; lower --train_top or raise --topk"
+            )
         if self.reference_semantics and self.ctrl_sample_batch != 1:
             raise UserError(
                 f"--ctrl_sample_batch must be 1 with --reference_semantics, whose published code fails with more, but "
@@ -283,6 +295,7 @@ class SearchConfig(strategy_settings.StrategySettings):
                 f"pixels whatever it is, but it is {self.bottom_width}; set it to 4 or leave out --reference_semantics"
             )
         self._validate_grow_steps()
+        final_training.validate(self)
 
     def _validate_grow_steps(self) -> None:
         steps, received = self.grow_steps, ",".join(map(str, self.grow_steps))

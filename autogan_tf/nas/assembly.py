@@ -1,9 +1,8 @@
-"""What the settings of a search describe, built: its plan, the shared GAN, the scorer, the final training."""
+"""What the settings of a search describe, built: its plan, the shared GAN, the strategy, the rewards."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pathlib
 from collections.abc import Callable
 
@@ -16,12 +15,10 @@ from autogan_tf.config.search import SearchConfig
 from autogan_tf.data import pipeline, seeds
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.image_store import ImageStore
-from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features.classifier import Classifier
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import kernel, reference
 from autogan_tf.models.cost import Cost
-from autogan_tf.models.generator import generator_cost
 from autogan_tf.nas import objectives, reward_check
 from autogan_tf.nas.constraints import Constraints
 from autogan_tf.nas.objectives import MAX_REAL_FEATURES, Real
@@ -33,9 +30,9 @@ from autogan_tf.nas.strategies import catalog as strategies
 from autogan_tf.nas.task import Task
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training import assembly as training
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
-from autogan_tf.training.trainer import Trainer
 
 
 def new_plan(config: SearchConfig, num_images: int) -> Plan:
@@ -73,23 +70,18 @@ def new_shared_gan(config: SearchConfig, channels: int, distribution: Distributi
     )
 
 
-def cost_of_trained(config: SearchConfig, channels: int) -> Callable[[Genotype], Cost]:
-    """What the generator that is trained in the end costs, for images of `channels`."""
-    return functools.partial(
-        generator_cost,
-        gf_dim=config.train_gf_dim,
-        latent_dim=config.latent_dim,
-        bottom_width=config.bottom_width,
-        channels=channels,
-    )
+def cost_of_trained(config: SearchConfig, data: ImageData) -> Callable[[Genotype], Cost]:
+    """What the generator that is trained in the end costs."""
+    final = config.final
+    return lambda genotype: training.cost_of(final, genotype, data)
 
 
-def new_constraints(config: SearchConfig, channels: int) -> Constraints:
+def new_constraints(config: SearchConfig, data: ImageData) -> Constraints:
     """What that generator may cost."""
     return Constraints(
         space=catalog.space(config.space),
         num_cells=config.num_cells,
-        cost_of=cost_of_trained(config, channels),
+        cost_of=cost_of_trained(config, data),
         max_parameters=config.max_parameters or None,
         max_multiply_adds=config.max_multiply_adds or None,
     )
@@ -189,31 +181,4 @@ def new_scorer(
         reward=objectives.reward(config.reward),
         real=real,
         cost_of=constraints.cheapest,
-    )
-
-
-def new_trainer(config: SearchConfig, genotype: Genotype, data: ImageData, distribution: Distribution) -> Trainer:
-    """The training of the best architecture from scratch."""
-    return Trainer(
-        genotype=genotype,
-        stream=ImageStream(images=data.images, batch_size=config.train_dis_batch_size, seed=config.seed),
-        gf_dim=config.train_gf_dim,
-        df_dim=config.train_df_dim,
-        latent_dim=config.latent_dim,
-        bottom_width=config.bottom_width,
-        channels=data.images.shape[-1],
-        gen_batch_size=config.train_gen_batch_size,
-        n_critic=config.train_n_critic,
-        g_lr=config.train_g_lr,
-        d_lr=config.train_d_lr,
-        beta1=config.beta1,
-        beta2=config.beta2,
-        init_type=config.init_type,
-        steps=config.train_steps,
-        lr_decay=config.train_lr_decay,
-        ema_decay=config.ema_decay,
-        seed=config.seed,
-        precision=config.precision,
-        distribution=distribution,
-        semantics=config.semantics,
     )

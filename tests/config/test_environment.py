@@ -38,7 +38,7 @@ def test_libraries_get_a_folder_where_there_is_no_home_and_it_goes_with_the_proc
     variables = {k: v for k, v in os.environ.items() if k not in ("HOME", "MPLCONFIGDIR", "KERAS_HOME")}
     variables |= {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)} | ({} if home is None else {"HOME": home})
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert os.path.dirname(done.stdout.strip()) == str(tmp_path)

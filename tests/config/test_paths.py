@@ -27,7 +27,7 @@ from autogan_tf.config.train import TrainConfig
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CONFIGS = (SearchConfig, TrainConfig, EvaluateConfig, SampleConfig, ExportConfig, ServeConfig, ConvertConfig,
            ReportConfig)  # fmt: skip
-NO_PATHS = {"arch", "space", "server", "model", "host"}  # texts that name no file or folder
+NO_PATHS = {"arch", "reward", "space", "server", "model", "host"}  # texts that name no file or folder
 PATHS = [
     pytest.param(field, prefix, id=f"{config.__name__}-{field.name}-{prefix}")
     for config in CONFIGS
@@ -158,7 +158,7 @@ def test_a_name_of_a_utf8_file_in_another_locale(tmp_path):
         env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
 

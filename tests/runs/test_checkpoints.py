@@ -255,7 +255,7 @@ def test_a_disk_that_is_full_is_told_and_the_checkpoint_before_is_good(tmp_path)
     )
     root = pathlib.Path(__file__).parents[2]
     words = [sys.executable, "-c", code, str(tmp_path)]
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert f"checkpoint 2 cannot be written to {tmp_path}" in done.stdout
     job = Job(0)

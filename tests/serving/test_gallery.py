@@ -147,7 +147,7 @@ def test_another_version_that_answers_is_drawn_and_told(browser, served, tmp_pat
         page.goto(server.rest)
         page.wait_for_selector("body[data-ready]", timeout=30_000)
         write(tmp_path / "digits", small_generator(), version=2)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while server.model.version.number != 2 and time.monotonic() < end:
             time.sleep(0.05)
         page.click("#more")

@@ -18,7 +18,7 @@ from tests.serving.running import running
 
 
 def predict(server, **document) -> requests.Response:
-    return requests.post(f"{server.url}:predict", json=document, timeout=30)
+    return requests.post(f"{server.url}:predict", json=document, timeout=120)
 
 
 def error_of(answer: requests.Response, code: int) -> str:
@@ -64,8 +64,8 @@ def test_labels_go_with_the_rows(server_of_classes, signed):
 def test_status_and_metadata(server, plain_version):
     available = {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
     for path in (server.url, f"{server.url}/versions/1"):
-        assert requests.get(path, timeout=30).json() == {"model_version_status": [available]}
-    found = requests.get(f"{server.url}/versions/1/metadata", timeout=30).json()
+        assert requests.get(path, timeout=120).json() == {"model_version_status": [available]}
+    found = requests.get(f"{server.url}/versions/1/metadata", timeout=120).json()
     assert found["model_spec"] == {"name": "plain", "signature_name": "", "version": "1"}
     signatures = found["metadata"]["signature_def"]["signature_def"]
     assert set(signatures) == {"serving_default", "png", "sample", "interpolate"}
@@ -125,7 +125,7 @@ ZEROS = [0.0] * 5
 )
 def test_bad_requests_are_one_error_each_and_the_server_goes_on(server, body, said):
     data = body if isinstance(body, str) else json.dumps(body)
-    assert said in error_of(requests.post(f"{server.url}:predict", data=data, timeout=30), 400)
+    assert said in error_of(requests.post(f"{server.url}:predict", data=data, timeout=120), 400)
     assert predict(server, instances=[ZEROS]).status_code == 200
 
 
@@ -149,13 +149,13 @@ def test_bad_requests_are_one_error_each_and_the_server_goes_on(server, body, sa
 )
 def test_unknown_places(server, method, path, code, said):
     data = json.dumps({"instances": [ZEROS]}) if method == "POST" else None
-    assert said in error_of(requests.request(method, server.rest + path, data=data, timeout=30), code)
+    assert said in error_of(requests.request(method, server.rest + path, data=data, timeout=120), code)
 
 
 def test_a_page_of_another_site_may_not_ask(server):
     body = json.dumps({"instances": [ZEROS]})
     for origin, code in (("http://evil.example", 403), (server.rest, 200)):
-        answer = requests.post(f"{server.url}:predict", data=body, headers={"Origin": origin}, timeout=30)
+        answer = requests.post(f"{server.url}:predict", data=body, headers={"Origin": origin}, timeout=120)
         assert answer.status_code == code
 
 
@@ -168,7 +168,7 @@ def test_a_failure_of_the_server_is_an_error_in_json(plain_version, monkeypatch)
 
 
 def test_a_body_that_is_too_large_is_refused(server):
-    answer = requests.post(f"{server.url}:predict", data=b"x" * 600_000, timeout=30)
+    answer = requests.post(f"{server.url}:predict", data=b"x" * 600_000, timeout=120)
     assert "Too Large" in error_of(answer, 413)
     assert predict(server, instances=[ZEROS]).status_code == 200
 
@@ -176,7 +176,7 @@ def test_a_body_that_is_too_large_is_refused(server):
 def test_a_client_that_sends_slowly_stops_nobody(plain_version):
     with running(plain_version.parent, timeout=1.0) as server:
         address = ("127.0.0.1", server.addresses.rest_port)
-        with socket.create_connection(address, timeout=30) as slow:
+        with socket.create_connection(address, timeout=120) as slow:
             head = f"POST /v1/models/plain:predict HTTP/1.1\r\nHost: {address[0]}\r\nContent-Length: 100\r\n\r\n"
             slow.sendall(head.encode() + b'{"inst')
             assert predict(server, instances=[ZEROS]).status_code == 200

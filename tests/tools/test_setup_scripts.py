@@ -38,7 +38,7 @@ def find_python(*folders: Path, home: Path, **environment: str) -> subprocess.Co
         env={"PATH": path, "HOME": str(home), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -112,7 +112,7 @@ def run(checkout: Path, *words: str, cwd: Path | None = None) -> tuple[subproces
         env={"PATH": os.defpath, "HOME": str(checkout.parent), "FAIL": str(checkout / "fail")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     return done, calls.read_text().splitlines()
 

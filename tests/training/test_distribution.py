@@ -50,7 +50,7 @@ def start(strategy: str, options: dict, **environment: str) -> subprocess.Popen:
 
 
 def result(process: subprocess.Popen) -> dict:
-    out, err = process.communicate(timeout=500)
+    out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err[-3000:]
     return json.loads(out.splitlines()[-1])
 
@@ -84,7 +84,7 @@ def test_two_devices_follow_one_in_every_recipe(case):
 @pytest.mark.slow
 def test_xla_compiles_between_what_the_replicas_exchange():
     process = start("mirrored", CASES["compiled"] | {"replicas": 2}, TF_CPP_MIN_LOG_LEVEL="0")
-    _, err = process.communicate(timeout=500)
+    _, err = process.communicate(timeout=900)
     assert process.returncode == 0, err[-3000:]
     assert "Compiled cluster using XLA" in err
 
@@ -170,7 +170,7 @@ def test_a_worker_whose_port_is_taken_is_told():
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         config = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
         process = start("multi_worker", PLAIN, TF_CONFIG=json.dumps(config))
-        _, err = process.communicate(timeout=200)
+        _, err = process.communicate(timeout=900)
     assert process.returncode != 0 and "--distribution=multi_worker cannot join the workers of TF_CONFIG={" in err
 
 

@@ -29,7 +29,7 @@ def test_few_cases_have_every_pair_that_is_allowed():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(1800)
 def test_three_steps_with_every_pair_of_settings():
     """In two processes of their own, whose XLA does not optimise: it compiles eight times as fast."""
     command = [sys.executable, every_setting.__file__]

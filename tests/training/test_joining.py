@@ -58,7 +58,7 @@ def test_missing_are_those_at_whose_address_nothing_listens():
     threads = [threading.Thread(target=joining._probe, args=(over, missing, index)) for index in cluster.others]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while len(missing) > 1 and time.monotonic() < deadline:
         time.sleep(0.01)
     over.set()
@@ -105,7 +105,7 @@ def test_a_worker_alone_tells_whom_it_waits_for_and_ends_with_a_signal(index, nu
             assert f"1 of 2 workers, worker {1 - index} at {workers[1 - index]}: " in line
             time.sleep(1)  # so that TensorFlow has surely come to where it waits
             process.send_signal(number)
-            assert process.wait(timeout=60) == 128 + number
+            assert process.wait(timeout=300) == 128 + number
             assert f"stopped by {number.name}" in process.stderr.read()
         finally:
             process.kill()

@@ -1,0 +1,87 @@
+"""How a search or a training begins: its devices, whether its run is complete already, its images."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autogan_tf.config.search import SearchConfig
+from autogan_tf.config.train import TrainConfig
+from autogan_tf.data import sources
+from autogan_tf.data.image_data import ImageData
+from autogan_tf.data.image_store import ImageStore
+from autogan_tf.features import choice
+from autogan_tf.runs import machine
+from autogan_tf.runs.folder import RunFolder, default_run_dir
+from autogan_tf.training import precision
+from autogan_tf.training.distribution import Distribution, start
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """Attributes:
+    distribution: where steps run.
+    run_dir: the run's folder, which may not be there yet.
+    where: the data set, as `sources.load` takes it.
+    found: a line about where it was found; may be empty.
+    store: of the images.
+    data: the images at the generator's resolution.
+    """
+
+    distribution: Distribution
+    run_dir: str
+    where: Mapping[str, Any]
+    found: str
+    store: ImageStore
+    data: ImageData
+
+
+def opened(
+    config: SearchConfig | TrainConfig,
+    *,
+    command: str,
+    resolution: int,
+    batches: Mapping[str, int],
+    complete: Callable[[RunFolder], str],
+    architecture: str = "",
+) -> Opened | None:
+    """All that comes before a command's own work; to be called before TensorFlow computes anything.
+
+    Args:
+      command: "search" or "train".
+      resolution: of the images, in pixels.
+      batches: by flag, the batch sizes that replicas share.
+      complete: for the folder of a run that would go on: what to say where it has nothing left to do, else nothing.
+        Raises UserError where it cannot go on with these settings.
+      architecture: what workers must agree on besides the settings.
+
+    Returns:
+      None where the run is complete, which was said.
+
+    Raises:
+      UserError: devices, folder, data or workers are not as the settings say.
+    """
+    machine.use_threads(config.threads)
+    distribution = start(config.distribution, replicas=config.replicas)
+    distribution.check_same_settings(command, config, **({"architecture": architecture} if architecture else {}))
+    distribution.check_batches(**batches)
+    precision.check(config.precision)
+    run_dir = config.run_dir or default_run_dir(command, config.dataset)
+    said = ""
+    if distribution.is_chief:  # which alone writes; it may have begun by now
+        _, resumes = RunFolder.open(run_dir, command=command, resume=config.resume)
+        if resumes and not config.dry_run:
+            said = complete(RunFolder(run_dir))
+            if said:
+                print(f"the run in {run_dir} is complete: {said}")
+    if distribution.chiefs(bool(said)):
+        return None
+    where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
+    found = sources.check_available(**where)
+    store = choice.image_store(
+        config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
+    )
+    data = sources.load(resolution=resolution, warn_enlarged=False, store=store, **where)
+    distribution.check_same_images(data)
+    return Opened(distribution, run_dir, where, found, store, data)
