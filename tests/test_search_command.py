@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -19,7 +20,9 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
-from autogan_tf import search
+from autogan_tf import search, train
+from autogan_tf.config import fields
+from autogan_tf.config.train import TrainConfig
 from autogan_tf.models.generator import generator_cost
 from autogan_tf.search_space.genotype import Genotype
 
@@ -206,6 +209,45 @@ def test_a_second_search_in_the_same_folder_is_refused(place, first_run, monkeyp
     words = arguments(ONE_CELL, run_dir="runs/one", resume="never")
     assert "already holds a run" in refused(place, monkeypatch, capsys, *words)
     assert contents(place) == before
+
+
+@pytest.mark.slow
+def test_of_several_that_are_trained_the_best_is_best_and_train_goes_on_with_it(place, monkeypatch, capsys):
+    """Random search for -fid under a bound, two trained; then a longer training of both; then `train` in best/."""
+    monkeypatch.chdir(place)
+    settings = ONE_CELL | {"strategy": "random", "round_trials": 3, "reward": "is - 0.01*fid", "max_parameters": 5000}
+    words = arguments(settings, run_dir="runs/top", train_top=2, train_steps=2, train_loss="non_saturating")
+    assert search.main(words) == 0
+    assert "of 2 trained ones the best: " in capsys.readouterr().out
+    run = place / "runs" / "top"
+
+    def assert_ranked(steps: int) -> None:
+        documents = [json.loads(file.read_text()) for file in sorted((run / "genotypes").iterdir())]
+        trained = [document["scores"]["trained"] for document in documents[:2]]
+        assert trained[0]["frechet_distance"] < trained[1]["frechet_distance"]
+        assert [scores["step"] for scores in trained] == [steps] * 2 and "trained" not in documents[2]["scores"]
+        assert {"inception_score", "frechet_distance"} <= documents[2]["scores"].keys()  # what the reward is made of
+        assert all(document["cost"]["parameters"] <= 5000 for document in documents)
+        assert Genotype.load(run / "best" / "genotype.json") == Genotype.load(run / "genotype.json")
+        (other,) = (run / "trained").iterdir()
+        assert str(Genotype.load(other / "genotype.json")) == " ".join(map(str, documents[1]["tokens"]))
+        evaluation = json.loads((run / "best" / "evaluations.jsonl").read_text().splitlines()[-1])
+        assert evaluation["frechet_distance"] == trained[0]["frechet_distance"]
+
+    assert_ranked(2)
+    assert search.main(words) == 0 and "is complete" in capsys.readouterr().out
+    longer = [word.replace("--train_steps=2", "--train_steps=3") for word in words]
+    assert search.main(longer) == 0
+    assert_ranked(3)
+    written = json.loads((run / "best" / "config.json").read_text())["settings"]
+    assert (written["loss"], written["gf_dim"], written["max_iter"]) == ("non_saturating", 5, 3)
+    known = {field.name for field in fields.fields_of(TrainConfig)}
+    values = {name: value for name, value in written.items() if name in known} | {"run_dir": "runs/top/best"}
+    config = fields.from_dict(TrainConfig, values)
+    assert train.main(fields.to_flags(dataclasses.replace(config, max_iter=4, loss="hinge"))) == 2
+    assert "--loss was non_saturating and is hinge" in capsys.readouterr().err
+    assert train.main(fields.to_flags(dataclasses.replace(config, max_iter=4))) == 0
+    assert "going on from step 3" in (told := capsys.readouterr().out) and "step 4" in told
 
 
 @pytest.mark.slow

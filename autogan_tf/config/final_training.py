@@ -54,16 +54,18 @@ def with_final_training(search_class: SearchClass) -> SearchClass:
     return search_class
 
 
-def of(config: Any, *, arch: str = "", run_dir: str = "") -> TrainConfig:
+def of(config: Any, *, arch: str = "") -> TrainConfig:
     """The final training that a search's settings describe, as settings of `train`.
 
     Args:
       config: of the search.
       arch: the architecture as integers.
-      run_dir: where it is trained.
+
+    Returns:
+      Without a folder, as what is trained may be moved.
     """
     prefixed = {field.name for field in _prefixed()}
-    values: dict[str, Any] = {"arch": arch, "run_dir": run_dir}
+    values: dict[str, Any] = {"arch": arch, "run_dir": ""}
     for field in fields.fields_of(TrainConfig):
         if field.name in values:
             continue

@@ -59,7 +59,7 @@ def train_best(
     found = []
     for place, entry in enumerate(top, 1):
         where = _place(folder, place, len(top))
-        final = final_training.of(config, arch=str(entry.genotype), run_dir=str(where.path))
+        final = final_training.of(config, arch=str(entry.genotype))
         trainer = assembly.new_trainer(final, entry.genotype, begun.data, begun.distribution)
         resumes = where.config_file.exists()
         if not where.genotype_file.exists():
