@@ -24,7 +24,6 @@ from autogan_tf.config import (
     strategy_settings,
 )
 from autogan_tf.config.search import SearchConfig
-from autogan_tf.nas import objectives
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 
@@ -46,9 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _search(config: SearchConfig) -> int:
     catalog.space(config.space).check_num_cells(config.num_cells)
+    # imported late, here and below: --help and errors in the flags must not wait for NumPy and TensorFlow
+    from autogan_tf.nas import objectives
+
     config = dataclasses.replace(config, reward=str(objectives.reward(config.reward)))  # as one writes it
     environment.set_tensorflow_defaults()
-    # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training.distribution import as_a_worker
 
     with as_a_worker(config.distribution):

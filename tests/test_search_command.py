@@ -332,6 +332,45 @@ def test_a_dry_run_writes_nothing(place, monkeypatch, capsys):
     assert contents(place) == before and not (place / "runs" / "dry").exists()
 
 
+def test_a_dry_run_tells_what_architectures_cost_and_how_many_keep_to_the_bounds(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    assert search.main(arguments(TWO_CELLS, dry_run="true", max_parameters=1560)) == 0
+    output = capsys.readouterr().out
+    # counted one by one: all 36 x 72 with 5 channels, one for grey images
+    assert "1,536 to 2,191 parameters, 156,000 to 192,800 multiply-adds" in output
+    share = re.search(r"constraints: (\S+)% of the architectures keep to them", output)
+    assert share and 0 < float(share[1]) < 20
+
+
+def test_rewards_and_constraints_that_cannot_be(place, monkeypatch, capsys):
+    for words, said in [
+        (["--reward=is - 0.1*fad"], "'fad' at position 10, which there is not; did you mean fid?"),
+        (["--max_parameters=1000"], "keeps to --max_parameters=1000: the smallest has 1536 parameters"),
+        (["--reward=-kid", "--num_eval_imgs=50000"], "the kernel distance between 40 and 50,000 images"),
+    ]:
+        assert said in refused(place, monkeypatch, capsys, *arguments(TWO_CELLS), *words)
+
+
+@pytest.mark.slow
+def test_a_reward_of_many_objectives_within_bounds(place):
+    words = arguments(TWO_CELLS, train_steps=0, run_dir="runs/objectives", max_parameters=1560)
+    done = command(place, *words, "--reward=is-.1*fid + kid - log parameters")
+    assert done.returncode == 0, done.stderr
+    run = place / "runs" / "objectives"
+    for file in (run / "genotypes").iterdir():
+        document = json.loads(file.read_text())
+        scores = document["scores"]
+        assert scores["parameters"] == document["cost"]["parameters"] <= 1560
+        assert scores["reward_expression"] == "is - 0.1*fid + kid - log(parameters)"
+        expected = scores["inception_score"] - 0.1 * scores["frechet_distance"] + scores["kernel_distance"]
+        assert scores["score"] == pytest.approx(expected - np.log(scores["parameters"]))
+    lines = rows(run / "metrics.jsonl")
+    scored = [scores for row in lines for scores in row.get("scores", {}).values()]
+    assert len(scored) > 4 and all(set(scores) == {"is", "fid", "kid", "parameters"} for scores in scored)
+    assert all(set(row["mean_scores"]) == set(scored[0]) for row in lines if row["phase"] == "search")
+    assert "Mean of the objective kid" in (run / "report.html").read_text()
+
+
 def refused(place: pathlib.Path, monkeypatch, capsys, *words: str) -> str:
     """The one line on stderr that the command ends with, in this process; exit code 2."""
     monkeypatch.chdir(place)

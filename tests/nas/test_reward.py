@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import numpy as np
@@ -11,8 +12,14 @@ import tensorflow as tf
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.data import seeds
+from autogan_tf.metrics.frechet import FrechetStatistics, frechet_distance
+from autogan_tf.metrics.inception_score import inception_score
+from autogan_tf.metrics.kernel import kernel_distance
 from autogan_tf.models import initializers
+from autogan_tf.models.cost import Cost
 from autogan_tf.models.generator import SupernetGenerator
+from autogan_tf.nas import objectives
+from autogan_tf.nas.objectives import Real
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.search_space import autogan
 
@@ -289,3 +296,63 @@ def test_nan_from_the_network_is_told_at_the_first_scoring():
             setup.score(POST_BATCH, num_images=24)
         broken.assign(0.0)
     assert np.isfinite(setup.score(POST_BATCH, num_images=24))
+
+
+REAL = np.random.default_rng(3).uniform(-1, 1, (30, 4)).astype(np.float32)
+
+
+def test_scores_by_objective_are_those_of_features_logits_and_cost():
+    """FakeNetwork's logits are three times its features, so that each score has an outside check."""
+    real = {8: Real(FrechetStatistics.from_features(REAL), REAL)}
+    reward = objectives.reward("is - 0.1*fid + kid - log(parameters)")
+    setup = Setup(1, reward=reward, real=real, cost_of=lambda tokens: Cost(10 + sum(tokens), 1000))
+    setup.scorer.start_phase("final", 0)
+    trials = setup.scorer.trials([POST_BATCH, PRE_PLAIN, POST_BATCH], num_images=20)
+    assert trials[0] == trials[2] and [trial.tokens for trial in trials[:2]] == [tuple(POST_BATCH), tuple(PRE_PLAIN)]
+    for trial, tokens in zip(trials, (POST_BATCH, PRE_PLAIN), strict=False):
+        drawn = [seeds.stateless_seed(1, "reward/final", 0, 0)]
+        logits, features = setup.scorer.outputs([tokens], drawn=drawn, num=20)
+        assert features is not None and features.shape == (1, 20, 4)
+        np.testing.assert_allclose(logits, 3 * features, rtol=1e-6)
+        expected = {
+            "is": inception_score(logits[0], splits=1)[0],
+            "fid": frechet_distance(FrechetStatistics.from_features(features[0]), real[8].statistics),
+            "kid": kernel_distance(features[0], REAL)[0],
+            "parameters": 10.0 + sum(tokens),
+        }
+        assert trial.scores == pytest.approx(expected, rel=1e-5)
+        weighed = [1.0, -0.1, 1.0, 0.0] @ np.array(list(expected.values())) - np.log(10 + sum(tokens))
+        assert trial.reward == pytest.approx(weighed, rel=1e-5)
+        assert trial.scores_beyond_reward == trial.scores
+
+
+def test_other_objectives_leave_the_inception_score_as_it_is(small):
+    """Bit for bit, though features are kept, too."""
+    real = {8: Real(FrechetStatistics.from_features(REAL))}
+    both = Setup(1, reward=objectives.reward("is - fid"), real=real).scorer
+    scores = []
+    for scorer in (small.scorer, both):
+        scorer.start_phase("controller", 2)
+        scores.append(scorer.trials([POST_BATCH], num_images=20)[0])
+    assert scores[0].scores == {"is": scores[0].reward} and scores[0].scores_beyond_reward == {}
+    assert scores[1].scores["is"] == scores[0].reward
+    assert len(small.scorer.pictures(POST_BATCH)) == len(both.pictures(POST_BATCH)) == 8
+
+
+def test_a_reward_of_costs_alone_makes_no_images():
+    setup = Setup(1, reward=objectives.reward("-multiply_adds"), cost_of=lambda tokens: Cost(1, 7 + tokens[0]))
+    assert [setup.score(tokens) for tokens in (POST_BATCH, PRE_PLAIN)] == [-7.0, -8.0]
+    assert int(setup.network.batches) == 0
+
+
+def test_what_is_remembered_goes_through_json_and_older_states_are_read(small):
+    small.scorer.start_phase("controller", 0)
+    found = small.scorer.trials([POST_BATCH, PRE_PLAIN], num_images=20)
+    state = json.loads(json.dumps(small.scorer.state()))
+    older = state | {"scores": [[tokens, scores["is"]] for tokens, scores in state["scores"]]}  # one number each
+    before = int(small.network.batches)
+    for remembered in (state, older):
+        small.scorer.start_phase("controller", 1)
+        small.scorer.restore(remembered)
+        assert small.scorer.trials([POST_BATCH, PRE_PLAIN], num_images=20) == found
+    assert int(small.network.batches) == before

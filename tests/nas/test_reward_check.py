@@ -74,6 +74,16 @@ def test_nan_and_infinity_in_single_rows_are_refused(value):
     assert "features with NaN or infinity for 4 of 64" in refused(Network(features=with_one(value)))
 
 
+def test_a_reward_of_features_needs_those_to_differ_and_no_classes():
+    one_logit, same = Network(logits=lambda x: x[:, :1]), Network(features=lambda x: 0 * x + 2)
+    assert "1 logit" in refused(one_logit)
+    check_can_rank(one_logit, IMAGES, sides=(16,), seed=1, needs=("features", "real_statistics"))
+    check_can_rank(same, IMAGES, sides=(16,), seed=1)
+    with pytest.raises(UserError, match="the same features for all of 64 real images of 16 x 16 .* cannot rank"):
+        check_can_rank(same, IMAGES, sides=(16,), seed=1, needs=("features",))
+    check_can_rank(same, IMAGES, sides=(16,), seed=1, needs=("cost",))
+
+
 def test_a_size_at_which_alone_it_breaks_is_named():
     assert "of 16 x 16 pixels" in refused(only_of(16, with_one(float("nan"))))
     assert "of 8 x 8 pixels" in refused(only_of(8, with_one(float("nan"))))
