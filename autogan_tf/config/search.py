@@ -77,6 +77,13 @@ class SearchConfig(strategy_settings.StrategySettings):
     dis_batch_size: int = setting(
         64, "Real images, and as many generated ones, of a discriminator step.", group=_GAN, minimum=1
     )
+    shared_sampling: str = setting(
+        "strategy",
+        "Which architectures the shared weights train on: strategy: what the strategy chooses; uniform: each is as "
+        "likely as any other; fair: besides, every option of a decision trains equally often.",
+        group=_GAN,
+        choices=("strategy", "uniform", "fair"),
+    )
     n_critic: int = setting(5, "Discriminator steps for each generator step.", group=_GAN, minimum=1)
     g_lr: float = setting(2e-4, "The generator's learning rate (Adam).", group=_GAN, above=0)
     d_lr: float = setting(2e-4, "The discriminator's learning rate (Adam).", group=_GAN, above=0)
@@ -278,6 +285,11 @@ class SearchConfig(strategy_settings.StrategySettings):
             raise UserError(
                 f"--topk must be at most num_candidate, from which it chooses, but it is {self.topk} and "
                 f"num_candidate is {self.num_candidate}; lower --topk or raise --num_candidate"
+            )
+        if self.shared_sampling == "fair" and (self.max_parameters or self.max_multiply_adds):
+            raise UserError(
+                "--shared_sampling=fair trains every option equally often, which --max_parameters and "
+                "--max_multiply_adds do not allow; give --shared_sampling=uniform, or leave the bounds out"
             )
         if self.train_top > self.topk:
             raise UserError(

@@ -27,6 +27,7 @@ from autogan_tf.nas.protocols import Strategy
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.nas.strategies import catalog as strategies
+from autogan_tf.nas.strategies.shared_sampling import SharedSampling
 from autogan_tf.nas.task import Task
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
@@ -96,7 +97,8 @@ def new_strategy(config: SearchConfig, distribution: Distribution, constraints: 
         semantics=config.semantics,
         admits=constraints.admits if constraints.is_bounded else None,
     )
-    return strategies.new_strategy(config.strategy, strategy_settings.chosen(config), task)
+    strategy = strategies.new_strategy(config.strategy, strategy_settings.chosen(config), task)
+    return strategy if config.shared_sampling == "strategy" else SharedSampling(strategy, config.shared_sampling, task)
 
 
 def reward_network(config: SearchConfig, network: FeatureNetwork) -> FeatureNetwork:

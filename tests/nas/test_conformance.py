@@ -22,6 +22,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.models.generator import Generator, SupernetGenerator, copy_weights, generator_cost
 from autogan_tf.nas.protocols import Strategy
 from autogan_tf.nas.strategies import catalog
+from autogan_tf.nas.strategies.shared_sampling import SharedSampling
 from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Tokens, Trial
 from autogan_tf.search_space import autogan
@@ -48,11 +49,15 @@ def eagerly() -> Iterator[None]:
     tf.config.run_functions_eagerly(False)
 
 
-def made(name: str, *, seed: int = 1, space: SearchSpace = autogan.SPACE, settings=None, **rest) -> Strategy:
+def made(
+    name: str, *, seed: int = 1, space: SearchSpace = autogan.SPACE, settings=None, sampling: str = "", **rest
+) -> Strategy:
     kind = strategy_settings.entry(name).settings
     fields = {field.name for field in dataclasses.fields(kind)}
     chosen = {key: value for key, value in (SMALL | (settings or {})).items() if key in fields}
-    return catalog.new_strategy(name, kind(**chosen), Task(space=space, seed=seed, **rest))
+    task = Task(space=space, seed=seed, **rest)
+    strategy = catalog.new_strategy(name, kind(**chosen), task)
+    return SharedSampling(strategy, sampling, task) if sampling else strategy
 
 
 def reward(tokens: Tokens, number: int) -> float:
@@ -159,6 +164,16 @@ def test_killed_in_batches_it_does_the_same(name):
     whole = plain(played(made(name, settings=batches)))
     assert 3 in {len(what) for _, kind, what in whole if kind == "asked"}
     assert plain(played(made(name, settings=batches), again=reborn(name, settings=batches))) == whole
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "fair"])
+def test_killed_with_shared_weights_trained_by_chance_it_does_the_same(sampling):
+    whole = played(made("evolution", sampling=sampling))
+    killed = played(made("evolution", sampling=sampling), again=reborn("evolution", sampling=sampling))
+    assert plain(killed) == plain(whole)
+    alone = played(made("evolution"))
+    for stage in range(3):  # what is asked for does not depend on it
+        assert of(whole, "asked", stage) == of(alone, "asked", stage)
 
 
 @pytest.mark.parametrize("name", NAMES)
