@@ -101,13 +101,6 @@ def test_uniform_draws_reach_all_prefixes():
     assert len({tuple(row) for row in tokens.tolist()}) == 216
 
 
-def test_as_published_candidates_are_drawn_with_repetition():
-    policy = made()
-    favourite = sharpen(policy)
-    tokens = beam.drawn_candidates(policy, number=5, seed=0, step=0)
-    assert tokens.tolist() == [favourite] * 5
-
-
 def test_states_are_those_after_the_whole_architecture(second):
     """Each row alone, by hand: the state of its prefix, then its cell."""
     tokens = np.array([PREFIXES[2] + [1, 0, 2, 1, 1], PREFIXES[0] + [0, 2, 1, 0, 0]], np.int32)

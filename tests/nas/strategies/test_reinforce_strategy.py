@@ -66,6 +66,15 @@ def test_as_published_a_round_has_no_batch_before_its_steps():
     assert told(strategy, [4]) and strategy.ask() == []
 
 
+def test_finalists_are_distinct_and_as_published_drawn_with_repetition():
+    """A cell has 36 architectures, so that 60 draws hold some of them twice."""
+    published = made(Semantics(repeated_candidates=True))
+    drawn = published.policy.sample(60, seeds.stateless_seed(5, "candidates", 2))[0].numpy()
+    found = published.finalists(60, 2)
+    assert found == [tuple(row) for row in drawn.tolist()] and len(set(found)) < 60
+    assert len(set(made().finalists(60, 2))) == len(made().finalists(60, 2)) == 36
+
+
 def test_growing_asks_for_the_kept_ones_with_a_cell_more():
     strategy = made()
     kept = [(0, 1, 2, 0), (1, 2, 0, 1)]
