@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, feature_settings
+from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.evaluate import EvaluateConfig
 from autogan_tf.config.image_sides import image_sides
@@ -80,7 +81,7 @@ def _evaluate(config: EvaluateConfig) -> int:
         heldout = None
         if config.heldout and data is not None:
             heldout = _heldout(config, judged, data, store, network, terminal)
-        results = _scores(config, judged, network, reference, heldout, terminal)
+        results = _scores(config, judged, network, reference, heldout, data.files if data else None, terminal)
         text = json.dumps(results, indent=1, allow_nan=False) + "\n"
         if config.json and config.json != "-":
             write_atomically(pathlib.Path(config.json), text)
@@ -252,16 +253,19 @@ def _heldout(
     import numpy as np
 
     from autogan_tf.data import sources
+    from autogan_tf.data.image_files import MAX_NAMED, named
     from autogan_tf.features import choice
     from autogan_tf.metrics import memorization, reference
 
     where = _where(config, config.reference or judged.settings["dataset"], judged.settings)
     test = sources.load(resolution=judged.resolution, split="test", store=store, **where)
-    known = np.count_nonzero(memorization.identical_images([test.images], [data.images]) >= 0)
-    if known > len(test.images) // 100:
+    same = memorization.identical_images([test.images], [data.images])
+    known = np.flatnonzero(same >= 0)
+    if len(known) > len(test.images) // 100:
+        pairs = {test.called(row): f"the same as {shown(data.called(same[row]))}" for row in known[:MAX_NAMED]}
         raise UserError(
-            f"--heldout: {known} of the {len(test.images)} test images of {data.name} are among its training images; "
-            "leave --heldout out"
+            f"--heldout: {len(known):,} of the {len(test.images):,} test images of {data.name} are among its training "
+            f"images: {named(pairs, of=len(known))}; leave --heldout out"
         )
     terminal.phase(f"looking at the test images of {data.name}", len(test.images), "images")
     cache_dir = choice.cache_folder(config.cache_dir)
@@ -280,10 +284,11 @@ def _scores(
     network: FeatureNetwork,
     reference: Reference | None,
     heldout: np.ndarray | None,
+    real_files: Sequence[str] | None,
     terminal: Terminal,
 ) -> dict[str, Any]:
     """{"judged", "preset", "evaluations": one for each seed, and of several "mean" and "spread"}."""
-    from autogan_tf.metrics import evaluator
+    from autogan_tf.metrics import evaluator, memorization
 
     evaluations = []
     for seed in range(config.seed, config.seed + config.repeats):
@@ -299,6 +304,11 @@ def _scores(
             splits=_splits(config),
             engine=config.engine,
         )
+        if "memorization" in scores:
+            made_files = judged.files(seed) if judged.files else None
+            scores["memorization"] = memorization.with_files(
+                scores["memorization"], generated=made_files, training=real_files
+            )
         scores |= {"preset": config.preset, "judged": judged.name, "time": round(started, 3)}
         if judged.run is not None:
             scores |= {"weights": config.weights, "checkpoint": config.checkpoint}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 
@@ -197,6 +199,55 @@ def test_a_subset_of_the_real_images(run):
     for limit in (1e-4, 1e-3, 2e-4):
         _, again, _ = run(*arguments, *SIZE, f"--data_memory_gb={limit}")
         assert again["evaluations"][0]["frechet_distance"] == results["evaluations"][0]["frechet_distance"]
+
+
+def test_memorised_images_are_named_by_their_files(run, place, tmp_path):
+    """Of the four images two are training images: each is found with the file that it equals."""
+    (tmp_path / "copies").mkdir()
+    for number, source in enumerate(("b/005", "a/039", None, None)):
+        path = tmp_path / "copies" / f"{number}.png"
+        if source is None:
+            Image.fromarray(np.full((32, 32, 3), 254 + number % 2, np.uint8)).save(path)
+        else:
+            shutil.copy(place / "real" / f"{source}.png", path)
+    for folder in (tmp_path / "copies", place / "real"):
+        shutil.make_archive(str(tmp_path / folder.name), "zip", folder)
+    zipped = [f"--images={tmp_path}/copies.zip", f"--reference=folder:{tmp_path}/real.zip"]
+    for where in ([f"--images={tmp_path}/copies", "--reference=folder:real"], zipped):
+        code, results, printed = run(*where, "--metrics=memorization", "--num_eval_imgs=4")
+        found = results["evaluations"][0]["memorization"]
+        assert code == 0 and found["copies"] == 2
+        assert sorted(found["closest_generated_files"][:2]) == ["0.png", "1.png"]
+        # by code point a/000..a/039, then b/000: rows 39 and 45
+        pairs = dict(zip(found["closest_generated_files"], found["closest_training_files"], strict=True))
+        assert (pairs["0.png"], pairs["1.png"]) == ("b/005.png", "a/039.png")
+        rows = dict(zip(found["closest_generated"], found["closest_training"], strict=True))
+        assert (rows[0], rows[1]) == (45, 39)
+        assert "0.png to b/005.png (0)" in printed and "1.png to a/039.png (0)" in printed
+
+
+def test_of_some_images_of_a_folder_and_of_a_run_the_right_ones_are_named(run, place):
+    """The files are those that the seed drew, and a run's images have none."""
+    code, results, _ = run("--images=made", "--reference=folder:made", "--metrics=memorization", "--num_eval_imgs=9")
+    found = results["evaluations"][0]["memorization"]
+    assert code == 0 and found["copies"] == 9
+    # each is its own nearest image, so the drawn files and those of the training images agree
+    assert found["closest_generated_files"] == found["closest_training_files"]
+    assert found["closest_training_files"] == [f"{row:03d}.png" for row in found["closest_training"]]
+    arguments = ["--run_dir=run", "--reference=folder:real", "--metrics=memorization", "--num_eval_imgs=4"]
+    of_run = run(*arguments)[1]["evaluations"][0]["memorization"]
+    assert of_run["closest_generated_files"] is None and len(of_run["closest_training_files"]) == 4
+
+
+def test_test_images_among_the_training_images_are_named(run):
+    """A folder's training images are all of its images, the tenth that is its test part included."""
+    arguments = ["--images=made", "--reference=folder:real", "--metrics=memorization", "--heldout", *SIZE]
+    code, results, printed = run(*arguments)
+    assert (code, results) == (2, None)
+    (line,) = (line for line in printed.splitlines() if line.startswith("error: "))
+    found = re.findall(r"([ab]/0\d\d\.png) \(the same as ([ab]/0\d\d\.png)\)", line)
+    assert "8 of the 80 test images" not in line and "8 of the 8 test images of folder:real" in line
+    assert len(found) == 8 and all(test == training for test, training in found)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ def load_or_read(
 ) -> ImageData:  # fmt: skip
     """What `read` returns, from the store's cache folder if the same files were read in the same way before.
 
+    The names of files are not kept, since the caller has them.
+
     One file `images-<part>-<hash>-<resolution>.npz` for each source and part of it, which is written again when size or
     time of any of `files` has changed. Images that do not fit in memory, or would take more than a tenth of the free
     disk, are not kept, and without a cache folder none are. A cache that cannot be read or written costs a warning.
@@ -98,7 +100,7 @@ def _save(path: pathlib.Path, key: str, data: ImageData) -> None:
     described = {
         field.name: getattr(data, field.name)
         for field in dataclasses.fields(data)
-        if field.name not in ("images", "labels")
+        if field.name not in ("images", "labels", "files")
     }
     described |= {"key": key, "shape": list(data.images.shape)}
     labels = {} if data.labels is None else {"labels": data.labels}

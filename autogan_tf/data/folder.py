@@ -98,7 +98,7 @@ def load(
       store: keeps the images, and decoded ones for the next time, see `decoded_cache`.
 
     Returns:
-      ImageData with uint8 [N, resolution, resolution, C].
+      ImageData with uint8 [N, resolution, resolution, C] and the names of the files.
 
     Raises:
       UserError: the folder or zip file is missing, not readable or dangerous, has no images, has images both directly
@@ -115,7 +115,9 @@ def load(
         store=store,
     )
     # The labels are read anew each time: they may be others than when the images were kept.
-    data = dataclasses.replace(data, labels=listing.labels, num_classes=len(listing.class_names))
+    data = dataclasses.replace(
+        data, labels=listing.labels, num_classes=len(listing.class_names), files=listing.tree.images
+    )
     if warn_enlarged:
         image_data.warn_if_enlarged(data)
     if split == "train":

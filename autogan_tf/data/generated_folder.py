@@ -57,6 +57,11 @@ class GeneratedFolder:
     def __len__(self) -> int:
         return len(self._names)
 
+    def files(self, number: int, *, seed: int) -> list[str]:
+        """Paths inside of the folder or zip file of the images that `batches` yields, in their order."""
+        chosen = np.sort(seeds.numpy_rng(seed, "generated folder").choice(len(self), number, replace=False))
+        return [self._names[index] for index in chosen]
+
     def batches(self, number: int, *, batch_size: int, seed: int) -> Iterator[np.ndarray]:
         """Yields uint8 [n, S, S, C], `number` images in all, in the order of their paths.
 
@@ -65,11 +70,11 @@ class GeneratedFolder:
         Raises:
           UserError: files that cannot be read.
         """
-        chosen = np.sort(seeds.numpy_rng(seed, "generated folder").choice(len(self), number, replace=False))
+        chosen = self.files(number, seed=seed)
         decode = functools.partial(image_files.decode_into, self._tree.open)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for first in range(0, number, batch_size):
-                names = [self._names[index] for index in chosen[first : first + batch_size]]
+                names = chosen[first : first + batch_size]
                 batch = np.empty([len(names), self.resolution, self.resolution, self.channels], np.uint8)
                 with image_files.quiet():
                     results = list(pool.map(decode, names, batch))

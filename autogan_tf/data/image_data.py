@@ -27,6 +27,7 @@ class ImageData:
       smallest_side: in pixels, of the images as they were found; less than S where images were enlarged. None: as S.
       enlarged: which images these were, in words, see `smaller_ones`; "" where none was.
       coloured: which images have colours where others are grey, in words, see `coloured_ones`; else "".
+      files: the images' paths inside of the folder or zip file that they come from, [N]; None where they are no files.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ImageData:
     smallest_side: int | None = None
     enlarged: str = ""
     coloured: str = ""
+    files: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -48,6 +50,8 @@ class ImageData:
             raise ValueError(f"labels must be int32 [{len(images)}], got {labels.dtype} {list(labels.shape)}")
         if (self.num_classes == 0) != (labels is None):
             raise ValueError(f"num_classes must be 0 exactly when labels are None, got {self.num_classes}")
+        if self.files is not None and len(self.files) != len(images):
+            raise ValueError(f"files must name each of the {len(images)} images, got {len(self.files)} names")
 
     @property
     def resolution(self) -> int:
@@ -59,9 +63,13 @@ class ImageData:
         """1 (grey) or 3 (RGB)."""
         return self.images.shape[3]
 
+    def called(self, index: int) -> str:
+        """What an image is called in messages: its file, else its position, as "image 17", counted from 0."""
+        return f"image {index}" if self.files is None else self.files[index]
+
     def digest(self) -> str:
         """SHA-256 (64 hex digits) over shape, images, labels and number of classes: the key under which results that
-        depend on nothing but this content may be cached. Name and split do not enter."""
+        depend on nothing but this content may be cached. Names and split do not enter."""
         content = hashlib.sha256(f"{self.images.shape} {self.num_classes}".encode())
         for block in image_store.blocks(len(self.images), self.images[:1].nbytes):
             content.update(np.ascontiguousarray(self.images[block]).data)
@@ -78,7 +86,8 @@ def take(
     for block in image_store.blocks(len(indices), data.images[:1].nbytes):
         images[block] = data.images[indices[block]]
     labels = None if data.labels is None else data.labels[indices]
-    return dataclasses.replace(data, images=images, labels=labels, split=split)
+    files = None if data.files is None else [data.files[index] for index in indices]
+    return dataclasses.replace(data, images=images, labels=labels, split=split, files=files)
 
 
 def hold_out(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
 from scipy.stats import rankdata
 
+from autogan_tf.config.encoding import shown
 from autogan_tf.metrics.distances import Rows, mean_of, nearest, nearest_others, rounding_of
 from autogan_tf.metrics.feature_arrays import read_rows, require_features
 
@@ -104,6 +106,30 @@ def memorization(
         "closest_generated": closest.tolist(),
         "closest_training": index[closest].tolist(),
         "closest_distances": distances[closest].tolist(),
+    }
+
+
+def with_files(
+    found: Mapping[str, Any], *, generated: Sequence[str] | None, training: Sequence[str] | None
+) -> dict[str, Any]:
+    """What `memorization` found, and the files of the closest pairs beside their rows.
+
+    Args:
+      found: the result of `memorization`.
+      generated, training: names of the images' files, by row; None where they are no files.
+
+    Returns:
+      `found` with "closest_generated_files" and "closest_training_files": as long as "closest_generated", in valid
+      Unicode; None where there are no files.
+    """
+
+    def named(rows: Sequence[int], files: Sequence[str] | None) -> list[str] | None:
+        return None if files is None else [shown(files[row]) for row in rows]
+
+    return {
+        **found,
+        "closest_generated_files": named(found["closest_generated"], generated),
+        "closest_training_files": named(found["closest_training"], training),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from autogan_tf.runs.progress import Terminal
 
+_SHOWN_PAIRS = 3  # of nearest images
 # arrows: which way is better
 _NAMES = {
     "inception_score": "Inception score ↑",
@@ -53,6 +54,9 @@ def show(results: Mapping[str, Any], terminal: Terminal) -> None:
         if "memorization" in scores:
             which = f"memorization, seed {scores['seed']}" if seeds > 1 else "memorization"
             terminal.line(f"{which}: {_memorization(scores['memorization'])}")
+            closest = _closest(scores["memorization"])
+            if closest:
+                terminal.line(f"nearest to training images: {closest}")
 
 
 def _number(value: float | None) -> str:
@@ -70,3 +74,13 @@ def _memorization(found: Mapping[str, Any]) -> str:
         f"training image as the nearest {found['quantile']:.0%} of real ones ({found['yardstick']}); "
         f"z {found['z_score']:+.1f} (below 0: nearer to training images than real ones are, which blur also does)"
     )
+
+
+def _closest(found: Mapping[str, Any]) -> str:
+    """The first few pairs by their files, or by their positions where they are no files; "" where none is listed."""
+
+    def names(side: str) -> list[str]:
+        return found[f"closest_{side}_files"] or [f"image {row}" for row in found[f"closest_{side}"]]
+
+    pairs = list(zip(names("generated"), names("training"), found["closest_distances"], strict=True))[:_SHOWN_PAIRS]
+    return "; ".join(f"{made} to {real} ({distance:.2g})" for made, real, distance in pairs)

@@ -31,6 +31,7 @@ class ImageSource:
       run: the run's folder, of a run.
       settings: of that run.
       coloured: which images of a folder have colours where others are grey, in words; "" where all or none have.
+      files: seed -> paths of the images inside of the folder or zip file; None where they are no files.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ImageSource:
     run: RunFolder | None = None
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     coloured: str = ""
+    files: Callable[[int], Sequence[str]] | None = None
 
 
 def of_run(path: str, *, weights: str, checkpoint: str, number: int, batch_size: int, truncate: bool) -> ImageSource:
@@ -123,4 +125,5 @@ def of_folder(path: str, *, number: int, batch_size: int) -> ImageSource:
         channels=folder.channels,
         batches=lambda seed: folder.batches(number, batch_size=batch_size, seed=seed),
         coloured=folder.coloured,
+        files=lambda seed: folder.files(number, seed=seed),
     )

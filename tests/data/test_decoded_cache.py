@@ -54,6 +54,7 @@ def test_a_folder_is_decoded_once(tmp_path: Path, decodings: list[str]) -> None:
     assert second.digest() == first.digest()
     assert (second.name, second.split, second.num_classes, second.smallest_side) == ("folder:photos", "train", 2, 8)
     assert second.labels is not None and second.labels.tolist() == [0, 0, 1]
+    assert second.files == ["a/1.png", "a/2.png", "b/3.png"]
     assert len(_load(dataset, tmp_path / "cache", split="labelled").images) == 2
     assert len(decodings) == 1
 

@@ -141,6 +141,7 @@ def test_labelled_and_test_part_are_disjoint_and_fixed(tmp_path: Path) -> None:
     assert sorted(seen) == list(range(30))
     for part in (train, test):
         assert part.labels is not None and (part.labels == part.images[:, 0, 0, 0] % 2).all()
+        assert part.files == [f"{('even', 'odd')[row[0, 0, 0] % 2]}/{row[0, 0, 0]}.png" for row in part.images]
     assert test.digest() == _load(tmp_path, split="test").digest()
 
 

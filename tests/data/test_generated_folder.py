@@ -40,6 +40,8 @@ def test_fewer_images_are_drawn_by_the_seed_and_keep_their_order(tmp_path):
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert np.any(drawn[0] != drawn[2])
     assert drawn[0].max() > 40  # not the first ones
+    for seed, numbers in ((0, drawn[0]), (1, drawn[2])):
+        assert folder.files(20, seed=seed) == [f"{number:02d}.png" for number in numbers]
 
 
 def test_a_grey_image_among_coloured_ones_becomes_rgb(tmp_path):

@@ -92,6 +92,16 @@ def _data(**changes: object) -> image_data.ImageData:
     return image_data.ImageData(**{**fields, **changes})
 
 
+def test_files_name_every_image_and_follow_it() -> None:
+    named = _data(files=["a.png", "b.png", "c.png", "d.png"])
+    assert named.called(2) == "c.png" and _data().called(2) == "image 2"
+    assert image_data.take(named, np.array([3, 1]), "test").files == ["d.png", "b.png"]
+    assert image_data.take(_data(), np.array([3, 1]), "test").files is None
+    assert named.digest() == _data().digest()
+    with pytest.raises(ValueError, match="each of the 4 images, got 3 names"):
+        _data(files=["a.png", "b.png", "c.png"])
+
+
 def test_digest_is_a_key_of_content() -> None:
     images = _data().images
     reference = _data().digest()

@@ -59,6 +59,7 @@ def test_the_folder_that_was_packed_is_no_class(tmp_path: Path) -> None:
     }
     data = load(pack(tmp_path / "a.zip", members))
     assert data.labels is not None and data.labels.tolist() == [0, 1] and levels(data) == [1, 2]
+    assert data.files == ["my photos/cat/1.png", "my photos/dog/2.png"]
     flat = load(pack(tmp_path / "b.zip", {"my photos/1.png": 1, "my photos/2.png": 2}))
     assert flat.labels is None and levels(flat) == [1, 2]
 

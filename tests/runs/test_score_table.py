@@ -62,7 +62,18 @@ def test_a_file_of_statistics_may_not_say_how_many_images(shown):
     assert "against real images of ttur.npz" in shown(SCORES | {"reference": "ttur.npz", "reference_images": None})
 
 
-FOUND = {"copies": 1234, "share_closer": 0.125, "quantile": 0.01, "yardstick": "held-out", "z_score": -7.25}
+FOUND = {
+    "copies": 1234,
+    "share_closer": 0.125,
+    "quantile": 0.01,
+    "yardstick": "held-out",
+    "z_score": -7.25,
+    "closest_generated": [4, 0, 9, 7],
+    "closest_training": [11, 12, 13, 14],
+    "closest_distances": [0.0, 0.0123, 0.25, 0.5],
+    "closest_generated_files": None,
+    "closest_training_files": ["a/11.png", "a/12.png", "b/13.png", "b/14.png"],
+}
 
 
 def test_memorization_in_facts(shown):
@@ -71,6 +82,15 @@ def test_memorization_in_facts(shown):
         assert words in text
     # a z below 0 alone does not say what the generator did
     assert "copied" not in text and "no sign" not in text
+
+
+def test_the_nearest_images_are_named_by_their_files_or_positions(shown):
+    line = "nearest to training images: image 4 to {} (0); image 0 to {} (0.012); image 9 to {} (0.25)\n"
+    assert line.format("a/11.png", "a/12.png", "b/13.png") in shown(SCORES | {"memorization": FOUND})
+    without = FOUND | {"closest_training_files": None}
+    assert line.format("image 11", "image 12", "image 13") in shown(SCORES | {"memorization": without})
+    empty = {name: [] for name in FOUND if name.startswith("closest_")}
+    assert "nearest to" not in shown(SCORES | {"memorization": FOUND | empty})
 
 
 def test_memorization_of_several_seeds_and_no_table_without_scores(shown):
