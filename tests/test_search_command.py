@@ -353,7 +353,9 @@ def test_rewards_and_constraints_that_cannot_be(place, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_a_reward_of_many_objectives_within_bounds(place):
-    words = arguments(TWO_CELLS, train_steps=0, run_dir="runs/objectives", max_parameters=1560)
+    """And with both cells searched at once."""
+    at_once = {"grow_steps": "", "single_level": "true", "run_dir": "runs/objectives", "max_parameters": 1560}
+    words = arguments(TWO_CELLS, train_steps=0, **at_once)
     done = command(place, *words, "--reward=is-.1*fid + kid - log parameters")
     assert done.returncode == 0, done.stderr
     run = place / "runs" / "objectives"
@@ -368,7 +370,9 @@ def test_a_reward_of_many_objectives_within_bounds(place):
     scored = [scores for row in lines for scores in row.get("scores", {}).values()]
     assert len(scored) > 4 and all(set(scores) == {"is", "fid", "kid", "parameters"} for scores in scored)
     assert all(set(row["mean_scores"]) == set(scored[0]) for row in lines if row["phase"] == "search")
-    assert "Mean of the objective kid" in (run / "report.html").read_text()
+    assert {row["stage"] for row in lines if row["phase"] == "search"} == {1}
+    page = (run / "report.html").read_text()
+    assert "Mean of the objective kid" in page and "<h3>Cells 1 to 2</h3>" in page
 
 
 def refused(place: pathlib.Path, monkeypatch, capsys, *words: str) -> str:

@@ -114,6 +114,12 @@ class SearchConfig(strategy_settings.StrategySettings):
         group=_SEARCH,
         minimum=1,
     )
+    single_level: bool = setting(
+        False,
+        "Search the whole generator at once, at its full size, in place of growing it cell by cell; needs an empty "
+        "grow_steps.",
+        group=_SEARCH,
+    )
     shared_epoch: int = setting(
         15, "Passes over the data that the shared GAN trains for in an iteration.", group=_SEARCH, minimum=1
     )
@@ -254,6 +260,11 @@ class SearchConfig(strategy_settings.StrategySettings):
         return image_sides(bottom_width=self.bottom_width, num_cells=self.num_cells)[-1]
 
     @property
+    def first_cells(self) -> int:
+        """Cells of the architectures that the search begins with."""
+        return self.num_cells if self.single_level else 1
+
+    @property
     def semantics(self) -> Semantics:
         """What reference_semantics stands for."""
         return Semantics.of_flag(self.reference_semantics)
@@ -301,6 +312,10 @@ class SearchConfig(strategy_settings.StrategySettings):
                 f"--ctrl_sample_batch must be 1 with --reference_semantics, whose published code fails with more, but "
                 f"it is {self.ctrl_sample_batch}; set it to 1 or leave out --reference_semantics"
             )
+        if self.reference_semantics and self.single_level:
+            raise UserError(
+                "--single_level is not in the published code, whose search grows; leave it or --reference_semantics out"
+            )
         if self.reference_semantics and self.bottom_width != 4:
             raise UserError(
                 f"--bottom_width must be 4 with --reference_semantics, whose published code grows through 8, 16, 32 "
@@ -311,6 +326,13 @@ class SearchConfig(strategy_settings.StrategySettings):
 
     def _validate_grow_steps(self) -> None:
         steps, received = self.grow_steps, ",".join(map(str, self.grow_steps))
+        if self.single_level:
+            if steps:
+                raise UserError(
+                    f"--grow_steps must be empty with --single_level, which begins with all cells, but it is {received}"
+                    "; give --grow_steps= or leave out --single_level"
+                )
+            return
         if len(steps) != self.num_cells - 1:
             remedy = "--grow_steps= (empty)" if self.num_cells == 1 else "one number for each cell after the first"
             raise UserError(

@@ -46,17 +46,25 @@ class Controller(tf.keras.Model):
 
     Args:
       stage: the cell it writes, from 0.
+      num_cells: how many cells it writes, up to that one; as published 1.
       hid_size: units of the LSTM and of the embedding (published: 100).
       space: whose decisions it makes.
     """
 
     def __init__(
-        self, *, stage: int, hid_size: int = 100, space: SearchSpace = autogan.SPACE, name: str = "controller"
+        self,
+        *,
+        stage: int,
+        num_cells: int = 1,
+        hid_size: int = 100,
+        space: SearchSpace = autogan.SPACE,
+        name: str = "controller",
     ) -> None:
         super().__init__(name=name)
         self.stage = stage
         self.hid_size = hid_size
-        self.token_counts = space.cell_counts(stage)
+        cells = range(stage + 1 - num_cells, stage + 1)
+        self.token_counts = tuple(count for cell in cells for count in space.cell_counts(cell))
         self.lstm = LSTMCell(hid_size, unit_forget_bias=False, name="lstm")
         self.lstm.build((None, hid_size))
         self.encoder = tf.keras.layers.Embedding(sum(self.token_counts), hid_size, name="encoder")

@@ -39,9 +39,12 @@ from autogan_tf.training.distribution import Distribution
 def new_plan(config: SearchConfig, num_images: int) -> Plan:
     """How much of everything, on so many images."""
     steps = config.shared_steps or max(1, config.shared_epoch * num_images // config.dis_batch_size)
-    names = {field.name for field in dataclasses.fields(Plan)} - {"space", "shared_steps"}
+    names = {field.name for field in dataclasses.fields(Plan)} - {"space", "shared_steps", "first_cells"}
     return Plan(
-        space=catalog.space(config.space), shared_steps=steps, **{name: getattr(config, name) for name in names}
+        space=catalog.space(config.space),
+        shared_steps=steps,
+        first_cells=config.first_cells,
+        **{name: getattr(config, name) for name in names},
     )
 
 
@@ -93,6 +96,7 @@ def new_strategy(config: SearchConfig, distribution: Distribution, constraints: 
     task = Task(
         space=catalog.space(config.space),
         seed=config.seed,
+        num_cells=config.first_cells,
         agreed=distribution.agreed,
         semantics=config.semantics,
         admits=constraints.admits if constraints.is_bounded else None,

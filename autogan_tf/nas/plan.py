@@ -26,6 +26,7 @@ class Plan:
     score_repeats: int
     seed: int
     space: SearchSpace = autogan.SPACE
+    first_cells: int = 1  # of the first stage's architectures: 1, or all where they are searched at once
     semantics: Semantics = CORRECTED
 
 

@@ -52,9 +52,10 @@ class SearchLog:
         self._report = Refreshed(folder)
         self._grid_every = grid_every
         self._left = time_left(plan)
-        self._stage = sum(step < done for step in plan.grow_steps)
+        self._stage = plan.first_cells - 1 + sum(step < done for step in plan.grow_steps)
         for iteration in range(done):
-            self._left.skip(_iterations(sum(step <= iteration for step in plan.grow_steps)), 1)
+            grown = sum(step <= iteration for step in plan.grow_steps)
+            self._left.skip(_iterations(plan.first_cells - 1 + grown), 1)
         terminal.overall("search", plan.max_search_iter, "iterations")
         terminal.advance_overall(done)
 
@@ -118,14 +119,15 @@ def time_left(plan: Plan) -> TimeLeft:
     """Of a search: the iterations of each cell, and the images that the rankings are made on."""
     borders = [0, *plan.grow_steps, plan.max_search_iter]
     counts = [end - begin for begin, end in itertools.pairwise(borders)]
-    units: dict[str, float] = {_iterations(stage): count for stage, count in enumerate(counts)}
-    units |= {_images(stage): 0.0 for stage in range(len(counts))}  # only for their rate
+    stages = range(plan.first_cells - 1, plan.first_cells - 1 + len(counts))
+    units: dict[str, float] = {_iterations(stage): count for stage, count in zip(stages, counts, strict=True)}
+    units |= {_images(stage): 0.0 for stage in stages}  # only for their rate
     units[_RANKING] = (
         plan.num_candidate * plan.score_repeats * plan.rl_num_eval_img + plan.topk * plan.num_eval_imgs
     )
     guesses = {kind(stage): (kind(stage - 1), _NEXT_CELL)
-               for stage in range(1, len(counts)) for kind in (_iterations, _images)}  # fmt: skip
-    return TimeLeft(units, as_other=guesses | {_RANKING: (_images(len(counts) - 1), 1.0)})
+               for stage in stages[1:] for kind in (_iterations, _images)}  # fmt: skip
+    return TimeLeft(units, as_other=guesses | {_RANKING: (_images(stages[-1]), 1.0)})
 
 
 def _iterations(stage: int) -> str:

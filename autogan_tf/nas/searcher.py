@@ -68,7 +68,7 @@ class Searcher:
         self.iteration = 0  # iterations done
         self.phases = 0  # phases of shared training done
         self.resets = 0
-        self.stage = 0
+        self.stage = plan.first_cells - 1
         self.leaders: dict[str, float] = {}  # the best architectures of the stage with their rewards, best first
         self.part = Part()
         self.ranking: dict[str, Any] = {}  # what a ranking has found so far
@@ -89,7 +89,8 @@ class Searcher:
             return self.ranked
         self._pause(save=True)
         while self.iteration < self.plan.max_search_iter:
-            if self.stage < sum(step <= self.iteration for step in self.plan.grow_steps):
+            grown = sum(step <= self.iteration for step in self.plan.grow_steps)
+            if self.stage < self.plan.first_cells - 1 + grown:
                 self._grow()
             self._iterate()
             self.iteration += 1

@@ -108,7 +108,8 @@ def lines(
 
 
 def policy(rows: Sequence[Mapping[str, Any]], *, space: SearchSpace, stage: int, resets: Sequence[int] = ()) -> Figure:
-    """A heat map for each decision of one cell: a row for each choice, a column for each iteration.
+    """A heat map for each decision of one cell, or of all where they are searched at once: a row for each choice, a
+    column for each iteration.
 
     Args:
       rows: {"step", "stage", "probabilities"} of each iteration.
@@ -117,20 +118,23 @@ def policy(rows: Sequence[Mapping[str, Any]], *, space: SearchSpace, stage: int,
       resets: iterations after which the shared GAN was drawn anew.
     """
     own = [row for row in rows if row["stage"] == stage]
-    decisions = space.decisions(stage)
-    counts = space.cell_counts(stage)
+    at_once = len(own[0]["probabilities"]) > len(space.decisions(stage))
+    cells = range(stage + 1) if at_once else (stage,)
+    decisions = [(cell, decision) for cell in cells for decision in space.decisions(cell)]
+    counts = [len(decision.options) for _, decision in decisions]
     first, last = own[0]["step"] + 1, own[-1]["step"] + 1
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(len(counts), 1, sharex=True, height_ratios=counts, squeeze=False)[:, 0]
-        for place, (axes, decision) in enumerate(zip(grid, decisions, strict=True)):
+        for place, (axes, (cell, decision)) in enumerate(zip(grid, decisions, strict=True)):
             count = len(decision.options)
             table = np.array([row["probabilities"][place] for row in own], float).T
             image = axes.imshow(table, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1,
                                 extent=(first - 0.5, last + 0.5, count - 0.5, -0.5))  # fmt: skip
             axes.grid(False)
             axes.set_yticks(range(count), [option.name for option in decision.options], fontsize=8)
-            axes.set_ylabel(decision.name, rotation=0, ha="right", va="center", labelpad=4)
+            name = f"{cell + 1} {decision.name}" if at_once else decision.name
+            axes.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=4)
             axes.tick_params(length=0)
             for step in resets:
                 if first <= step + 1 <= last:

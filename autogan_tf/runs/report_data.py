@@ -190,19 +190,30 @@ def of_search(run: History) -> dict[str, Any]:
         "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
                    for row in run.of("growth")],  # fmt: skip
         "resets": [row["step"] for row in run.of("search") if row.get("collapsed")],
-        "choices": choice_counts([(name, reward) for _, name, reward in tried], run.space) if run.space else [],
+        "choices": _choices(run, tried),
         "ranked": [_architecture(found) for found in run.ranked],
     }
 
 
-def choice_counts(tried: Sequence[tuple[str, float | None]], space: SearchSpace) -> list[dict[str, Any]]:
+def _choices(run: History, tried: Sequence[tuple[int, str, float | None]]) -> list[dict[str, Any]]:
+    if run.space is None:
+        return []
+    at_once = bool(run.settings.get("single_level"))
+    return choice_counts([(name, reward) for _, name, reward in tried], run.space, at_once=at_once)
+
+
+def choice_counts(
+    tried: Sequence[tuple[str, float | None]], space: SearchSpace, *, at_once: bool = False
+) -> list[dict[str, Any]]:
     """How often each choice was drawn, and the mean reward of the architectures with it.
 
-    A cell's choices are counted while it was the last one: later architectures repeat it.
+    A cell's choices are counted while it was the last one: later architectures repeat it. Where all cells are searched
+    at once, all are counted.
 
     Args:
       tried: architectures as integers with blanks between them, and their rewards (None: not finite).
       space: that is searched.
+      at_once: all cells were searched at once.
 
     Returns:
       {"cell" (from 1), "decision", "choice", "drawn", "mean_reward"} for every choice of every cell that was reached.
@@ -217,10 +228,12 @@ def choice_counts(tried: Sequence[tuple[str, float | None]], space: SearchSpace)
         except ValueError:
             continue
         cells = max(cells, cell + 1)
-        for place, token in enumerate(tokens[space.slices(cell + 1)[-1]]):
-            drawn[cell, place, token] = drawn.get((cell, place, token), 0) + 1
-            if reward is not None and math.isfinite(reward):
-                rewards.setdefault((cell, place, token), []).append(reward)
+        slices = space.slices(cell + 1)
+        for counted in range(cell + 1) if at_once else (cell,):
+            for place, token in enumerate(tokens[slices[counted]]):
+                drawn[counted, place, token] = drawn.get((counted, place, token), 0) + 1
+                if reward is not None and math.isfinite(reward):
+                    rewards.setdefault((counted, place, token), []).append(reward)
     return [
         {
             "cell": cell + 1,

@@ -127,7 +127,8 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
         if space is not None:
             draw = functools.partial(report_charts.policy, search["policy"], space=space, resets=search["resets"])
             stages = sorted({row["stage"] for row in search["policy"]})
-            charts["policy"] = [(stage + 1, _svg(draw(stage=stage), f"policy{stage}")) for stage in stages]
+            which = "Cells 1 to" if document["settings"].get("single_level") == "true" else "Cell"
+            charts["policy"] = [(f"{which} {stage + 1}", _svg(draw(stage=stage), f"policy{stage}")) for stage in stages]
     training = document["training"]
     line = functools.partial(report_charts.lines, x="generator step")
     if training["evaluations"]:

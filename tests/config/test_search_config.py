@@ -85,6 +85,8 @@ def test_reset_threshold(threshold, reference, resolved):
         ({"image_size": 48}, ["--image_size", "4 * 2**3 = 32", "48", "--bottom_width"]),
         ({"image_size": 32, "bottom_width": 6}, ["--image_size", "6 * 2**3 = 48", "32"]),
         ({"topk": 11}, ["--topk", "11", "num_candidate is 10"]),
+        ({"single_level": True}, ["--grow_steps must be empty with --single_level", "15,35", "--grow_steps="]),
+        ({"single_level": True, "grow_steps": (), "reference_semantics": True}, ["--single_level", "search grows"]),
         ({"shared_sampling": "fair", "max_parameters": 9}, ["--shared_sampling=fair", "--shared_sampling=uniform"]),
         ({"grow_steps": (35, 15)}, ["--grow_steps", "rise", "15 follows 35", "35,15"]),
         ({"grow_steps": (15, 15)}, ["--grow_steps", "rise", "15 follows 15"]),

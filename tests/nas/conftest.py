@@ -191,7 +191,12 @@ class Search:
             strategy=catalog.new_strategy(
                 strategy,
                 settings,
-                Task(space=autogan.SPACE, seed=self.plan.seed, semantics=self.plan.semantics),
+                Task(
+                    space=autogan.SPACE,
+                    seed=self.plan.seed,
+                    num_cells=self.plan.first_cells,
+                    semantics=self.plan.semantics,
+                ),
             ),
             gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
             scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]

@@ -65,6 +65,16 @@ def test_from_pauses(fake_search, plan):
     goes_on_from_pauses(fake_search, PLANS[plan], every=13)
 
 
+@pytest.mark.slow
+def test_from_pauses_of_a_search_of_whole_generators(fake_search):
+    at_once = {"first_cells": 3, "grow_steps": (), "max_search_iter": 4}
+    whole = fake_search(drifting=True, **at_once).run()
+    assert {numbers["stage"] for _, numbers in whole.told.of("search")} == {2} and not whole.told.of("growth")
+    assert {len(name.split()) for _, numbers in whole.told.of("strategy") for name in numbers["rewards"]} == {14}
+    assert {entry[1] for entry in whole.entries("train")} == {2} and len(whole.ranked[0].genotype.cells) == 3
+    goes_on_from_pauses(fake_search, at_once, every=11)
+
+
 @pytest.mark.parametrize("strategy", OTHERS)
 def test_from_every_pause_of_other_strategies(fake_search, strategy):
     goes_on_from_pauses(fake_search, {"strategy": strategy, "collapse": (1, 3), "max_search_iter": 5}, every=1)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from autogan_tf.config.semantics import CORRECTED, Semantics
+from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller, Decisions, draw_prefixes
 from autogan_tf.training.adam import Adam
+
+LISTED = 10_000  # so many ways to decide its cells are listed
+DRAWS = 2_000  # from which the policy is estimated where there are more
 
 
 class Update(NamedTuple):
@@ -23,7 +28,7 @@ class Update(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What a controller would draw, decision by decision of its cell, exactly, not from draws.
+    """What a controller would draw, decision by decision of its cells.
 
     probabilities: of each decision's values, float64 [count]; entropies (nats): of each decision, given those before
     it, float64 [D].
@@ -73,7 +78,9 @@ class ControllerPolicy:
         self._baseline: tf.Tensor | None = None  # of `_baseline_shape`
         self._baseline_shape = [len(controller.token_counts)] if semantics.advantage_per_decision else []
         self._sample = tf.function(self._sample_graph, autograph=False)
-        self._all_cells = np.array(list(itertools.product(*map(range, controller.token_counts))), np.int32)
+        self._all_cells: np.ndarray | None = None  # [cells, D]; None: too many to be listed
+        if math.prod(controller.token_counts) <= LISTED:
+            self._all_cells = np.array(list(itertools.product(*map(range, controller.token_counts))), np.int32)
         self._decide_all = tf.function(self._decide_all_graph, autograph=False)
         self._update = tf.function(self._update_graph, autograph=False, reduce_retracing=True)
 
@@ -122,7 +129,13 @@ class ControllerPolicy:
         return tf.gather(h, index), tf.gather(c, index)
 
     def choices(self) -> Policy:
-        """What the controller would choose, over all cells and all prefixes, each of which is as likely."""
+        """What the controller would choose, over all cells and all prefixes, each of which is as likely; where there
+        are more than `LISTED` it is estimated from `DRAWS` draws, always of the same numbers."""
+        if self._all_cells is None:
+            _, drawn, _ = self.sample(DRAWS, seeds.stateless_seed(0, "policy_summary"))
+            columns = zip(drawn.tokens.numpy().T, self.controller.token_counts, strict=True)
+            shares = [np.bincount(column, minlength=count) / DRAWS for column, count in columns]
+            return Policy(shares, drawn.entropies.numpy().astype(np.float64).mean(axis=0))
         log_probs, entropies = (part.numpy().astype(np.float64) for part in self._decide_all())  # [K, cells, D]
         weights = np.exp(log_probs.sum(axis=2)).mean(axis=0)  # of each cell
         weights /= weights.sum()
@@ -133,6 +146,7 @@ class ControllerPolicy:
 
     def _decide_all_graph(self):
         """Log-probabilities and entropies of every cell after every prefix, float32 [K, cells, D] each."""
+        assert self._all_cells is not None
         cells, prefixes = len(self._all_cells), self.prefixes.shape[0]
         state = tuple(tf.repeat(part, cells, axis=0) for part in self.prefix_states)
         decided = self.controller(state, forced=tf.tile(tf.constant(self._all_cells), [prefixes, 1]))

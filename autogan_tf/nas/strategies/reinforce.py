@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.config.errors import UserError
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
@@ -30,18 +29,13 @@ class Reinforce:
       task: what is searched; its semantics are those of the controller's update, its baseline and the candidates.
 
     Raises:
-      UserError: settings outside their range; a first stage of several cells.
+      UserError: settings outside their range.
     """
 
     def __init__(self, settings: ReinforceSettings, task: Task) -> None:
         settings.validate()
-        if task.num_cells != 1:
-            raise UserError(
-                f"the strategy reinforce begins with one cell and grows, but it was to begin with {task.num_cells}; "
-                "choose another strategy, or let the search grow"
-            )
         self._settings, self._task = settings, task
-        self._stage, self._round = 0, 0
+        self._stage, self._round = task.num_cells - 1, 0  # the stage is that of the last cell
         self._step: int | None = None  # of this round how often the controller has learnt; None before the baseline
         self._entropies: list[float] = []  # of this round's steps
         zeros = np.zeros((1, settings.hid_size), np.float32)
@@ -98,7 +92,12 @@ class Reinforce:
     def summary(self) -> Mapping[str, Any]:
         """As `Strategy.summary`: what the controller would choose now, and how undecided it is."""
         choices = self.policy.choices()
-        names = [decision.name for decision in self._task.space.decisions(self._stage)]
+        cells = range(self._stage + 1 - self._open_cells, self._stage + 1)
+        names = [
+            decision.name if len(cells) == 1 else f"cell_{cell + 1}/{decision.name}"
+            for cell in cells
+            for decision in self._task.space.decisions(cell)
+        ]
         return {
             "entropy": float(np.mean(self._entropies)),
             "policy": [probabilities.tolist() for probabilities in choices.probabilities],
@@ -126,9 +125,16 @@ class Reinforce:
         self._stage += 1
         self.policy = self._new_policy(tokens, states)
 
+    @property
+    def _open_cells(self) -> int:
+        """Cells that the present controller writes: all of the first stage's, and one in each that follows."""
+        return self._task.num_cells if self._stage == self._task.num_cells - 1 else 1
+
     def _new_policy(self, prefixes: np.ndarray, states: tuple[np.ndarray, np.ndarray]) -> ControllerPolicy:
         settings = self._settings
-        controller = Controller(stage=self._stage, hid_size=settings.hid_size, space=self._task.space)
+        controller = Controller(
+            stage=self._stage, num_cells=self._open_cells, hid_size=settings.hid_size, space=self._task.space
+        )
         controller.initialize(seeds.stateless_seed(self._task.seed, "controller_weights", self._stage))
         return ControllerPolicy(
             controller=controller,
