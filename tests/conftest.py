@@ -16,8 +16,8 @@ from autogan_tf.serving.request_error import RequestError
 
 environment.set_tensorflow_defaults()
 
-# Blanks at an end or before a mark, two marks where one belongs ("..." is one), two blanks after a mark.
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # is the user's
+# Blanks at an end or before a mark, two marks where one belongs ("..." is one), two blanks after a mark.
 UNTIDY = re.compile(r"^\s|\s$| [.,;:](?=\s|$)|[,;:] *[.,;:](?=\s|$)|\. *[,;:](?=\s|$)|(?<!\.)\. *\.(?=\s|$)|[.,;:]  ")
 
 

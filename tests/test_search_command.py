@@ -233,6 +233,7 @@ def test_of_several_that_are_trained_the_best_is_best_and_train_goes_on_with_it(
         assert str(Genotype.load(other / "genotype.json")) == " ".join(map(str, documents[1]["tokens"]))
         evaluation = json.loads((run / "best" / "evaluations.jsonl").read_text().splitlines()[-1])
         assert evaluation["frechet_distance"] == trained[0]["frechet_distance"]
+        assert f"at step {steps}" in (run / "report.html").read_text()  # where the scores of the training are from
 
     assert_ranked(2)
     assert search.main(words) == 0 and "is complete" in capsys.readouterr().out

@@ -46,8 +46,8 @@ class EvaluateConfig:
     )
     heldout: bool = setting(
         False,
-        "For memorization: takes the data set's test images, which the generator has not seen, as the yardstick, in "
-        "place of the training images' distances among themselves.",
+        "For memorization, of a data set with a test split of its own: takes its test images, which the generator has "
+        "not seen, as the yardstick, in place of the training images' distances among themselves.",
         group=_REFERENCE,
     )
     num_reference_imgs: int = setting(

@@ -14,6 +14,7 @@ from autogan_tf.config import (
     feature_settings,
     final_training,
     resume_settings,
+    shared_gan_settings,
     strategy_settings,
     terminal_settings,
 )
@@ -25,7 +26,6 @@ from autogan_tf.config.train import TrainConfig
 
 _DATA = "data"
 _NETWORKS = "networks of the search"
-_GAN = "training of the shared GAN"
 _SEARCH = "search"
 _REWARD = "reward"
 _FINAL = final_training.GROUP
@@ -34,12 +34,12 @@ _RUN = "run"
 
 @dataclasses.dataclass(frozen=True)
 @final_training.with_final_training
-class SearchConfig(strategy_settings.StrategySettings):
+class SearchConfig(strategy_settings.StrategySettings, shared_gan_settings.SharedGanSettings):
     """What a search is made of; `validate()` raises UserError where values do not fit or do not go together."""
 
     ALIASES: ClassVar[Mapping[str, str]] = final_training.aliases()
     GROUPS: ClassVar[tuple[str, ...]] = (
-        _DATA, _NETWORKS, _GAN, _SEARCH, *strategy_settings.GROUPS, _REWARD, _FINAL, _RUN
+        _DATA, _NETWORKS, shared_gan_settings.GROUP, _SEARCH, *strategy_settings.GROUPS, _REWARD, _FINAL, _RUN
     )  # fmt: skip
 
     dataset: str = data_settings.dataset(group=_DATA)
@@ -71,27 +71,6 @@ class SearchConfig(strategy_settings.StrategySettings):
         "How the convolutions' weights are drawn.",
         group=_NETWORKS,
         choices=("normal", "orth", "xavier_uniform"),
-    )
-
-    gen_batch_size: int = setting(128, "Images of a generator step.", group=_GAN, minimum=1)
-    dis_batch_size: int = setting(
-        64, "Real images, and as many generated ones, of a discriminator step.", group=_GAN, minimum=1
-    )
-    shared_sampling: str = setting(
-        "strategy",
-        "Which architectures the shared weights train on: strategy: what the strategy chooses; uniform: each is as "
-        "likely as any other; fair: besides, every option of a decision trains equally often.",
-        group=_GAN,
-        choices=("strategy", "uniform", "fair"),
-    )
-    n_critic: int = setting(5, "Discriminator steps for each generator step.", group=_GAN, minimum=1)
-    g_lr: float = setting(2e-4, "The generator's learning rate (Adam).", group=_GAN, above=0)
-    d_lr: float = setting(2e-4, "The discriminator's learning rate (Adam).", group=_GAN, above=0)
-    beta1: float = setting(
-        0.0, "Adam's decay of the first moment.", group=_GAN, minimum=0, below=1
-    )
-    beta2: float = setting(
-        0.9, "Adam's decay of the second moment.", group=_GAN, minimum=0, below=1
     )
 
     strategy: str = setting(

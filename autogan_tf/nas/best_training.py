@@ -19,6 +19,7 @@ from autogan_tf.nas.plan import Ranked
 from autogan_tf.runs.folder import RunFolder, write_atomically
 from autogan_tf.runs.keeper import StopRequest
 from autogan_tf.runs.progress import Terminal
+from autogan_tf.runs.report import Refreshed
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import assembly
 from autogan_tf.training.opening import Opened
@@ -86,6 +87,7 @@ def train_best(
     order = sorted(range(len(top)), key=lambda place: found[place]["frechet_distance"])
     _place(folder, order[0] + 1, len(top)).path.rename(folder.best.path)
     _rank_again(folder, order, found)
+    Refreshed(folder).now()
     return top[order[0]].genotype, found[order[0]]
 
 
@@ -110,10 +112,11 @@ def is_complete(config: SearchConfig, folder: RunFolder) -> bool:
         return True
     if not scores_if_complete(folder.best, steps=config.train_steps):
         return False
-    trained = list(folder.path.glob("trained/[0-9][0-9]"))
-    wanted = min(config.train_top, len(list(folder.genotypes.glob("*.json"))))
-    ranked_again = Genotype.load(folder.genotype_file) == Genotype.load(folder.best.genotype_file)
-    return 1 + len(trained) >= wanted and ranked_again
+    if config.train_top == 1:
+        return True
+    documents = [json_text.parse(file.read_text(encoding="utf-8")) for file in folder.genotypes.glob("*.json")]
+    steps = [document["scores"]["trained"]["step"] for document in documents if "trained" in document["scores"]]
+    return len(steps) == min(config.train_top, len(documents)) and min(steps) >= config.train_steps
 
 
 def _place(folder: RunFolder, place: int, number: int) -> RunFolder:

@@ -96,5 +96,5 @@ def tell_if_equal(observer: Observer, rewards: Sequence[float] | np.ndarray, whi
     if len(rewards) > 1 and high - low <= _EQUAL * abs(high):
         observer.event(
             f"warning: all {len(rewards)} {which} are {high:.6g}: {what_for} nothing; see whether --features tells the "
-            "images of this data apart"
+            "images of this data apart, and whether --reward looks at what differs"
         )

@@ -15,7 +15,7 @@ from autogan_tf.config.image_sides import image_sides
 from autogan_tf.data import pipeline
 from autogan_tf.data.image_store import IN_MEMORY, ImageStore
 from autogan_tf.data.pipeline import ImageStream
-from autogan_tf.nas import ranking, reward_check
+from autogan_tf.nas import earlier_states, ranking, reward_check
 from autogan_tf.nas.plan import Plan, Ranked
 from autogan_tf.nas.position import Part
 from autogan_tf.nas.protocols import Observer, Pause, Strategy
@@ -278,10 +278,8 @@ class Searcher:
         plan = self.plan
         if "best" not in self.ranking:
             best, rewards = self._rank("ranking complete architectures")
-            self.ranking = {"best": [list(tokens) for tokens in best], "rewards": rewards, "scores": []}
-        rows, rewards, scores = (self.ranking[name] for name in ("best", "rewards", "scores"))
-        # of a ranking that began when there was one objective
-        parts = self.ranking.setdefault("parts", [{"is": score} for score in scores])
+            self.ranking = {"best": [list(tokens) for tokens in best], "rewards": rewards, "scores": [], "parts": []}
+        rows, rewards, scores, parts = (self.ranking[name] for name in ("best", "rewards", "scores", "parts"))
         self.scorer.start_phase("final", 0, again=True)
         self._observer.phase(f"scoring the best {len(rows)} on more images", len(rows), "architectures")
         for row in rows[len(scores) :]:
@@ -329,15 +327,12 @@ class Searcher:
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        state = _in_todays_form(state)
+        state = earlier_states.in_todays_form(state)
         self.iteration, self.phases, self.resets = state["iteration"], state["phases"], state["resets"]
         self.stage, self.leaders, self.ranking = state["stage"], dict(state["leaders"]), dict(state["ranking"])
         self.part = Part(**state["part"])
         space = self.plan.space
-        self.ranked = [
-            Ranked(Genotype.from_tokens(tokens, space), reward, score, number, *(scores or [{"is": score}]))
-            for tokens, reward, score, number, *scores in state["ranked"]
-        ]
+        self.ranked = [Ranked(Genotype.from_tokens(tokens, space), *rest) for tokens, *rest in state["ranked"]]
         self.strategy.restore(state["strategy"])
         self.scorer.restore(state["scorer"])
 
@@ -348,17 +343,3 @@ class Searcher:
 
 def _named(tokens: Tokens) -> str:
     return " ".join(map(str, tokens))
-
-
-def _in_todays_form(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of a search that an earlier version may have written: its rounds were called the controller's, and
-    before that REINFORCE was a part of the searcher."""
-    part = dict(state["part"])
-    part["name"] = "round" if part["name"] == "controller" else part["name"]
-    if "strategy" in state:
-        return dict(state) | {"part": part}
-    entropies = part.pop("entropies")
-    strategy = {name: state[name] for name in ("stage", "prefixes", "prefix_states", "baseline")}
-    # where a round has not begun it begins with `begin_round`, whatever stands here
-    strategy |= {"round": state["iteration"], "step": part["step"], "entropies": entropies}
-    return dict(state) | {"part": part, "strategy": strategy}

@@ -15,10 +15,8 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
-from autogan_tf.config.errors import UserError
 from autogan_tf.runs import diagram, report_charts
 from autogan_tf.runs.history import History
-from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.search_space.space import SearchSpace
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
@@ -32,7 +30,7 @@ def page(run: History, document: Mapping[str, Any]) -> str:
     return _template("run.html").render(
         document=document,
         charts=_charts(document, run.space),
-        diagram=_diagram(document, run.settings.get("bottom_width", 4)),
+        diagram=_diagram(run),
         search_pictures=_series(run.samples, "iteration-", "iteration"),
         pictures=_series(run.samples, "step-", "step") or _series(_files(best), "step-", "step"),
         real=_picture(run.samples.get("real") or best / "real.png"),
@@ -166,15 +164,10 @@ def _svg(figure: Any, name: str) -> Markup:
     return Markup(report_charts.svg(figure, name))
 
 
-def _diagram(document: Mapping[str, Any], bottom_width: int) -> Markup | None:
-    best = document["best_architecture"]
-    if best is None:
+def _diagram(run: History) -> Markup | None:
+    if not run.ranked:
         return None
-    try:
-        genotype = Genotype.from_string(best["tokens"], name=best["name"])
-    except UserError:
-        return None
-    return Markup(diagram.svg(genotype, bottom_width=bottom_width))
+    return Markup(diagram.svg(run.ranked[0].genotype, bottom_width=run.settings.get("bottom_width", 4)))
 
 
 def _files(folder: pathlib.Path) -> dict[str, pathlib.Path]:

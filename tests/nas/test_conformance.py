@@ -32,7 +32,7 @@ from autogan_tf.search_space.space import Decision, Option, SearchSpace
 
 NAMES = list(strategy_settings.STRATEGIES)
 SPACES = list(space_catalog.SPACES.values())
-# reinforce begins with one cell
+# reinforce's proposals and finalists are its controller's
 OVER_CANDIDATES = [name for name in NAMES if name != "reinforce"]
 # of a strategy's settings those are changed that it has
 SMALL: dict[str, Any] = {

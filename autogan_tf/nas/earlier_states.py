@@ -1,0 +1,24 @@
+"""Checkpoints of searches that earlier versions wrote, read as today's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def in_todays_form(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of a search that an earlier version may have written: its rounds were called the controller's, its
+    scores were Inception scores alone, and before that REINFORCE was a part of the searcher."""
+    part, ranking = dict(state["part"]), dict(state["ranking"])
+    part["name"] = "round" if part["name"] == "controller" else part["name"]
+    if "scores" in ranking:
+        ranking.setdefault("parts", [{"is": score} for score in ranking["scores"]])
+    ranked = [row if len(row) == 5 else [*row, {"is": row[2]}] for row in state["ranked"]]
+    state = dict(state) | {"part": part, "ranking": ranking, "ranked": ranked}
+    if "strategy" in state:
+        return state
+    entropies = part.pop("entropies")
+    strategy = {name: state[name] for name in ("stage", "prefixes", "prefix_states", "baseline")}
+    # where a round has not begun it begins with `begin_round`, whatever stands here
+    strategy |= {"round": state["iteration"], "step": part["step"], "entropies": entropies}
+    return state | {"strategy": strategy}
