@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from autogan_tf.features.protocol import FeatureNetwork
     from autogan_tf.nas.constraints import Constraints
     from autogan_tf.nas.plan import Plan, Ranked
+    from autogan_tf.nas.protocols import Estimator
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import StopRequest
     from autogan_tf.runs.progress import Terminal
@@ -84,7 +85,7 @@ def _search_here(config: SearchConfig) -> int:
     )
     if begun is None:
         return 0
-    if not tf.config.list_physical_devices("GPU"):
+    if config.estimation == "shared_weights" and not tf.config.list_physical_devices("GPU"):
         # rewriting the supernet's graphs takes longer than all that it gains on CPUs
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     data, distribution = begun.data, begun.distribution
@@ -122,13 +123,21 @@ def _search_here(config: SearchConfig) -> int:
 
         def search(stop: StopRequest) -> None:
             started = time.monotonic()
-            ranked = _run_search(config, plan, begun, network, constraints, folder, terminal, stop)
+            estimator = _new_estimator(config, plan, begun, network, constraints, terminal, stop)
+            ranked = _run_search(config, plan, begun, network, constraints, estimator, folder, terminal, stop)
             searched = time.monotonic()
             terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
             if not config.train_steps:
                 return
             best, scores = train_best(
-                config, ranked, begun, network=network, folder=folder, terminal=terminal, stop=stop
+                config,
+                ranked,
+                begun,
+                network=network,
+                folder=folder,
+                terminal=terminal,
+                stop=stop,
+                begun_in=estimator.trained_in,
             )
             which = f"; of {config.train_top} trained ones the best: {best}" if config.train_top > 1 else ""
             terminal.result(
@@ -162,12 +171,14 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan, constraints: Co
     """Sizes and planned work, for --dry_run."""
     from autogan_tf.nas import assembly
 
-    gan = assembly.new_shared_gan(config, data.images.shape[-1])
-    sizes = {
-        name: sum(math.prod(variable.shape) for variable in network.trainable_variables)
-        for name, network in (("supernet generator", gan.generator), ("discriminator", gan.discriminator))
-    }
-    architectures = gan.generator.space.size(config.num_cells)
+    sizes = {}
+    if config.estimation == "shared_weights":
+        gan = assembly.new_shared_gan(config, data.images.shape[-1])
+        sizes = {
+            name: sum(math.prod(variable.shape) for variable in network.trainable_variables)
+            for name, network in (("supernet generator", gan.generator), ("discriminator", gan.discriminator))
+        }
+    architectures = catalog.space(config.space).size(config.num_cells)
     scored = plan.max_search_iter * strategy_settings.chosen(config).trials_per_round
     final = config.final
     lines = [
@@ -176,14 +187,28 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan, constraints: Co
         *(f"{name}: {count:,} parameters" for name, count in sizes.items()),
         f"search space: {architectures:,} architectures of {config.num_cells} cells",
         *_costs(config, constraints),
-        f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
-        f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}",
+        *_work(config, plan),
         f"strategy {config.strategy}: {scored:,} scorings of {plan.rl_num_eval_img:,} images at most",
         f"final training: {final.max_iter:,} generator steps of {final.gen_batch_size} images, each after "
         f"{final.n_critic} of the discriminator with {final.dis_batch_size}"
         + (f", of the best {config.train_top} architectures" if config.train_top > 1 else ""),
     ]
     return "\n".join(lines)
+
+
+def _work(config: SearchConfig, plan: Plan) -> list[str]:
+    """What is trained before the final training, for --dry_run."""
+    if config.estimation == "shared_weights":
+        return [
+            f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
+            f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}"
+        ]
+    steps = [f"{number:,}" for number in config.candidate_steps]
+    going_on = " if they are then in the best third" if len(steps) > 1 else ""
+    return [
+        f"from scratch: {plan.max_search_iter} iterations, candidates are trained for {', '.join(steps)} generator "
+        f"steps{going_on}, in {config.workers} process{'es' * (config.workers > 1)}"
+    ]
 
 
 def _costs(config: SearchConfig, constraints: Constraints) -> list[str]:
@@ -206,7 +231,7 @@ def _costs(config: SearchConfig, constraints: Constraints) -> list[str]:
 
 def _follow(config: SearchConfig, plan: Plan, begun: Opened, constraints: Constraints) -> int:
     """The same search on a worker that is not the chief, which alone writes and speaks."""
-    from autogan_tf.features import choice, classifier_choice
+    from autogan_tf.features import classifier_choice
     from autogan_tf.nas import assembly
     from autogan_tf.nas.best_training import follow_best
     from autogan_tf.nas.search_run import follow_search
@@ -221,20 +246,14 @@ def _follow(config: SearchConfig, plan: Plan, begun: Opened, constraints: Constr
         config, begun.where, num_cells=config.num_cells, store=begun.store, terminal=Terminal(silent=True)
     )
     assembly.check_can_rank(config, network, data.images)
-    gan = assembly.new_shared_gan(config, data.channels, distribution)
-    real = assembly.real_images(
-        config, data, network, store=begun.store, cache_dir=choice.cache_folder(config.cache_dir)
-    )
     chiefs = RunFolder(begun.run_dir) if config.resume != "never" else None
     try:
         with StopRequest().listening() as stop:
             ranked = follow_search(
                 strategy=assembly.new_strategy(config, distribution, constraints),
-                gan=gan,
-                scorer=assembly.new_scorer(config, gan, network, real, constraints),
-                images=data.images,
-                store=begun.store,
+                estimator=assembly.new_shared_weights(config, plan, begun, network, constraints),
                 plan=plan,
+                distribution=distribution,
                 folder=chiefs,
                 stop=stop,
             )
@@ -247,42 +266,52 @@ def _follow(config: SearchConfig, plan: Plan, begun: Opened, constraints: Constr
     return 0
 
 
+def _new_estimator(
+    config: SearchConfig,
+    plan: Plan,
+    begun: Opened,
+    network: FeatureNetwork,
+    constraints: Constraints,
+    terminal: Terminal,
+    stop: StopRequest,
+) -> Estimator:
+    from autogan_tf.nas import assembly
+
+    if config.estimation == "from_scratch":
+        if config.workers > 1 and not config.threads:
+            terminal.line(
+                f"{config.workers} workers share the cores, and each computes in as many threads as there are cores; "
+                "--threads=N, cores divided by workers, is quicker"
+            )
+        return assembly.new_from_scratch(config, plan, begun, network, constraints, stop)
+    return assembly.new_shared_weights(config, plan, begun, network, constraints, terminal)
+
+
 def _run_search(
     config: SearchConfig,
     plan: Plan,
     begun: Opened,
     network: FeatureNetwork,
     constraints: Constraints,
+    estimator: Estimator,
     folder: RunFolder,
     terminal: Terminal,
     stop: StopRequest,
 ) -> list[Ranked]:
-    from autogan_tf.features import choice
-    from autogan_tf.nas import assembly
+    from autogan_tf.nas import assembly, objectives
     from autogan_tf.nas.search_run import run_search
 
-    data, store = begun.data, begun.store
-    real = assembly.real_images(
-        config,
-        data,
-        network,
-        store=store,
-        cache_dir=choice.cache_folder(config.cache_dir),
-        begin=lambda description, total: terminal.phase(description, total, "images"),
-        progress=terminal.done,
-    )
-    gan = assembly.new_shared_gan(config, data.channels, begun.distribution)
     return run_search(
         strategy=assembly.new_strategy(config, begun.distribution, constraints),
-        gan=gan,
-        scorer=assembly.new_scorer(config, gan, network, real, constraints),
-        images=data.images,
-        store=store,
+        estimator=estimator,
         plan=plan,
+        distribution=begun.distribution,
+        images=begun.data.images,
+        reward=objectives.reward(config.reward),
         folder=folder,
         terminal=terminal,
         network=network,
-        cost_of=assembly.cost_of_trained(config, data),
+        cost_of=assembly.cost_of_trained(config, begun.data),
         grid_every=config.grid_every,
         save_steps=config.save_steps,
         save_minutes=config.save_minutes,

@@ -142,7 +142,7 @@ def _complete(config: TrainConfig, folder: RunFolder) -> str:
     from autogan_tf.training.training_run import scores_if_complete
 
     resume_settings.check_same(config, folder.settings(), grows=_may_grow(config))
-    scores = scores_if_complete(folder, steps=config.max_iter)
+    scores = scores_if_complete(folder, steps=config.max_iter, num_images=config.num_eval_imgs)
     return _in_words(scores) if scores else ""
 
 

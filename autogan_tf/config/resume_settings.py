@@ -14,7 +14,7 @@ RESUMES = ("auto", "must", "never")
 # What does not change the computation. The data may lie elsewhere, and rounding differs with the threads.
 _FREE = frozenset(
     ("run_dir", "data_dir", "download", "data_memory_gb", "cache_dir", "verbosity", "dry_run", "resume", "save_steps",
-     "save_minutes", "keep_checkpoints", "grid_every", "threads")
+     "save_minutes", "keep_checkpoints", "grid_every", "threads", "workers")
 )  # fmt: skip
 
 

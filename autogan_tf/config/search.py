@@ -11,6 +11,7 @@ from typing import ClassVar
 from autogan_tf.config import (
     data_settings,
     distribution_settings,
+    estimation_settings,
     feature_settings,
     final_training,
     resume_settings,
@@ -34,12 +35,15 @@ _RUN = "run"
 
 @dataclasses.dataclass(frozen=True)
 @final_training.with_final_training
-class SearchConfig(strategy_settings.StrategySettings, shared_gan_settings.SharedGanSettings):
+class SearchConfig(
+    strategy_settings.StrategySettings, estimation_settings.EstimationSettings, shared_gan_settings.SharedGanSettings
+):
     """What a search is made of; `validate()` raises UserError where values do not fit or do not go together."""
 
     ALIASES: ClassVar[Mapping[str, str]] = final_training.aliases()
     GROUPS: ClassVar[tuple[str, ...]] = (
-        _DATA, _NETWORKS, shared_gan_settings.GROUP, _SEARCH, *strategy_settings.GROUPS, _REWARD, _FINAL, _RUN
+        _DATA, _NETWORKS, shared_gan_settings.GROUP, _SEARCH, *strategy_settings.GROUPS, estimation_settings.GROUP,
+        _REWARD, _FINAL, _RUN
     )  # fmt: skip
 
     dataset: str = data_settings.dataset(group=_DATA)
@@ -234,6 +238,11 @@ class SearchConfig(strategy_settings.StrategySettings, shared_gan_settings.Share
         return final_training.of(self)
 
     @property
+    def candidate_steps(self) -> tuple[int, ...]:
+        """Generator steps after which candidates are scored that are trained from scratch."""
+        return self.fidelities or (self.train_steps,)
+
+    @property
     def resolution(self) -> int:
         """Side in pixels of the images that the whole generator makes: bottom_width * 2**num_cells."""
         return image_sides(bottom_width=self.bottom_width, num_cells=self.num_cells)[-1]
@@ -300,6 +309,7 @@ class SearchConfig(strategy_settings.StrategySettings, shared_gan_settings.Share
                 f"--bottom_width must be 4 with --reference_semantics, whose published code grows through 8, 16, 32 "
                 f"pixels whatever it is, but it is {self.bottom_width}; set it to 4 or leave out --reference_semantics"
             )
+        estimation_settings.validate(self)
         self._validate_grow_steps()
         final_training.validate(self)
 

@@ -15,12 +15,17 @@ from autogan_tf.config.search import SearchConfig
 from autogan_tf.data import pipeline, seeds
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.image_store import ImageStore
+from autogan_tf.features import choice
 from autogan_tf.features.classifier import Classifier
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import kernel, reference
 from autogan_tf.models.cost import Cost
 from autogan_tf.nas import objectives, reward_check
 from autogan_tf.nas.constraints import Constraints
+from autogan_tf.nas.estimation.candidate_training import CandidateTraining, for_worker
+from autogan_tf.nas.estimation.from_scratch import FromScratch
+from autogan_tf.nas.estimation.shared_weights import SharedWeights
+from autogan_tf.nas.estimation.workers import Inline, Processes
 from autogan_tf.nas.objectives import MAX_REAL_FEATURES, Real
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.protocols import Strategy
@@ -29,11 +34,15 @@ from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.nas.strategies import catalog as strategies
 from autogan_tf.nas.strategies.shared_sampling import SharedSampling
 from autogan_tf.nas.task import Task
+from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs.keeper import StopRequest
+from autogan_tf.runs.progress import Terminal
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import assembly as training
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
+from autogan_tf.training.opening import Opened
 
 
 def new_plan(config: SearchConfig, num_images: int) -> Plan:
@@ -99,6 +108,7 @@ def new_strategy(config: SearchConfig, distribution: Distribution, constraints: 
         num_cells=config.first_cells,
         agreed=distribution.agreed,
         semantics=config.semantics,
+        rewards_last=config.estimation != "shared_weights",
         admits=constraints.admits if constraints.is_bounded else None,
     )
     strategy = strategies.new_strategy(config.strategy, strategy_settings.chosen(config), task)
@@ -142,16 +152,15 @@ def real_images(
     *,
     store: ImageStore,
     cache_dir: pathlib.Path | None,
-    begin: Callable[[str, int], None] = lambda description, total: None,
-    progress: Callable[[int], None] = lambda done: None,
+    terminal: Terminal,
 ) -> dict[int, Real]:
     """The real images at the size of every stage, as the rewards' network sees them; none if no objective compares.
 
     Args:
       data: at the last stage's size.
-      network: as `new_scorer` is given it.
+      network: that scores.
       store, cache_dir: of reduced images, and of what is found.
-      begin, progress: told what is looked at and how many images of it, and how many of them were seen.
+      terminal: shows how far it is.
     """
     needs = objectives.needs(objectives.reward(config.reward).names)
     if not needs & {"real_statistics", "real_features"}:
@@ -160,24 +169,38 @@ def real_images(
     order = seeds.numpy_rng(config.seed, "real_features_of_rewards").permutation(len(data.images))
     found = {}
     for side in image_sides(bottom_width=config.bottom_width, num_cells=config.num_cells):
-        begin(f"real images of {side} pixels", len(data.images))
+        terminal.phase(f"real images of {side} pixels", len(data.images), "images")
         seen = reference.of_images(
             dataclasses.replace(data, images=pipeline.reduce(data.images, side, store=store)),
             seen_through,
             cache_dir=cache_dir,
             with_features="real_features" in needs,
-            progress=progress,
+            progress=terminal.done,
         )
         rows = None if seen.features is None else np.array(seen.features[order[:MAX_REAL_FEATURES]])
         found[side] = Real(seen.statistics, rows)
     return found
 
 
-def new_scorer(
-    config: SearchConfig, gan: SharedGan, network: FeatureNetwork, real: dict[int, Real], constraints: Constraints
-) -> Scorer:
-    """What gives the rewards; `real`: of `real_images`."""
-    return Scorer(
+def new_shared_weights(
+    config: SearchConfig,
+    plan: Plan,
+    begun: Opened,
+    network: FeatureNetwork,
+    constraints: Constraints,
+    terminal: Terminal | None = None,
+) -> SharedWeights:
+    """What judges architectures by the weights that they share; `terminal`: told what takes long."""
+    real = real_images(
+        config,
+        begun.data,
+        network,
+        store=begun.store,
+        cache_dir=choice.cache_folder(config.cache_dir),
+        terminal=terminal or Terminal(silent=True),
+    )
+    gan = new_shared_gan(config, begun.data.channels, begun.distribution)
+    scorer = Scorer(
         generator=gan.generator,
         network=reward_network(config, network),
         batch_size=config.eval_batch_size,
@@ -187,4 +210,34 @@ def new_scorer(
         reward=objectives.reward(config.reward),
         real=real,
         cost_of=constraints.cheapest,
+    )
+    return SharedWeights(
+        gan=gan,
+        scorer=scorer,
+        images=begun.data.images,
+        plan=plan,
+        store=begun.store,
+        pause_every=config.save_steps,
+    )
+
+
+def new_from_scratch(
+    config: SearchConfig,
+    plan: Plan,
+    begun: Opened,
+    network: FeatureNetwork,
+    constraints: Constraints,
+    stop: StopRequest,
+) -> FromScratch:
+    """What judges architectures by training each; `stop`: notes the wish to end."""
+    training = CandidateTraining(config, begun.data, network, store=begun.store, distribution=begun.distribution)
+    several = config.workers > 1
+    return FromScratch(
+        workers=Processes(for_worker, config, number=config.workers) if several else Inline(training, stop),
+        training=training,
+        folder=RunFolder(begun.run_dir).trials,
+        fidelities=config.candidate_steps,
+        reward=objectives.reward(config.reward),
+        cost_of=constraints.cheapest,
+        plan=plan,
     )

@@ -7,7 +7,9 @@ the one with the lowest Fréchet distance then becomes best/.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autogan_tf.config import final_training, json_text
@@ -16,7 +18,8 @@ from autogan_tf.features import choice
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import reference
 from autogan_tf.nas.plan import Ranked
-from autogan_tf.runs.folder import RunFolder, write_atomically
+from autogan_tf.nas.trial import Tokens
+from autogan_tf.runs.folder import LOCK, RunFolder, write_atomically
 from autogan_tf.runs.keeper import StopRequest
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.report import Refreshed
@@ -38,6 +41,7 @@ def train_best(
     folder: RunFolder,
     terminal: Terminal,
     stop: StopRequest,
+    begun_in: Callable[[Tokens], pathlib.Path | None] = lambda tokens: None,
 ) -> tuple[Genotype, dict[str, Any]]:
     """Trains the first `train_top` of the ranked architectures, or goes on with that.
 
@@ -45,6 +49,7 @@ def train_best(
       ranked: what the search ended with, best first.
       network: the feature network that scores.
       folder: of the search, with its genotypes/.
+      begun_in: the run in which an architecture's training has begun, from which a copy goes on; None for nowhere.
 
     Returns:
       The best architecture, and its scores as `run_training` gives them.
@@ -62,6 +67,9 @@ def train_best(
         where = _place(folder, place, len(top))
         final = final_training.of(config, arch=str(entry.genotype))
         trainer = assembly.new_trainer(final, entry.genotype, begun.data, begun.distribution)
+        source = begun_in(entry.genotype.tokens)
+        if source is not None and not where.config_file.exists():
+            _copy_run(source, where, genotype=(folder.genotypes / f"{place:02d}.json").read_bytes())
         resumes = where.config_file.exists()
         if not where.genotype_file.exists():
             write_atomically(where.genotype_file, (folder.genotypes / f"{place:02d}.json").read_bytes())
@@ -110,13 +118,22 @@ def is_complete(config: SearchConfig, folder: RunFolder) -> bool:
         return False
     if not config.train_steps:
         return True
-    if not scores_if_complete(folder.best, steps=config.train_steps):
+    if not scores_if_complete(folder.best, steps=config.train_steps, num_images=config.num_eval_imgs):
         return False
     if config.train_top == 1:
         return True
     documents = [json_text.parse(file.read_text(encoding="utf-8")) for file in folder.genotypes.glob("*.json")]
     steps = [document["scores"]["trained"]["step"] for document in documents if "trained" in document["scores"]]
     return len(steps) == min(config.train_top, len(documents)) and min(steps) >= config.train_steps
+
+
+def _copy_run(source: pathlib.Path, where: RunFolder, *, genotype: bytes) -> None:
+    """A copy of a run, with another genotype file, which is there as a whole or not at all."""
+    part = where.path.with_name(f".{where.path.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(source, part, ignore=shutil.ignore_patterns(LOCK))
+    write_atomically(RunFolder(part).genotype_file, genotype)
+    part.rename(where.path)
 
 
 def _place(folder: RunFolder, place: int, number: int) -> RunFolder:

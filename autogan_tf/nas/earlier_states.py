@@ -7,14 +7,17 @@ from typing import Any
 
 
 def in_todays_form(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of a search that an earlier version may have written: its rounds were called the controller's, its
-    scores were Inception scores alone, and before that REINFORCE was a part of the searcher."""
-    part, ranking = dict(state["part"]), dict(state["ranking"])
+    """The state of a search that an earlier version may have written.
+
+    The shared weights' state was the searcher's own; before that its rounds were called the controller's, its scores
+    were Inception scores alone, and REINFORCE was a part of the searcher.
+    """
+    part = dict(state["part"])
     part["name"] = "round" if part["name"] == "controller" else part["name"]
-    if "scores" in ranking:
-        ranking.setdefault("parts", [{"is": score} for score in ranking["scores"]])
-    ranked = [row if len(row) == 5 else [*row, {"is": row[2]}] for row in state["ranked"]]
-    state = dict(state) | {"part": part, "ranking": ranking, "ranked": ranked}
+    ranked = [row if len(row) > 4 else [*row, {"is": row[2]}] for row in state["ranked"]]
+    state = dict(state) | {"part": part, "ranked": ranked}
+    if "estimator" not in state:
+        state["estimator"] = {name: state[name] for name in ("phases", "resets", "scorer")}
     if "strategy" in state:
         return state
     entropies = part.pop("entropies")

@@ -26,6 +26,7 @@ class Plan:
     score_repeats: int
     seed: int
     space: SearchSpace = autogan.SPACE
+    bottom_width: int = 4  # side in pixels before the first cell
     first_cells: int = 1  # of the first stage's architectures: 1, or all where they are searched at once
     semantics: Semantics = CORRECTED
 
@@ -33,10 +34,11 @@ class Plan:
 @dataclasses.dataclass(frozen=True)
 class Ranked:
     """An architecture at the search's end: its reward when it was chosen, and on `num_images` images its reward again,
-    `score`, with the scores that this is made of, by objective."""
+    `score`, with the scores that this is made of, by objective; steps: as of a `Trial`."""
 
     genotype: Genotype
     reward: float
     score: float
     num_images: int
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    steps: int = 0

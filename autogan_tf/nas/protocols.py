@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.nas.trial import Tokens, Trial
+from autogan_tf.nas.position import Part
+from autogan_tf.nas.trial import Scoring, Tokens, Trial
 
 
 class Strategy(Protocol):
@@ -55,6 +57,72 @@ class Strategy(Protocol):
 
     def trackables(self) -> dict[str, tf.Module]:
         """What has variables, by name, to be saved with the state; another one after `grow` and `restore`."""
+
+
+class Estimator(Protocol):
+    """Says what architectures are worth: by shared weights, by training each from scratch.
+
+    Attributes:
+      rewards_last: whether what an architecture was worth in one round compares with what others are in the next.
+      shows_progress: whether `evaluate` tells the observer of phases of its own.
+    """
+
+    rewards_last: bool
+    shows_progress: bool
+
+    def open(self, stage: int) -> None:
+        """From now on architectures have `stage` + 1 cells; called before anything else, after `restore`."""
+
+    def train(
+        self, strategy: Strategy, part: Part, *, description: str, observer: Observer, pause: Callable[[], None]
+    ) -> Mapping[str, Any]:
+        """Trains before a round what architectures have in common, or what of it `part` has not done yet.
+
+        Args:
+          strategy: chooses what is trained on.
+          part: of the iteration; its step and its latest numbers are kept up to date.
+          description: of the iteration, for the observer.
+          pause: to be called where `part`, `state` and `trackables` are all that is needed to go on.
+
+        Returns:
+          Numbers to log.
+        """
+
+    def begin(self, scoring: Scoring, *, again: bool) -> None:
+        """What is evaluated from now on is for this; again: it had begun before an interruption, and goes on."""
+
+    def evaluate(
+        self, asked: Sequence[Tokens], scoring: Scoring, *, observer: Observer, pause: Callable[[], None]
+    ) -> list[Trial]:
+        """What the architectures are worth, in their order. After a `pause` that ended the search it is called with the
+        same ones again, and ends as if there had been none."""
+
+    def end_round(self, numbers: Mapping[str, Any], *, ranks_next: bool, observer: Observer) -> bool:
+        """A round is over, with these numbers; whether to `train` once more, where a ranking follows (`ranks_next`)."""
+
+    def summary(self) -> Mapping[str, Any]:
+        """More numbers of the iteration to log."""
+
+    def steps_done(self, part: Part) -> int:
+        """Training steps so far, which `Pause` is told."""
+
+    def pictures(self, tokens: Tokens) -> np.ndarray:
+        """uint8 [N, S, S, C]: images of an architecture that was evaluated."""
+
+    def trained_in(self, tokens: Tokens) -> pathlib.Path | None:
+        """The run in which the final training of an architecture has begun; None where it has not."""
+
+    def state(self) -> dict[str, Any]:
+        """All that it needs to go on but the `trackables`' variables, as JSON."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes up what `state` told."""
+
+    def trackables(self) -> Mapping[str, tf.Module]:
+        """What has variables, by name, to be saved with the state."""
+
+    def close(self) -> None:
+        """Ends what it has started."""
 
 
 class Observer(Protocol):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from autogan_tf.nas.plan import Plan
+from autogan_tf.nas.trial import Tokens
 from autogan_tf.runs import diagram_pixels, history, report_charts, report_data
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.image_grid import grid
@@ -22,7 +23,7 @@ from autogan_tf.search_space.genotype import Genotype
 # The next cell has four times the pixels, and all that came before it; until one was seen its cost is guessed so.
 _NEXT_CELL = 4.0
 _RANKING = "ranking"
-_NOT_TOLD_BY_STRATEGIES = ("rewards", "scores", "iteration", "scored", "seconds")
+_NOT_TOLD_BY_STRATEGIES = ("rewards", "scores", "trained_steps", "iteration", "scored", "seconds")
 
 
 class SearchLog:
@@ -31,7 +32,7 @@ class SearchLog:
     Args:
       plan: of the search.
       folder, terminal, log: where to.
-      draw: images uint8 [N, S, S, C] of an architecture's tokens, from the shared weights.
+      draw: images uint8 [N, S, S, C] of an architecture, see `Estimator.pictures`.
       grid_every: iterations between sample grids, besides those before a growth and the last; 0 for these only.
       done: iterations that an earlier process has done.
     """
@@ -43,7 +44,7 @@ class SearchLog:
         folder: RunFolder,
         terminal: Terminal,
         log: MetricsLog,
-        draw: Callable[[Sequence[int]], np.ndarray],
+        draw: Callable[[Tokens], np.ndarray],
         grid_every: int,
         done: int = 0,
     ) -> None:
@@ -84,10 +85,14 @@ class SearchLog:
             ("best of this stage so far", "reward"), [(name, f"{reward:.3f}") for name, reward in leaders]
         )
         entropy = f"entropy {numbers['entropy']:.3f}  " if "entropy" in numbers else ""
+        losses = (
+            f"d_loss {numbers['d_loss']:.3f}  g_loss {numbers['g_loss']:+.3f}  "
+            if "d_loss" in numbers
+            else f"candidates {numbers['candidates']}  steps {numbers['candidate_steps']:,}  "
+        )
         self._terminal.line(
             f"iteration {step + 1:3d}  stage {numbers['stage'] + 1}  best {numbers['best']:.3f}  "
-            f"mean {numbers['mean']:.3f}  {entropy}d_loss {numbers['d_loss']:.3f}  "
-            f"g_loss {numbers['g_loss']:+.3f}  {numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
+            f"mean {numbers['mean']:.3f}  {entropy}{losses}{numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
         )
         done = step + 1
         last = done == self._plan.max_search_iter or done in self._plan.grow_steps
@@ -97,7 +102,7 @@ class SearchLog:
 
     def _show(self, done: int, architecture: str) -> None:
         """The best architecture: a grid, always on the same latents, and its diagram; the policy, if there is one."""
-        tokens = [int(token) for token in architecture.split()]
+        tokens = tuple(int(token) for token in architecture.split())
         self._log.picture("samples", grid(self._draw(tokens)), file=f"iteration-{done:04d}.png", step=done)
         board = self._log.tensorboard
         board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens, self._plan.space)), step=done)

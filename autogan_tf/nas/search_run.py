@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,17 +10,16 @@ from typing import Any
 import numpy as np
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.reward_expression import Reward
 from autogan_tf.data.image_data import some_of
-from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
 from autogan_tf.models.cost import Cost
 from autogan_tf.nas.objectives import OBJECTIVES
 from autogan_tf.nas.plan import Plan, Ranked
-from autogan_tf.nas.protocols import Strategy
-from autogan_tf.nas.reward import INCEPTION_SCORE, Scorer
+from autogan_tf.nas.protocols import Estimator, Strategy
+from autogan_tf.nas.reward import INCEPTION_SCORE
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Searcher
-from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.runs import diagram_pixels, log_files
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder, write_atomically
@@ -30,16 +30,17 @@ from autogan_tf.runs.progress import Terminal
 from autogan_tf.runs.report import Refreshed
 from autogan_tf.runs.tensorboard_log import table
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.distribution import Distribution
 
 
 def run_search(
     *,
     strategy: Strategy,
-    gan: SharedGan,
-    scorer: Scorer,
-    images: np.ndarray,
-    store: ImageStore,
+    estimator: Estimator,
     plan: Plan,
+    distribution: Distribution,
+    images: np.ndarray,
+    reward: Reward,
     folder: RunFolder,
     terminal: Terminal,
     network: FeatureNetwork,
@@ -53,10 +54,13 @@ def run_search(
     """Searches, and writes what is found; goes on from the folder's checkpoint, if it has one.
 
     Args:
-      strategy, gan, scorer, images, store, plan: as for `Searcher`.
+      strategy, estimator, plan: as for `Searcher`.
+      distribution: where training steps run.
+      images: uint8 [N, S, S, C], some of which are shown.
+      reward: what the architectures are ranked by.
       folder: exists, with config.json.
       terminal: where progress is shown.
-      network: the scorer's, whose name the files bear.
+      network: that scores, whose name the files bear.
       cost_of: what the trained generator of a genotype costs.
       grid_every: iterations between sample grids; 0: before a growth and at the end only.
       save_steps, save_minutes, stop: see `Keeper`; a step is one of the discriminator.
@@ -97,7 +101,7 @@ def run_search(
             folder=folder,
             terminal=terminal,
             log=log,
-            draw=scorer.pictures,
+            draw=estimator.pictures,
             grid_every=grid_every,
             done=state["search"]["iteration"] if saved else 0,
         )
@@ -113,42 +117,40 @@ def run_search(
             return checkpoints.save(saves, state | {"logs": log_files.mark(folder)})
 
         keeper = Keeper(
-            save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, any_worker=gan.distribution.any_worker
+            save, every_steps=save_steps, every_minutes=save_minutes, stop=stop, any_worker=distribution.any_worker
         )
         searcher = Searcher(
             strategy=strategy,
-            gan=gan,
-            scorer=scorer,
-            images=images,
+            estimator=estimator,
             plan=plan,
             observer=observer,
             pause=keeper.pause,
-            pause_every=save_steps,
-            store=store,
             state=state.get("search"),
         )
-        gan.distribution.check_same_checkpoint(saves, folder=folder.checkpoints)
+        distribution.check_same_checkpoint(saves, folder=folder.checkpoints)
         if saved:
             for name, trackable in searcher.trackables().items():
                 checkpoints.track(name, trackable)
             checkpoints.restore(saved)
-            keeper.begin(searcher.phases * plan.shared_steps)
+            keeper.begin(estimator.steps_done(searcher.part))
             terminal.line(f"going on in iteration {searcher.iteration + 1}, from {saved.prefix}")
-        ranked = searcher.run()
+        with contextlib.closing(estimator):
+            ranked = searcher.run()
         terminal.end_overall()
         log.tensorboard.image("best_architecture", diagram_pixels.pixels(ranked[0].genotype), step=plan.max_search_iter)
         log.tensorboard.text("ranked", _in_words(ranked), step=plan.max_search_iter)
     lines = []
-    plain = scorer.reward == INCEPTION_SCORE  # else `score`, the reward on more images, is none of the scores
+    plain = reward == INCEPTION_SCORE  # else `score`, the reward on more images, is none of the scores
     for place, entry in enumerate(ranked, 1):
         cost = cost_of(entry.genotype)
         scores = {
             "reward": entry.reward,
-            **({} if plain else {"score": entry.score, "reward_expression": str(scorer.reward)}),
+            **({} if plain else {"score": entry.score, "reward_expression": str(reward)}),
             **{OBJECTIVES[name].key: score for name, score in entry.scores.items()},
             "num_images": entry.num_images,
             "feature_network": network_identity(network),
-            "weights": "shared",
+            "weights": "own" if entry.steps else "shared",
+            **({"step": entry.steps} if entry.steps else {}),
         }
         text = dataclasses.replace(entry.genotype, name=f"{folder.path.name}-{place:02d}").to_json(
             scores=scores, cost=dataclasses.asdict(cost)
@@ -193,11 +195,9 @@ class _Silent:
 def follow_search(
     *,
     strategy: Strategy,
-    gan: SharedGan,
-    scorer: Scorer,
-    images: np.ndarray,
-    store: ImageStore,
+    estimator: Estimator,
     plan: Plan,
+    distribution: Distribution,
     folder: RunFolder | None = None,
     stop: StopRequest | None = None,
 ) -> list[Ranked]:
@@ -207,19 +207,16 @@ def follow_search(
     """
     checkpoints = Checkpoints(folder.checkpoints, {}) if folder else None
     saved = checkpoints.find(tidy=False) if checkpoints else None
-    gan.distribution.check_same_checkpoint(
+    distribution.check_same_checkpoint(
         saved.number if saved else 0, folder=folder.checkpoints if folder else "no folder"
     )
-    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, any_worker=gan.distribution.any_worker)
+    keeper = Keeper(lambda: "the chief's checkpoint", stop=stop, any_worker=distribution.any_worker)
     searcher = Searcher(
         strategy=strategy,
-        gan=gan,
-        scorer=scorer,
-        images=images,
+        estimator=estimator,
         plan=plan,
         observer=_Silent(),
         pause=keeper.pause,
-        store=store,
         state=saved.state["search"] if saved else None,
     )
     if checkpoints and saved:

@@ -27,6 +27,7 @@ class Task:
     num_cells: of the first stage's architectures: 1 where the search grows by cells, or all of them at once.
     admits: whether an architecture may be tried, at every stage; None: all may.
     agreed: of workers, the chief's values of an array, see `Distribution.agreed`; for what may differ by rounding.
+    rewards_last: whether rewards of one round compare with those of another, see `Estimator`.
     semantics: the published behaviours, for strategies that there are in the published implementation.
     """
 
@@ -35,4 +36,5 @@ class Task:
     num_cells: int = 1
     admits: Admits | None = None
     agreed: Callable[[np.ndarray], np.ndarray] = _as_they_are
+    rewards_last: bool = False
     semantics: Semantics = CORRECTED

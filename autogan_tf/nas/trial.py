@@ -1,21 +1,41 @@
-"""A candidate, and what it was found to be worth."""
+"""A candidate, what it is scored for, and what it was found to be worth."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 Tokens: TypeAlias = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
+class Scoring:
+    """What architectures are scored for.
+
+    kind: a "round" of the strategy, the "ranking" of a stage's candidates, or the "final" scores.
+    number: of the iteration in which that is; 0 for the final scores.
+    num_images: generated images that a score is taken from.
+    repeat: of a ranking's scorings of the same architectures, from 0.
+    """
+
+    kind: Literal["round", "ranking", "final"]
+    number: int
+    num_images: int
+    repeat: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Trial:
-    """An architecture, its reward (high is good), and the scores that this is made of, by objective."""
+    """An architecture, its reward (high is good), and the scores that this is made of, by objective.
+
+    steps: generator steps of a training of its own, after which these are taken; 0 with shared weights.
+    """
 
     tokens: Tokens
     reward: float
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    steps: int = 0
 
     @property
     def scores_beyond_reward(self) -> Mapping[str, float]:

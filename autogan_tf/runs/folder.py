@@ -136,6 +136,11 @@ class RunFolder:
         return self.path / "genotypes"
 
     @property
+    def trials(self) -> pathlib.Path:
+        """Folder of the runs of a search's candidates, 000001 the first, where they are trained from scratch."""
+        return self.path / "trials"
+
+    @property
     def metrics_file(self) -> pathlib.Path:
         """One JSON object a line."""
         return self.path / "metrics.jsonl"

@@ -167,7 +167,10 @@ def train(
     score_each: bool = True,
     report_on: RunFolder | None = None,
 ) -> dict[str, Any]:
-    """A whole training into its folder; arguments, result and errors as for `run_training`."""
+    """A whole training into its folder; arguments, result and errors as for `run_training`.
+
+    report_on: the search that it is part of, if its report is to be kept up to date in place of the folder's own.
+    """
     return run_training(
         trainer,
         folder=folder,
@@ -179,10 +182,44 @@ def train(
         score_each=score_each,
         restarts=restarts(config),
         real_images=data.images,
-        report_on=report_on,
+        report_on=report_on or folder,
         save_steps=config.save_steps,
         save_minutes=config.save_minutes,
         keep_checkpoints=config.keep_checkpoints,
+        stop=stop,
+    )
+
+
+def train_until(
+    config: TrainConfig,
+    trainer: Trainer,
+    data: ImageData,
+    *,
+    steps: int,
+    num_images: int,
+    folder: RunFolder,
+    network: FeatureNetwork,
+    reference: Reference,
+    stop: StopRequest | None,
+) -> None:
+    """The first `steps` generator steps of a training into its folder, or those after what is there, without a word.
+
+    At their end it is scored on `num_images` images. Further arguments and errors as for `run_training`.
+    """
+    run_training(
+        trainer,
+        folder=folder,
+        terminal=Terminal(silent=True),
+        network=network,
+        reference=reference,
+        evaluate_every=0,
+        num_eval_imgs=num_images,
+        until=steps,
+        restarts=restarts(config),
+        real_images=data.images,
+        save_steps=config.save_steps,
+        save_minutes=config.save_minutes,
+        keep_checkpoints=1,
         stop=stop,
     )
 

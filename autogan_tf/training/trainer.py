@@ -213,16 +213,18 @@ class Trainer(tf.Module):
         evaluate: Callable[[int], None] | None = None,
         evaluate_every: int = 0,
         start: int = 0,
+        until: int | None = None,
         pause_every: int = 0,
         pause: Callable[[int], None] = lambda step: None,
     ) -> None:
-        """Trains for all steps.
+        """Trains for all steps, or as far as it is told.
 
         Args:
           report: called every few seconds with the generator steps done and numbers by name: losses, gradient norms
             and learning rates of both networks, real images per second, memory.
           evaluate: called with the generator steps done, every `evaluate_every` of them (0: never) and at the end.
           start: generator steps that were done before, of which the weights tell.
+          until: generator steps at which it ends; None for all.
           pause_every: 0, or steps at whose multiples `pause` is called for certain.
           pause: called with the generator steps done every few seconds, after `report` and before `evaluate`.
 
@@ -230,9 +232,10 @@ class Trainer(tf.Module):
           TrainingDiverged: a loss or the norm of a gradient is NaN or infinite.
           TrainingCollapsed: the losses stand still, by the detector.
         """
+        last = self.steps if until is None else until
         done, chunk = start, 1
-        while done < self.steps:
-            end = min(self.steps, done + chunk)
+        while done < last:
+            end = min(last, done + chunk)
             for every in (evaluate_every, pause_every):
                 if every:
                     end = min(end, (done // every + 1) * every)
@@ -260,7 +263,7 @@ class Trainer(tf.Module):
                 chunk = max(1, round((end - done) * SECONDS_BETWEEN_REPORTS / max(seconds, 1e-3)))
             done = end
             pause(done)
-            if evaluate and (done == self.steps or (evaluate_every and done % evaluate_every == 0)):
+            if evaluate and (done == last or (evaluate_every and done % evaluate_every == 0)):
                 evaluate(done)
 
     def sample(self, number: int, *, purpose: str, labels: np.ndarray | None = None) -> Iterator[np.ndarray]:

@@ -54,6 +54,7 @@ def run_training(
     reference: Reference,
     evaluate_every: int,
     num_eval_imgs: int,
+    until: int | None = None,
     score_each: bool = False,
     restarts: int = 0,
     real_images: np.ndarray | None = None,
@@ -74,13 +75,15 @@ def run_training(
       network: the feature network that scores.
       reference: the real images seen through it.
       evaluate_every: generator steps between sample grids and checkpoints; 0: at the end only.
-      num_eval_imgs: images that a score is taken from.
+      num_eval_imgs: images that a score is taken from. Scores that an earlier process took from another number of them
+        are not compared with.
+      until: generator steps at which it ends, with an evaluation, though more are to follow some day; None for all.
       score_each: scores at each of these, not at the end only. checkpoints/best and samples/final.png are those of the
         lowest Fréchet distance.
       restarts: how often a collapsed GAN begins again with other weights; its best checkpoint so far stays.
       real_images: uint8 [N, S, S, C], shown beside the generated ones; in the order of the reference's features, whose
         nearest are shown if it has them. Then the kernel distance is taken, too, if there are enough images.
-      report_on: the run whose report is kept up to date, where that is not `folder` but the search that it is part of.
+      report_on: the run whose report is kept up to date: this one, or the search that it is part of; None for none.
       save_steps, save_minutes, stop: see `Keeper`.
       keep_checkpoints: how many of the newest checkpoints stay, besides the best one.
 
@@ -98,24 +101,28 @@ def run_training(
     best_checkpoint = Checkpoints(folder.best_checkpoint, {"trainer": trainer}, keep=1)
     position, resumes = _resumed(checkpoints, folder, network)
     trainer.distribution.check_same_checkpoint(position.saves, folder=folder.checkpoints)
-    if position.evaluated >= trainer.steps:
-        return position.best
-    if not _is_there(best_checkpoint, position.best):
+    steps = trainer.steps if until is None else until
+    as_many = position.best.get("num_images") == num_eval_imgs
+    if position.evaluated >= steps:
+        if as_many:
+            return position.best
+        position.evaluated = steps - 1  # once more, on as many images as are wanted now
+    if not _is_there(best_checkpoint, position.best) or not as_many:
         position.best = {}
     # a conditional generator's grid has a class in each row, as far as they go
     num_classes = trainer.generator.num_classes
     labels = sampling.label_rows(GRID_IMAGES, num_classes) if num_classes else None
     kept = reference.features
     metrics = ("is", "fid", "kid") if kept is not None and kernel.enough(len(kept), num_eval_imgs) else ("is", "fid")
-    every = evaluate_every if score_each and evaluate_every else trainer.steps
-    report = Refreshed(report_on or folder)
+    every = evaluate_every if score_each and evaluate_every else steps
+    report = Refreshed(report_on) if report_on else None
     with MetricsLog(folder) as log:
         told = TrainingLog(
             folder=folder,
             terminal=terminal,
             log=log,
-            steps=trainer.steps,
-            evaluations=-(-trainer.steps // every),
+            steps=steps,
+            evaluations=-(-steps // every),
             real_images=real_images,
         )
 
@@ -143,7 +150,7 @@ def run_training(
             if position.shown < step:
                 told.grid(step, grid)
             position.shown = step
-            if not (score_each or step == trainer.steps):
+            if not (score_each or step == steps):
                 position.evaluated = step
                 keeper.now(step)
                 return
@@ -161,7 +168,8 @@ def run_training(
                 told.best(grid)
             position.evaluated = step
             keeper.now(step)
-            report.now()
+            if report:
+                report.now()
             told.training(step)
 
         def collapse(error: TrainingCollapsed, attempt: int) -> None:
@@ -172,7 +180,8 @@ def run_training(
                 position.attempt = attempt + 1
                 position.step = position.shown = position.evaluated = 0
                 keeper.begin(0)
-            report.now()
+            if report:
+                report.now()
 
         if resumes:
             told.go_on(position.step)
@@ -183,7 +192,7 @@ def run_training(
             told.begin(trainer.generator.genotype, bottom_width=trainer.generator.bottom_width, seed=trainer.seed)
             save()
         told.training(position.step)
-        due = position.step == trainer.steps or (evaluate_every and position.step % evaluate_every == 0)
+        due = position.step == steps or (evaluate_every and position.step % evaluate_every == 0)
         if due and position.evaluated < position.step:  # saved before its evaluation, or in it
             evaluate(position.step)
         _attempts(
@@ -195,6 +204,7 @@ def run_training(
             report=told.report,
             evaluate=evaluate,
             evaluate_every=evaluate_every,
+            until=until,
             pause_every=save_steps,
             pause=pause,
         )
@@ -235,10 +245,10 @@ def follow_training(
     )
 
 
-def scores_if_complete(folder: RunFolder, *, steps: int) -> dict[str, Any]:
-    """The best scores of a training that has made its `steps` and has been scored; else nothing."""
+def scores_if_complete(folder: RunFolder, *, steps: int, num_images: int) -> dict[str, Any]:
+    """The best scores of a training that has made its `steps` and has been scored on so many images; else nothing."""
     saved = Checkpoints(folder.checkpoints, {}).find(tidy=False)
-    if saved is None or saved.state.get("evaluated", 0) < steps:
+    if saved is None or saved.state.get("evaluated", 0) < steps or saved.state["best"]["num_images"] != num_images:
         return {}
     return saved.state["best"]
 

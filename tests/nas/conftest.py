@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
 import types
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,12 @@ import tensorflow as tf
 
 from autogan_tf.config import strategy_settings
 from autogan_tf.config.semantics import Semantics
+from autogan_tf.models.cost import Cost
+from autogan_tf.nas import objectives
+from autogan_tf.nas.estimation.candidate_training import Job, Result
+from autogan_tf.nas.estimation.from_scratch import FromScratch
+from autogan_tf.nas.estimation.shared_weights import SharedWeights
+from autogan_tf.nas.estimation.workers import Inline
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.strategies import catalog
@@ -140,6 +147,35 @@ class FakeScorer:
         return self.found[tuple(tokens)]
 
 
+class FakeTraining:
+    """Trains candidates without computing: `disk` has how far each folder's run has come, and outlives a search.
+
+    The score is the sum of the tokens, a hundredth more for each step, and what depends on the seed; a tenth of it
+    more on the many images of the final scoring. Those in `diverging` fail at step 3.
+    """
+
+    def __init__(self, log: list, disk: dict[str, int], diverging: Sequence[Sequence[int]] = ()) -> None:
+        self.log, self.disk, self.diverging = log, disk, [tuple(tokens) for tokens in diverging]
+
+    def run(self, job: Job, *, stop=None) -> Result:
+        name = job.folder.rsplit("/", 1)[-1]
+        begin = self.disk.get(name, 0)
+        if begin < job.steps:
+            self.log.append(("candidate", name, job.tokens, begin, job.steps))
+            self.disk[name] = job.steps
+        if job.tokens in self.diverging and job.steps > 3:
+            return Result(self._scores(job, 3), 3, "d_loss became nan at discriminator step 4")
+        return Result(self._scores(job, job.steps), job.steps)
+
+    def score(self, job: Job) -> Result:
+        assert self.disk[job.folder.rsplit("/", 1)[-1]] >= job.steps
+        return Result(self._scores(job, job.steps), job.steps)
+
+    def _scores(self, job: Job, steps: int) -> dict[str, float]:
+        score = float(sum(job.tokens)) + 0.01 * steps + job.seed % 997 / 10_000
+        return {"inception_score": score * (1.1 if job.num_images == 50 else 1.0), "frechet_distance": 100.0 - score}
+
+
 class Told:
     """Notes what the searcher tells."""
 
@@ -179,6 +215,9 @@ class Search:
         state: dict | None = None,
         pause_every: int = 0,
         strategy: str = "reinforce",
+        fidelities: Sequence[int] = (),
+        disk: dict[str, int] | None = None,
+        diverging: Sequence[Sequence[int]] = (),
         **changes,
     ) -> None:
         self.log: list[tuple] = []
@@ -186,6 +225,7 @@ class Search:
         self.saved: list[dict] = []
         self.told = Told(self.log)
         self.plan = made_of(Plan, DEFAULTS | changes)
+        self.disk = {} if disk is None else disk
         settings = made_of(strategy_settings.entry(strategy).settings, DEFAULTS | changes)
         self.searcher = Searcher(
             strategy=catalog.new_strategy(
@@ -196,16 +236,34 @@ class Search:
                     seed=self.plan.seed,
                     num_cells=self.plan.first_cells,
                     semantics=self.plan.semantics,
+                    rewards_last=bool(fidelities),
                 ),
             ),
-            gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
-            scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]
-            images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),
+            estimator=self._from_scratch(fidelities, diverging)
+            if fidelities
+            else SharedWeights(
+                gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
+                scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]
+                images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),
+                plan=self.plan,
+                pause_every=pause_every,
+            ),
             plan=self.plan,
             observer=self.told,
             pause=self._pause,
-            pause_every=pause_every,
             state=state,
+        )
+
+    def _from_scratch(self, fidelities: Sequence[int], diverging: Sequence[Sequence[int]]) -> FromScratch:
+        training = FakeTraining(self.log, self.disk, diverging)
+        return FromScratch(
+            workers=Inline(training),  # type: ignore[arg-type]
+            training=training,  # type: ignore[arg-type]
+            folder=pathlib.Path("trials"),
+            fidelities=fidelities,
+            reward=objectives.reward("is"),
+            cost_of=lambda tokens: Cost(sum(tokens), 10 * sum(tokens)),
+            plan=self.plan,
         )
 
     def _pause(self, steps: int, *, save: bool = False) -> None:
@@ -214,7 +272,8 @@ class Search:
             self.log.append(("save", searcher.iteration))
         state = json.loads(json.dumps(searcher.state()))
         weights = [variable.numpy() for part in searcher.strategy.trackables().values() for variable in part.variables]
-        self.pauses.append((steps, state, weights, searcher.gan.phase))  # type: ignore[attr-defined]
+        gan = getattr(searcher.estimator, "gan", None)
+        self.pauses.append((steps, state, weights, gan.phase if gan else -1))
         if save:
             self.saved.append(searcher.state())
 

@@ -22,11 +22,12 @@ def rows(search) -> list:
 def resumed(fake_search, pause, **options):
     """A new search from what a pause saw: plain state, the controller's weights, and the shared GAN (its phase)."""
     _, state, weights, phase = pause
-    search = fake_search(state=state, drifting=True, **options)
+    search = fake_search(state=json.loads(json.dumps(state)), drifting=True, **options)
     variables = [variable for part in search.searcher.strategy.trackables().values() for variable in part.variables]
     for variable, value in zip(variables, weights, strict=True):
         variable.assign(value)
-    search.searcher.gan.phase = phase
+    if phase >= 0:
+        search.searcher.estimator.gan.phase = phase
     return search.run()
 
 
@@ -80,15 +81,45 @@ def test_from_every_pause_of_other_strategies(fake_search, strategy):
     goes_on_from_pauses(fake_search, {"strategy": strategy, "collapse": (1, 3), "max_search_iter": 5}, every=1)
 
 
+def in_final(state: dict) -> bool:
+    """Whether some of the final scores are there."""
+    scorer = state["estimator"]["scorer"]
+    return scorer["phase"][0] == "final" and scorer["scored"] > 0 and bool(state["ranking"])
+
+
+@pytest.mark.parametrize("strategy", strategy_settings.STRATEGIES)
+def test_from_pauses_where_candidates_are_trained_from_scratch(fake_search, strategy):
+    """Killed with and without what the candidates had trained since; each makes no step twice."""
+    options = {"strategy": strategy, "fidelities": (2, 4, 8), "score_repeats": 2, "max_search_iter": 3}
+    options |= {"grow_steps": (1, 2), "ctrl_step": 2}
+    whole = fake_search(**options).run()
+    expected = rows(whole)
+    assert {kind for kind, *_ in whole.log} == {"candidate", "save"} and len(whole.pauses) > 40
+    resumes = 4 if strategy == "reinforce" else 16  # new controllers and their optimizers take their time
+    for number, place in enumerate(range(3, len(whole.pauses), len(whole.pauses) // resumes)):
+        state = whole.pauses[place][1]
+        # the folders as they were when the state was saved, or as they are at the end
+        done = {f"{n:06d}": max(s for s, _ in c[2]) for n, c in enumerate(state["estimator"]["candidates"], 1) if c[2]}
+        again = resumed(fake_search, whole.pauses[place], disk=dict(whole.disk) if number % 2 else done, **options)
+        assert again.ranked == whole.ranked
+        found = rows(again)
+        assert found == expected[len(expected) - len(found) :]
+        assert again.disk == whole.disk
+        for part in ("strategy", "estimator"):
+            assert json.dumps(again.searcher.state()[part]) == json.dumps(whole.searcher.state()[part])
+
+
 def as_it_was_written_before(state: dict) -> dict:
     """The state of a search in the form that it had when the controller was a part of the searcher."""
-    old = {name: value for name, value in state.items() if name != "strategy"}
+    old = {name: value for name, value in state.items() if name not in ("strategy", "estimator")} | state["estimator"]
     strategy = state["strategy"]
     old |= {name: strategy[name] for name in ("prefixes", "prefix_states", "baseline")}
     part = dict(state["part"])
     in_round = part["name"] == "round" and part["step"] > 0
     part["name"] = "controller" if part["name"] == "round" else part["name"]
-    old["ranking"] = {name: value for name, value in state["ranking"].items() if name != "parts"}
+    old["ranking"] = dict(state["ranking"])
+    if in_final(state):
+        old["ranking"]["scores"] = [score for _, score in old["scorer"]["found"]]
     old["ranked"] = [row[:4] for row in state["ranked"]]
     return old | {"part": part | {"entropies": strategy["entropies"] if in_round else []}}
 
@@ -96,8 +127,8 @@ def as_it_was_written_before(state: dict) -> dict:
 def test_from_states_of_an_earlier_version(fake_search):
     whole = fake_search(drifting=True).run()
     expected = rows(whole)
-    in_final = next(number for number, pause in enumerate(whole.pauses) if pause[1]["ranking"].get("scores"))
-    for steps, state, weights, phase in [*whole.pauses[::9], whole.pauses[in_final], whole.pauses[-1]]:
+    scored = next(pause for pause in whole.pauses if in_final(pause[1]))
+    for steps, state, weights, phase in [*whole.pauses[::9], scored, whole.pauses[-1]]:
         again = resumed(fake_search, (steps, as_it_was_written_before(state), weights, phase))
         assert again.ranked == whole.ranked
         found = rows(again)
@@ -109,9 +140,9 @@ def test_what_the_scorer_remembers_comes_back(fake_search):
     plan = {"max_search_iter": 1, "grow_steps": (), "shared_steps": 1}
     whole = fake_search(drifting=True, **plan).run()
     in_controller = [pause for pause in whole.pauses if pause[1]["part"]["name"] == "round"]
-    in_ranking = [pause for pause in whole.pauses if pause[1]["ranking"].get("scores")]
+    in_ranking = [pause for pause in whole.pauses if in_final(pause[1])]
     for pause in (in_controller[-2], in_ranking[0]):
-        assert pause[1]["scorer"]["scored"] > 0
+        assert pause[1]["estimator"]["scorer"]["scored"] > 0
         again = resumed(fake_search, pause, **plan)
         assert again.ranked == whole.ranked
         found = rows(again)

@@ -8,6 +8,7 @@ import types
 import pytest
 
 from autogan_tf.config.semantics import Semantics
+from autogan_tf.nas.estimation import shared_weights
 from autogan_tf.search_space import autogan
 from autogan_tf.training.loop import TrainingDiverged
 
@@ -134,7 +135,7 @@ def test_the_final_ranking(done):
 def test_it_saves_before_the_first_and_after_every_iteration_and_growth_and_at_the_end(done):
     assert [entry[1] for entry in done.entries("save")] == [0, 1, 1, 2, 3, 3, 4, 4]
     assert [state["stage"] for state in done.saved] == [0, 0, 1, 1, 1, 2, 2, 2]
-    assert [state["phases"] for state in done.saved] == [0, 1, 1, 2, 3, 3, 4, 4]
+    assert [state["estimator"]["phases"] for state in done.saved] == [0, 1, 1, 2, 3, 3, 4, 4]
     assert [len(state["strategy"]["prefixes"][0]) for state in done.saved] == [0, 0, 4, 4, 4, 9, 9, 9]
     assert [len(state["ranked"]) for state in done.saved] == [0] * 7 + [3]
     assert done.searcher.trackables().keys() == {"gan", "controller", "controller_optimizer"}
@@ -233,15 +234,15 @@ def test_a_divergence_ends_the_search_and_is_not_saved(fake_search):
 def test_it_pauses_in_every_phase_of_training_and_not_in_the_first_alone(fake_search, monkeypatch):
     """Half a second for a step, and a second between two looks."""
     now = [0.0]
-    monkeypatch.setattr("autogan_tf.nas.searcher.time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(shared_weights, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     search = fake_search(shared_steps=8, max_search_iter=3, grow_steps=())
-    run = search.searcher.loop.run
+    run = search.searcher.estimator.loop.run
 
     def slow(*, begin: int, end: int, **rest):
         now[0] += 0.5 * (end - begin)
         return run(begin=begin, end=end, **rest)
 
-    search.searcher.loop.run = slow
+    search.searcher.estimator.loop.run = slow
     search.run()
     parts = [(state["iteration"], state["part"]) for _, state, _, _ in search.pauses]
     steps = {i: [part["step"] for at, part in parts if at == i and part["name"] == "shared"] for i in range(3)}
@@ -249,7 +250,7 @@ def test_it_pauses_in_every_phase_of_training_and_not_in_the_first_alone(fake_se
 
 
 def test_it_pauses_at_each_multiple_of_the_steps_of_all_phases_and_that_changes_nothing(fake_search, monkeypatch):
-    monkeypatch.setattr("autogan_tf.nas.searcher.SECONDS_BETWEEN_REPORTS", 1e9)  # a phase is one stretch
+    monkeypatch.setattr(shared_weights, "SECONDS_BETWEEN_REPORTS", 1e9)  # a phase is one stretch
     options = {"shared_steps": 9, "max_search_iter": 2, "grow_steps": (), "ctrl_step": 1}
     plain, often = fake_search(**options).run(), fake_search(**options, pause_every=3).run()
     assert often.ranked == plain.ranked

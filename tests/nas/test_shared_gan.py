@@ -12,6 +12,7 @@ import tensorflow as tf
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.nas.estimation.shared_weights import SharedWeights
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.searcher import Searcher
@@ -138,7 +139,8 @@ def search(gan: SharedGan, **changes) -> tuple[list, Notes, Searcher]:
     settings = ReinforceSettings(**{name: value for name, value in values.items() if name in names})
     plan = Plan(**{name: value for name, value in values.items() if name not in names})
     strategy = Reinforce(settings, Task(space=autogan.SPACE, seed=plan.seed))
-    searcher = Searcher(strategy=strategy, gan=gan, scorer=scorer, images=IMAGES, plan=plan, observer=notes)
+    estimator = SharedWeights(gan=gan, scorer=scorer, images=IMAGES, plan=plan)
+    searcher = Searcher(strategy=strategy, estimator=estimator, plan=plan, observer=notes)
     return searcher.run(), notes, searcher
 
 
@@ -155,7 +157,7 @@ def test_a_forced_collapse_stops_training_and_draws_the_weights_anew(collapsing)
     # the generator steps at 0 and 2: the window of two is full after three discriminator steps
     assert [numbers["shared_steps"] for numbers in rows] == [3, 3]
     assert [numbers["resets"] for numbers in rows] == [1, 2]
-    assert searcher.phases == 3  # the last reset was followed by training
+    assert searcher.estimator.phases == 3  # the last reset was followed by training
     fresh = made(threshold=1e9)
     fresh.draw_weights(generation=2)
     moved = [np.any(a != b) for a, b in zip(weights(gan), weights(fresh), strict=True)]
@@ -187,8 +189,8 @@ def test_traces_of_a_search_do_not_depend_on_the_architectures(collapsing):
     _, notes, searcher, _ = collapsing
     tried = {name for _, phase, numbers in notes.rows if phase == "strategy" for name in numbers["rewards"]}
     assert len(tried) > 3
-    assert searcher.loop.trace_count == 1
-    assert searcher.scorer.trace_counts == {4: 1}
+    assert searcher.estimator.loop.trace_count == 1
+    assert searcher.estimator.scorer.trace_counts == {4: 1}
     assert searcher.strategy.policy._sample.experimental_get_tracing_count() == 1
 
 
@@ -205,7 +207,7 @@ def test_one_trace_for_each_stage_of_a_growing_search():
     gan.stage_loop = stage_loop  # type: ignore[method-assign]
     ranked, notes, searcher = search(gan, max_search_iter=4, grow_steps=(2,))
     assert [loop.trace_count for loop in loops] == [1, 1]
-    assert searcher.scorer.trace_counts == {4: 1, 9: 1}
+    assert searcher.estimator.scorer.trace_counts == {4: 1, 9: 1}
     assert [numbers["stage"] for _, phase, numbers in notes.rows if phase == "search"] == [0, 0, 1, 1]
     assert all(len(entry.genotype.cells) == 2 for entry in ranked)
     loops[1].run(begin=0, end=8, first_step=500, tokens=architectures(8, 2))

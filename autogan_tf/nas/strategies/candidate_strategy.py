@@ -24,9 +24,9 @@ class CandidateStrategy(abc.ABC):
     """See `Strategy`; what is tried next, and what is made of a reward, a subclass says.
 
     A round is `round_trials / trial_batch` asks, rounded up, for at most `trial_batch` architectures each, and ends
-    before that when nothing is left to be tried. The shared weights change from round to round, so that only rewards
-    of one round are compared. All that is drawn follows from the seed and from the rewards it was told, which workers
-    have agreed on: their strategies are alike without exchanging anything more.
+    before that when nothing is left to be tried. Shared weights change from round to round, so that only rewards of one
+    round are compared, unless the task says that rewards last. All that is drawn follows from the seed and from the
+    rewards it was told, which workers have agreed on: their strategies are alike without exchanging anything more.
 
     Args:
       settings: how much is tried.
@@ -52,7 +52,8 @@ class CandidateStrategy(abc.ABC):
     def begin_round(self, number: int) -> None:
         """As `Strategy.begin_round`."""
         known = _best_first(self._known | self._rewards)
-        self._known = {tokens: known[tokens] for tokens in itertools.islice(known, REMEMBERED)}
+        most = None if self._task.rewards_last else REMEMBERED
+        self._known = {tokens: known[tokens] for tokens in itertools.islice(known, most)}
         self._round, self._step, self._rewards = number, 0, {}
 
     def ask(self) -> list[Tokens]:
@@ -83,6 +84,10 @@ class CandidateStrategy(abc.ABC):
     def _learn(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
         """Changes the state by these rewards, and gives more numbers to log."""
 
+    def _tried(self) -> Mapping[Tokens, float]:
+        """What need not be tried again in this round: what it has tried, and if rewards last what any has."""
+        return self._known | self._rewards if self._task.rewards_last else self._rewards
+
     def _rng(self, purpose: str, *steps: int) -> np.random.Generator:
         """For what is drawn in the present step of the round."""
         return seeds.numpy_rng(self._task.seed, purpose, self._round, self._step, *steps)
@@ -103,11 +108,14 @@ class CandidateStrategy(abc.ABC):
     def finalists(self, number: int, step: int) -> list[Tokens]:
         """As `Strategy.finalists`: by turns the best of the newest round and the best of those before it.
 
-        Their rewards may not compare, and what is found early may be the best. Where both are fewer than `number`, the
-        rest is drawn. All are distinct; fewer than `number` where the stage has no more.
+        Their rewards may not compare, and what is found early may be the best; where rewards last they are the best of
+        all. Where there are fewer than `number`, the rest is drawn. All are distinct; fewer than `number` where the
+        stage has no more.
         """
         by_turns = itertools.zip_longest(_best_first(self._rewards), _best_first(self._known))
         found = dict.fromkeys(tokens for pair in by_turns for tokens in pair if tokens is not None)
+        if self._task.rewards_last:
+            found = dict.fromkeys(_best_first(self._known | self._rewards))
         chosen = list(found)[:number]
         if len(chosen) < number:
             rng = seeds.numpy_rng(self._task.seed, "finalists", step)

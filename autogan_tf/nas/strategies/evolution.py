@@ -29,7 +29,7 @@ class Evolution(CandidateStrategy):
 
     The population begins with random architectures. Then, one after the other, `tournament` members are drawn with
     replacement, a mutation of the best of them joins the population, and the oldest member leaves it, however good it
-    is. In each further round the members are scored again first, as older rewards do not compare; they keep their ages.
+    is. In each further round the members are scored again first, unless rewards last; they keep their ages.
 
     Arguments as for `CandidateStrategy`; the architectures of one ask have their parents from the population before it.
     """
@@ -43,8 +43,9 @@ class Evolution(CandidateStrategy):
     def begin_round(self, number: int) -> None:
         """As `Strategy.begin_round`."""
         super().begin_round(number)
-        for member in self._members:
-            member.reward = None
+        if not self._task.rewards_last:
+            for member in self._members:
+                member.reward = None
 
     def _propose(self, number: int) -> list[Tokens]:
         unscored = [member.tokens for member in self._members if member.reward is None]

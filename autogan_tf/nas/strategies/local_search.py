@@ -19,8 +19,8 @@ class LocalSearch(CandidateStrategy):
     too few trials for several whole neighbourhoods, and one that a round's end cuts in two has two sets of rewards that
     do not compare. A batch as large as the neighbourhood is the paper's algorithm.
 
-    A climb goes on through rounds; in each the centre is scored again first. No other architecture is scored twice in a
-    climb, so that a neighbour that was not better stays passed over.
+    A climb goes on through rounds; in each the centre is scored again first, unless rewards last. No other architecture
+    is scored twice in a climb, so that a neighbour that was not better stays passed over.
 
     Arguments as for `CandidateStrategy`.
     """
@@ -36,12 +36,14 @@ class LocalSearch(CandidateStrategy):
     def begin_round(self, number: int) -> None:
         """As `Strategy.begin_round`."""
         super().begin_round(number)
-        self._centre_reward, self._optima = None, {}
+        self._optima = {}
+        if not self._task.rewards_last:
+            self._centre_reward = None
 
     def _propose(self, number: int) -> list[Tokens]:
         rng = self._rng("local_search_trials")
         if self._centre is None:
-            return self.candidates.sample(1, rng, avoid=self._rewards)
+            return self.candidates.sample(1, rng, avoid=self._tried())
         if self._centre_reward is None:
             return [self._centre]
         ahead = self._ahead(self._centre)
