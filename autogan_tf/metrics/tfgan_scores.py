@@ -10,10 +10,12 @@ import tensorflow as tf
 
 from autogan_tf.metrics import kernel
 from autogan_tf.metrics.frechet import FrechetStatistics
+from autogan_tf.runs.tensorflow_warnings import silenced
 
 _FARTHEST = 690.0  # e to its negative power, over 1,000 classes, is still a normal number in float64
 
 
+@silenced()
 def inception_score(logits: np.ndarray) -> float:
     """TF-GAN's `classifier_score_from_logits` in float64: one split of all [N, K] logits.
 
@@ -28,6 +30,7 @@ def inception_score(logits: np.ndarray) -> float:
     return float(tfgan.eval.classifier_score_from_logits(tf.constant(shifted)))
 
 
+@silenced()
 def frechet_distance(statistics_a: FrechetStatistics, statistics_b: FrechetStatistics) -> float:
     """TF-GAN's Fréchet distance from moments, as `frechet_classifier_distance_from_activations` computes it from rows.
 
@@ -45,6 +48,7 @@ def frechet_distance(statistics_a: FrechetStatistics, statistics_b: FrechetStati
     return float(tf.linalg.trace(a + b) - 2.0 * root_trace + tf.reduce_sum(tf.square(difference)))
 
 
+@silenced()
 def kernel_distance(
     features_a: np.ndarray, features_b: np.ndarray, *, seed: int
 ) -> tuple[float, float | None]:

@@ -19,6 +19,7 @@ from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import reference
 from autogan_tf.nas.plan import Ranked
 from autogan_tf.nas.trial import Tokens
+from autogan_tf.runs import tensorflow_warnings
 from autogan_tf.runs.folder import LOCK, RunFolder, write_atomically
 from autogan_tf.runs.keeper import StopRequest
 from autogan_tf.runs.progress import Terminal
@@ -76,19 +77,20 @@ def train_best(
         assembly.prepare_folder(final, entry.genotype, begun.data, begun.distribution, where, resumes=resumes)
         if len(top) > 1:
             terminal.line(f"training {place} of {len(top)}: {entry.genotype}, into {where.path}")
-        scores = assembly.train(
-            final,
-            trainer,
-            begun.data,
-            folder=where,
-            network=network,
-            reference=seen,
-            terminal=terminal,
-            stop=stop,
-            evaluate_every=config.train_eval_every,
-            score_each=False,
-            report_on=folder if len(top) == 1 else None,
-        )
+        with tensorflow_warnings.silenced():
+            scores = assembly.train(
+                final,
+                trainer,
+                begun.data,
+                folder=where,
+                network=network,
+                reference=seen,
+                terminal=terminal,
+                stop=stop,
+                evaluate_every=config.train_eval_every,
+                score_each=False,
+                report_on=folder if len(top) == 1 else None,
+            )
         found.append(scores)
     if len(top) == 1:
         return top[0].genotype, found[0]

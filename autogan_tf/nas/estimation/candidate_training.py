@@ -25,7 +25,7 @@ from autogan_tf.metrics import kernel, reference
 from autogan_tf.metrics.evaluator import evaluate_images
 from autogan_tf.metrics.reference import Reference
 from autogan_tf.nas.trial import Tokens
-from autogan_tf.runs import machine
+from autogan_tf.runs import machine, tensorflow_warnings
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.keeper import StopRequest
@@ -109,7 +109,7 @@ class CandidateTraining:
         done = _done(job)
         if done is not None:
             return done
-        with _locked_when_free(pathlib.Path(job.folder)):
+        with _locked_when_free(pathlib.Path(job.folder)), tensorflow_warnings.silenced():
             config, trainer, data, seen = self._built(job)
             genotype = trainer.generator.genotype
             folder = RunFolder(job.folder)
@@ -136,14 +136,16 @@ class CandidateTraining:
 
     def score(self, job: Job) -> Result:
         """The scores of the candidate as its run's newest checkpoint has it, on as many images as the job says."""
-        _, trainer, _, seen = self._built(job)
-        return self._scored(job, trainer, seen)
+        with tensorflow_warnings.silenced():
+            _, trainer, _, seen = self._built(job)
+            return self._scored(job, trainer, seen)
 
     def pictures(self, job: Job) -> np.ndarray:
         """uint8 [100, S, S, C]: what the candidate's newest checkpoint draws, always on the same latents."""
-        _, trainer, _, _ = self._built(job)
-        _restore(job, trainer)
-        return np.concatenate(list(trainer.sample(GRID_IMAGES, purpose="grid")))
+        with tensorflow_warnings.silenced():
+            _, trainer, _, _ = self._built(job)
+            _restore(job, trainer)
+            return np.concatenate(list(trainer.sample(GRID_IMAGES, purpose="grid")))
 
     def _scored(self, job: Job, trainer: Trainer, seen: Reference, *, failure: str = "") -> Result:
         step = _restore(job, trainer)
