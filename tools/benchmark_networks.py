@@ -174,7 +174,7 @@ class Ours:
         functions = {
             "discriminator": lambda *given: step.discriminator_step(*given)["loss"],
             "generator": lambda *given: step.generator_step(*given)["loss"],
-            "sample": lambda *given: pipeline.to_uint8(generator(*given, training=False)),
+            "sample": lambda z, tokens=None: pipeline.to_uint8(generator(z, tokens=tokens, training=False)),
         }
         self._graphs = {name: tf.function(function, autograph=False) for name, function in functions.items()}
         # as the commands draw, and a server

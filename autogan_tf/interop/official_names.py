@@ -8,13 +8,16 @@ and HWIO here (HWOI, [in, out]); feature maps are NCHW there and NHWC here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.models.controller import Controller
+from autogan_tf.models.discriminator import Discriminator
+from autogan_tf.models.generator import Generator, GeneratorBase, SupernetGenerator
 from autogan_tf.models.layers import BatchNorm
 from autogan_tf.models.spectral_norm import SpectralLayer
 
@@ -131,13 +134,67 @@ def layer_entries(layers: Mapping[str, tf.keras.layers.Layer], *, bottom_width: 
                 yield Entry(layer.bias, f"{name}.bias", SAME)
 
 
-def controller_entries(controller: Controller) -> Iterator[Entry]:
-    """Every variable of a controller; PyTorch's LSTM has Keras's order of gates."""
-    yield Entry(controller.lstm.kernel, "lstm.weight_ih", DENSE)
-    yield Entry(controller.lstm.recurrent_kernel, "lstm.weight_hh", DENSE)
-    yield Entry(controller.lstm.bias, "lstm.bias_ih", SAME)
-    yield Entry(controller.lstm.recurrent_bias, "lstm.bias_hh", SAME)
-    yield Entry(controller.encoder.embeddings, "encoder.weight", SAME)
-    for index, decoder in enumerate(controller.decoders):
+def _of_derived(network: Generator, layout: str | None) -> Iterable[Entry]:
+    _refuse_classes(network.num_classes)
+    if network.l1.normalize:
+        raise UserError("the published implementation has no spectral norm in the generator, and this one has")
+    if layout is None:
+        layout = SUPERNET if any(cell["up"] == "deconv" for cell in network.genotype.cells) else DERIVED
+    if layout == SUPERNET:
+        return _of_supernet(network, layout)
+    skips = {f"cell{number}": cell.get("skips", ()) for number, cell in enumerate(network.genotype.cells, 1)}
+    layers = {derived_name(path, skips): layer for path, layer in network.named_layers().items()}
+    return layer_entries(layers, bottom_width=network.bottom_width)
+
+
+def _of_supernet(network: GeneratorBase, layout: str | None) -> Iterable[Entry]:
+    layers = {supernet_name(path): layer for path, layer in network.named_layers().items()}
+    return layer_entries(layers, bottom_width=network.bottom_width)
+
+
+def _of_discriminator(network: Discriminator, layout: str | None) -> Iterable[Entry]:
+    _refuse_classes(network.num_classes)
+    if network.minibatch_std or not network.last_dense.normalize:
+        raise UserError(
+            "the published discriminator has spectral norm and no minibatch standard deviation, and this one has "
+            f"{'minibatch standard deviation' if network.minibatch_std else 'no spectral norm'}"
+        )
+    return layer_entries(network.named_layers())
+
+
+def _of_controller(network: Controller, layout: str | None) -> Iterable[Entry]:
+    # PyTorch's LSTM has Keras's order of gates
+    yield Entry(network.lstm.kernel, "lstm.weight_ih", DENSE)
+    yield Entry(network.lstm.recurrent_kernel, "lstm.weight_hh", DENSE)
+    yield Entry(network.lstm.bias, "lstm.bias_ih", SAME)
+    yield Entry(network.lstm.recurrent_bias, "lstm.bias_hh", SAME)
+    yield Entry(network.encoder.embeddings, "encoder.weight", SAME)
+    for index, decoder in enumerate(network.decoders):
         yield Entry(decoder.kernel, f"decoders.{index}.weight", DENSE)
         yield Entry(decoder.bias, f"decoders.{index}.bias", SAME)
+
+
+def _refuse_classes(number: int) -> None:
+    if number:
+        raise UserError(f"the published implementation has no conditional networks, and this one has {number} classes")
+
+
+_ENTRIES: Mapping[type, Callable[[Any, str | None], Iterable[Entry]]] = {
+    Generator: _of_derived,
+    SupernetGenerator: _of_supernet,
+    Discriminator: _of_discriminator,
+    Controller: _of_controller,
+}
+
+
+def entries(network: tf.keras.Model, layout: str | None) -> list[Entry]:
+    """Every variable of a network by the names of a layout, of which only derived generators have two; None: the layout
+    that such a network has unless it was loaded from the other one.
+
+    UserError where the network has something that the published implementation has not.
+    """
+    of_kind = _ENTRIES.get(type(network))
+    if of_kind is None:
+        *others, last = (kind.__name__ for kind in _ENTRIES)
+        raise TypeError(f"state_dict takes a {', '.join(others)} or {last}, got {type(network)}")
+    return list(of_kind(network, layout))

@@ -15,7 +15,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,25 +24,27 @@ import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.interop import official_names
-from autogan_tf.interop.official_names import BATCHES, DERIVED, SUPERNET, Entry
+from autogan_tf.interop.official_names import BATCHES, DERIVED, SUPERNET
 from autogan_tf.interop.pth_reader import read_checkpoint
 from autogan_tf.models import finite
 from autogan_tf.models.controller import Controller
 from autogan_tf.models.discriminator import Discriminator
-from autogan_tf.models.generator import Generator, GeneratorBase, SupernetGenerator
+from autogan_tf.models.generator import Generator, SupernetGenerator
 from autogan_tf.search_space.genotype import Genotype
 
 __all__ = ["controller", "discriminator", "generator", "read_checkpoint", "state_dict", "supernet"]
 
 State = Mapping[str, np.ndarray]
+Shapes = Mapping[str, tuple[int, ...]]  # by name
 DATA_PARALLEL = "module."  # what torch.nn.DataParallel puts before every name
 
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """What a loaded network remembers of its state: the layout of names, the order, and arrays without a variable."""
+    """What a loaded network remembers of its state: the layout of names (None: that of its kind), the order, and arrays
+    without a variable."""
 
-    layout: str
+    layout: str | None
     prefix: str
     names: tuple[str, ...]
     extras: Mapping[str, np.ndarray]
@@ -75,20 +78,19 @@ def generator(state: Mapping[str, Any], tokens: Sequence[int]) -> Generator:
     if layout == DERIVED and any(cell["up"] == "deconv" for cell in genotype.cells):
         raise UserError(f"the tokens {genotype} ask for deconvolutions, which the derived layout of names has not")
     network = Generator(genotype, **sizes.arguments())
-    known = sizes.supernet_shapes() if layout == SUPERNET else {}
-    _load(network, list(_generator_entries(network, layout)), state, known, layout=layout, prefix=prefix)
+    unused = sizes.supernet_shapes() if layout == SUPERNET else {}
+    _load(network, state, prefix=prefix, layout=layout, ignored=unused)
     return network
 
 
 def supernet(state: Mapping[str, Any]) -> SupernetGenerator:
-    """The generator with every branch; call(z, tokens, stage=..., training=...)."""
+    """The generator with every branch; call(z, tokens=..., stage=..., training=...)."""
     state, prefix = _plain_state(state, "avg_gen_state_dict", "gen_state_dict")
     if _generator_layout(state) != SUPERNET:
         raise UserError("the state is of a derived generator (cell1.c1.weight ...); a supernet's has every branch")
     sizes = _Sizes.of(state)
     network = SupernetGenerator(num_cells=sizes.num_cells, **sizes.arguments())
-    entries = list(_generator_entries(network, SUPERNET))
-    _load(network, entries, state, sizes.supernet_shapes(), layout=SUPERNET, prefix=prefix)
+    _load(network, state, prefix=prefix, kept=sizes.supernet_shapes())
     return network
 
 
@@ -102,7 +104,7 @@ def discriminator(state: Mapping[str, Any], stage: int) -> Discriminator:
     if not 0 <= stage < blocks - 1:
         raise UserError(f"stage must be from 0 to {blocks - 2} for a discriminator of {blocks} blocks, got {stage}")
     network = Discriminator(num_cells=blocks - 1, df_dim=df_dim, channels=channels, stage=stage)
-    _load(network, list(official_names.layer_entries(network.named_layers())), state, {}, prefix=prefix)
+    _load(network, state, prefix=prefix)
     return network
 
 
@@ -113,7 +115,7 @@ def controller(state: Mapping[str, Any], stage: int) -> Controller:
         raise UserError(f"stage must be at least 0, got {stage}")
     hid_size = _shape(state, "lstm.weight_hh", 2)[1]
     network = Controller(stage=stage, hid_size=hid_size)
-    _load(network, list(official_names.controller_entries(network)), state, {}, prefix=prefix)
+    _load(network, state, prefix=prefix)
     return network
 
 
@@ -123,48 +125,14 @@ def state_dict(model: tf.keras.Model) -> dict[str, np.ndarray]:
     A supernet gives every array, unused ones included; a derived generator those that it uses. A network that was not
     loaded gets the supernet's names, a derived generator without deconvolutions the derived ones.
     """
-    if getattr(model, "num_classes", 0):
-        raise UserError(
-            f"the published implementation has no conditional networks, and this one has {model.num_classes} classes"
-        )
-    if isinstance(model, GeneratorBase) and model.l1.normalize:
-        raise UserError("the published implementation has no spectral norm in the generator, and this one has")
-    if isinstance(model, Discriminator) and (model.minibatch_std or not model.last_dense.normalize):
-        raise UserError(
-            "the published discriminator has spectral norm and no minibatch standard deviation, and this one has "
-            f"{'minibatch standard deviation' if model.minibatch_std else 'no spectral norm'}"
-        )
-    origin = getattr(model, "official_origin", None)
-    if origin is None:
-        derived = isinstance(model, Generator) and not any(cell["up"] == "deconv" for cell in model.genotype.cells)
-        origin = Origin(layout=DERIVED if derived else SUPERNET, prefix="", names=(), extras={})
+    origin = getattr(model, "official_origin", Origin(layout=None, prefix="", names=(), extras={}))
     arrays = {
         entry.name: np.ascontiguousarray(entry.layout.to_official(entry.variable.numpy()))
-        for entry in _entries(model, origin.layout)
+        for entry in official_names.entries(model, origin.layout)
     }
     arrays |= {name: array.copy() for name, array in origin.extras.items()}
     order = [*(name for name in origin.names if name in arrays), *(name for name in arrays if name not in origin.names)]
     return {origin.prefix + name: arrays[name] for name in order}
-
-
-def _entries(model: tf.keras.Model, layout: str) -> Iterable[Entry]:
-    if isinstance(model, GeneratorBase):
-        return _generator_entries(model, layout)
-    if isinstance(model, Discriminator):
-        return official_names.layer_entries(model.named_layers())
-    if isinstance(model, Controller):
-        return official_names.controller_entries(model)
-    raise TypeError(f"state_dict takes a Generator, SupernetGenerator, Discriminator or Controller, got {type(model)}")
-
-
-def _generator_entries(network: GeneratorBase, layout: str) -> Iterable[Entry]:
-    if layout == SUPERNET:
-        layers = {official_names.supernet_name(path): layer for path, layer in network.named_layers().items()}
-    else:
-        assert isinstance(network, Generator)
-        skips = {f"cell{number}": cell.get("skips", ()) for number, cell in enumerate(network.genotype.cells, 1)}
-        layers = {official_names.derived_name(path, skips): layer for path, layer in network.named_layers().items()}
-    return official_names.layer_entries(layers, bottom_width=network.bottom_width)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -283,23 +251,23 @@ def _shape(state: State, name: str, dimensions: int) -> tuple[int, ...]:
 
 def _load(
     network: tf.keras.Model,
-    entries: Sequence[Entry],
     state: State,
-    also: Mapping[str, tuple[int, ...]],
     *,
     prefix: str,
     layout: str = SUPERNET,
+    kept: Shapes = MappingProxyType({}),
+    ignored: Shapes = MappingProxyType({}),
 ) -> None:
-    """Assigns the state to the variables of `entries`. `also`: further names that it may hold, with their shapes.
+    """Assigns the state to the network's variables, which it holds by the names of `layout`.
 
-    UserError that lists names that are missing or unknown, shapes that do not fit, and values that are not finite in
-    the variables' type; then nothing is assigned.
+    `kept`, `ignored`: what else the state may hold, with the shapes; what is kept is given back by `state_dict`, as are
+    the counts of batches of the network's norms. UserError that lists names that are missing or unknown, shapes that do
+    not fit, and values that are not finite in the variables' type; then nothing is assigned.
     """
-    shapes = dict(also)
-    for entry in entries:
-        shapes[entry.name] = entry.official_shape
-        if entry.name.endswith(".running_mean"):
-            shapes[entry.name.replace("running_mean", BATCHES)] = ()
+    entries = official_names.entries(network, layout)
+    own = {entry.name: entry.official_shape for entry in entries}
+    counts = {name.replace("running_mean", BATCHES): () for name in own if name.endswith(".running_mean")}
+    shapes = {**ignored, **kept, **counts, **own}
     problems = [f"{entry.name} is missing" for entry in entries if entry.name not in state]
     for name, array in state.items():
         if name not in shapes:
@@ -315,10 +283,7 @@ def _load(
     finite.check(arrays, of=f"the state of the {type(network).__name__}", remedy="take another checkpoint")
     for entry in entries:
         entry.variable.assign(entry.layout.to_ours(arrays[entry.name]))
-    own = {entry.name for entry in entries}
-    used_norms = {name.replace("running_mean", BATCHES) for name in own if name.endswith(".running_mean")}
-    keeps_all = not isinstance(network, Generator)
     extras = {
-        name: array.copy() for name, array in state.items() if name not in own and (keeps_all or name in used_norms)
+        name: array.copy() for name, array in state.items() if name not in own and (name in kept or name in counts)
     }
     network.official_origin = Origin(layout=layout, prefix=prefix, names=tuple(state), extras=extras)

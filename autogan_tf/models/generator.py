@@ -1,7 +1,11 @@
-"""Generators: the supernet, which holds every branch of every cell, and a derived one, which holds what it uses."""
+"""Generators: the supernet, which holds every branch of every cell, and a derived one, which holds what it uses.
+
+Both are called in one way, and tell which of their weights a call uses: nothing else has to ask which one it has.
+"""
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -16,7 +20,7 @@ from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.search_space.space import SearchSpace
 
 
-class GeneratorBase(tf.keras.Model):
+class GeneratorBase(tf.keras.Model, abc.ABC):
     """Dense layer to bottom_width x bottom_width, cells, then batch norm, ReLU, 3x3 convolution, tanh."""
 
     def __init__(
@@ -70,15 +74,64 @@ class GeneratorBase(tf.keras.Model):
         }
         return {"l1": self.l1} | cells | {"to_rgb_bn": self.to_rgb_bn, "to_rgb_conv": self.to_rgb_conv}
 
-    def _images(self, z: tf.Tensor, cell_tokens: Sequence, mode: layers.Pass) -> tf.Tensor:
-        h = self.l1(tf.cast(z, self._inner_dtype), training=mode.training)
+    @abc.abstractmethod
+    def used_variables(self, tokens: tf.Tensor | None = None) -> list[tf.Tensor | bool]:
+        """For each of `trainable_variables`: whether the architecture uses it; `tokens` as for `call`.
+
+        An entry is True for what is always used, a boolean scalar tensor for a branch of a supernet's grown cell, and
+        False for the cells that `tokens` does not reach.
+        """
+
+    @abc.abstractmethod
+    def _choices(self, tokens: tf.Tensor | None) -> Sequence[tf.Tensor | None]:
+        """For each cell of the architecture: the tokens that it is called with."""
+
+    def call(
+        self,
+        z: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        tokens: tf.Tensor | None = None,
+        stage: int | None = None,
+        training: bool = False,
+        momentum: float | tf.Tensor = layers.BATCH_NORM_MOMENTUM,
+    ) -> tf.Tensor:
+        """Images from the first `stage` + 1 cells.
+
+        Args:
+          z: latents, float32 [N, latent_dim].
+          labels: int32 [N] from 0 to num_classes - 1, of (only) a conditional generator.
+          tokens: int32 [T], the architecture, of (only) a supernet; T tokens are those of whole cells (4, 9, 14, ...).
+          stage: Python integer from 0; None means all cells of the architecture.
+          training: whether batch norm uses (and records) the batch's statistics.
+          momentum: weight of this batch in batch norm's running statistics, when training.
+
+        Returns:
+          float32 [N, S, S, channels] in [-1, 1], S = bottom_width * 2^(stage + 1).
+
+        Raises:
+          ValueError: labels or tokens that this generator does not take, or needs and does not get; a stage that it has
+            not, or that the tokens do not reach.
+        """
+        if (labels is None) != (self.num_classes == 0):
+            raise ValueError(
+                f"a generator of {self.num_classes} classes {'needs' if self.num_classes else 'takes no'} labels"
+            )
+        choices = self._choices(tokens)
+        stage = len(choices) - 1 if stage is None else stage
+        if not 0 <= stage < self.num_cells:
+            raise ValueError(f"stage must be from 0 to {self.num_cells - 1}, got {stage}")
+        if stage >= len(choices):
+            needed, given = (self.space.slices(cells)[-1].stop for cells in (stage + 1, len(choices)))
+            raise ValueError(f"stage {stage} needs {needed} tokens, got {given}")
+        mode = layers.Pass(training, momentum, labels)
+        h = self.l1(tf.cast(z, self._inner_dtype), training=training)
         h = tf.reshape(h, [-1, self.bottom_width, self.bottom_width, self.gf_dim])
         skips: list[tf.Tensor] = []
-        for cell, tokens in zip(self.cells, cell_tokens, strict=False):
-            skip, h = cell(h, skips, tokens, mode)
+        for cell, chosen in zip(self.cells[: stage + 1], choices[: stage + 1], strict=True):
+            skip, h = cell(h, skips, chosen, mode)
             skips.append(skip)
         h = tf.nn.relu(self.to_rgb_bn(h, mode))
-        return tf.tanh(tf.cast(self.to_rgb_conv(h, training=mode.training), tf.float32))
+        return tf.tanh(tf.cast(self.to_rgb_conv(h, training=training), tf.float32))
 
 
 class Generator(GeneratorBase):
@@ -121,23 +174,14 @@ class Generator(GeneratorBase):
         )
         self.genotype = genotype
 
-    def call(
-        self,
-        z: tf.Tensor,
-        labels: tf.Tensor | None = None,
-        training: bool = False,
-        momentum: float | tf.Tensor = layers.BATCH_NORM_MOMENTUM,
-    ) -> tf.Tensor:
-        """Latents float32 [N, latent_dim] -> images float32 [N, S, S, channels] in [-1, 1].
+    def used_variables(self, tokens: tf.Tensor | None = None) -> list[tf.Tensor | bool]:
+        """All: it holds nothing else."""
+        return [True] * len(self.trainable_variables)
 
-        `labels`: int32 [N] from 0 to num_classes - 1, of (only) a conditional generator. `momentum`: weight of this
-        batch in batch norm's running statistics, when training.
-        """
-        if (labels is None) != (self.num_classes == 0):
-            raise ValueError(
-                f"a generator of {self.num_classes} classes {'needs' if self.num_classes else 'takes no'} labels"
-            )
-        return self._images(z, [None] * self.num_cells, layers.Pass(training, momentum, labels))
+    def _choices(self, tokens: tf.Tensor | None) -> Sequence[tf.Tensor | None]:
+        if tokens is not None:
+            raise ValueError("a derived generator has one architecture, and takes no `tokens`")
+        return [None] * self.num_cells  # each knows its own
 
 
 class SupernetGenerator(GeneratorBase):
@@ -171,50 +215,21 @@ class SupernetGenerator(GeneratorBase):
             compute_dtype=compute_dtype,
         )
 
-    def call(
-        self,
-        z: tf.Tensor,
-        tokens: tf.Tensor,
-        stage: int | None = None,
-        training: bool = False,
-        momentum: float | tf.Tensor = layers.BATCH_NORM_MOMENTUM,
-    ) -> tf.Tensor:
-        """Images of the architecture `tokens`, from its first `stage` + 1 cells.
-
-        Args:
-          z: latents, float32 [N, latent_dim].
-          tokens: int32 [T], T at least the tokens of `stage` + 1 cells (4, 9, 14, ...).
-          stage: Python integer from 0; None means as many cells as `tokens` describes.
-          training: whether batch norm uses (and records) the batch's statistics.
-          momentum: weight of this batch in batch norm's running statistics, when training.
-
-        Returns:
-          float32 [N, S, S, channels] in [-1, 1], S = bottom_width * 2^(stage + 1).
-        """
-        tokens = tf.convert_to_tensor(tokens, tf.int32)
-        if stage is None:
-            stage = self.space.num_cells_of(tokens.shape[0]) - 1
-        if not 0 <= stage < self.num_cells:
-            raise ValueError(f"stage must be from 0 to {self.num_cells - 1}, got {stage}")
-        parts = self.space.slices(stage + 1)
-        if tokens.shape[0] < parts[-1].stop:
-            raise ValueError(f"stage {stage} needs {parts[-1].stop} tokens, got {tokens.shape[0]}")
-        return self._images(z, [tokens[part] for part in parts], layers.Pass(training, momentum))
-
-    def used_variables(self, tokens: tf.Tensor) -> list[tf.Tensor | bool]:
-        """For each of `trainable_variables`: whether the architecture `tokens` uses it.
-
-        An entry is True for what every architecture uses, a boolean scalar tensor for a branch of a grown cell, and
-        False for the cells that `tokens` does not reach.
-        """
-        num_cells = self.space.num_cells_of(tokens.shape[0])
-        parts = self.space.slices(num_cells)
+    def used_variables(self, tokens: tf.Tensor | None = None) -> list[tf.Tensor | bool]:
+        """As `GeneratorBase` says."""
+        choices = self._choices(tokens)
         used: dict[int, tf.Tensor | bool] = {}
         for cell in self.cells:
-            conditions = cell.used_layers(tokens[parts[cell.index]]) if cell.index < num_cells else {}
+            conditions = cell.used_layers(choices[cell.index]) if cell.index < len(choices) else {}
             for name, layer in cell.named_layers().items():
                 used.update({id(variable): conditions.get(name, False) for variable in layer.trainable_variables})
         return [used.get(id(variable), True) for variable in self.trainable_variables]
+
+    def _choices(self, tokens: tf.Tensor | None) -> Sequence[tf.Tensor]:
+        if tokens is None:
+            raise ValueError("a supernet needs `tokens`, the architecture; got None")
+        tokens = tf.convert_to_tensor(tokens, tf.int32)
+        return [tokens[part] for part in self.space.slices(self.space.num_cells_of(tokens.shape[0]))]
 
 
 def copy_weights(*, source: GeneratorBase, target: GeneratorBase) -> None:

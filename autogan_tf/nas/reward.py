@@ -208,7 +208,7 @@ class Scorer:
         if not self._semantics.running_statistics_in_rewards:
             # the first batch's momentum of 1 replaces whatever other architectures left
             def calibrate(i):
-                self._generator(latents(i), tokens, training=True, momentum=1.0 / tf.cast(i + 1, tf.float32))
+                self._generator(latents(i), tokens=tokens, training=True, momentum=1.0 / tf.cast(i + 1, tf.float32))
                 return (i + 1,)
 
             tf.while_loop(lambda i: i < self._calibration_batches, calibrate, (tf.constant(0),), parallel_iterations=1)
@@ -216,7 +216,7 @@ class Scorer:
         needed = (1, 0) if "features" in self._needs else (1,)  # places in what the network gives
 
         def generate(i, finite, first, *kept):
-            images = self._generator(latents(i), tokens, training=False)
+            images = self._generator(latents(i), tokens=tokens, training=False)
             pixels = pipeline.to_uint8(images, truncate=self._semantics.truncated_pixels)
             outputs = self._network(pipeline.to_float(pixels))
             finite &= tf.reduce_all([tf.reduce_all(tf.math.is_finite(rows)) for rows in outputs])

@@ -11,7 +11,7 @@ from autogan_tf.data import augmentation, seeds
 from autogan_tf.losses import adversarial, penalties
 from autogan_tf.models import replicas
 from autogan_tf.models.discriminator import Discriminator
-from autogan_tf.models.generator import GeneratorBase, SupernetGenerator
+from autogan_tf.models.generator import GeneratorBase
 from autogan_tf.training.adam import Adam
 from autogan_tf.training.loss_scale import LossScale
 
@@ -20,16 +20,15 @@ _FLIP, _REAL, _FAKE, _BETWEEN, _GENERATED = range(5)
 
 
 class GanStep:
-    """The updates of a generator (derived or supernet) against a discriminator.
+    """The updates of a generator against a discriminator.
 
     In a replica of several, the arguments are its part of the batch, and losses and gradients means over all of them.
 
     Args:
-      generator: `Generator`, or `SupernetGenerator`, whose steps then need `tokens`.
+      generator: of either kind; with a `SupernetGenerator` the steps need `tokens`.
       discriminator: `Discriminator`.
-      g_optimizer, d_optimizer: have `apply_gradients(grads_and_vars)`; with `Adam` of this package a supernet's step
-        leaves the branches that the architecture does not use untouched.
-      stage: which cells and blocks take part; None: all of them (derived), or as `tokens` tell (supernet).
+      g_optimizer, d_optimizer: `Adam` of the two networks; what the architecture does not use it leaves untouched.
+      stage: which cells and blocks take part; None: all of the architecture.
       decay_unused: the published behaviour for a supernet: once a branch has been trained, its optimizer state decays
         in the steps that do not use it.
       loss: name of an adversarial loss.
@@ -38,7 +37,7 @@ class GanStep:
       clip_weights: bound of the discriminator's weights after its step; 0 for none.
       jit_gradients: lets XLA compile what leads to the gradients, for derived networks; for several replicas, which
         cannot take a `CompiledStep`.
-      loss_scales: of the generator and the discriminator, where these compute in float16; with `Adam` only.
+      loss_scales: of the generator and the discriminator, where these compute in float16.
       augment: "flip" mirrors half of the real images; the policies of `augmentation.augment` change what the
         discriminator sees, real and generated.
     """
@@ -48,8 +47,8 @@ class GanStep:
         *,
         generator: GeneratorBase,
         discriminator: Discriminator,
-        g_optimizer,
-        d_optimizer,
+        g_optimizer: Adam,
+        d_optimizer: Adam,
         stage: int | None = None,
         decay_unused: bool = False,
         loss: str = "hinge",
@@ -89,13 +88,7 @@ class GanStep:
         return tf.xla.experimental.jit_scope() if self._jit_gradients else contextlib.nullcontext()
 
     def _generate(self, latents: tf.Tensor, tokens: tf.Tensor | None, labels: tf.Tensor | None) -> tf.Tensor:
-        if isinstance(self.generator, SupernetGenerator):
-            if tokens is None:
-                raise ValueError("a supernet's step needs `tokens`, the architecture to train; got None")
-            return self.generator(latents, tokens, stage=self.stage, training=True)
-        if tokens is not None:
-            raise ValueError("a derived generator has one architecture; its step takes no `tokens`")
-        return self.generator(latents, labels, training=True)
+        return self.generator(latents, labels, tokens, stage=self.stage, training=True)
 
     def _judge(self, images: tf.Tensor, labels: tf.Tensor | None, training: bool = True) -> tf.Tensor:
         return self.discriminator(images, training=training, stage=self.stage, labels=labels)
@@ -144,7 +137,7 @@ class GanStep:
         with self._compiled():
             gradients, numbers = self._discriminator_gradients(real_images, latents, tokens, seed, labels)
         variables = self.discriminator.trainable_variables
-        norm = _apply(self.d_optimizer, self._d_scale, gradients, variables)
+        norm = _apply(self.d_optimizer, self._d_scale, gradients, variables, [True] * len(variables))
         if self._clip_weights:
             for variable in variables:
                 replicas.assign(variable, tf.clip_by_value(variable, -self._clip_weights, self._clip_weights))
@@ -194,12 +187,10 @@ class GanStep:
         """
         with self._compiled():
             gradients, loss = self._generator_gradients(latents, tokens, seed, labels)
-        used: Sequence[tf.Tensor | bool] | None = None
-        if isinstance(self.generator, SupernetGenerator) and isinstance(self.g_optimizer, Adam):
-            used = self.generator.used_variables(tokens)
-            if self.decay_unused:
-                trained = tf.unstack(self.g_optimizer.steps > 0)
-                used = [u if u is True else u | t for u, t in zip(used, trained, strict=True)]
+        used = self.generator.used_variables(tokens)
+        if self.decay_unused:
+            trained = tf.unstack(self.g_optimizer.steps > 0)
+            used = [u if u is True else u | t for u, t in zip(used, trained, strict=True)]
         norm = _apply(self.g_optimizer, self._g_scale, gradients, self.generator.trainable_variables, used)
         return {"loss": replicas.mean(loss), "gradient_norm": norm}
 
@@ -213,28 +204,25 @@ class GanStep:
         return tape.gradient(scaled, variables), loss
 
 
-def _apply(optimizer, scale: LossScale | None, gradients, variables, used=None) -> tf.Tensor:
+def _apply(optimizer: Adam, scale: LossScale | None, gradients, variables, used) -> tf.Tensor:
     """Applies the mean of all replicas' gradients, None for weights that had no part; returns its norm.
 
-    With a loss scale, gradients that overflowed are left out, and count as 0 in the norm.
+    `used`: for each variable, whether it may change. With a loss scale, gradients that overflowed are left out, and
+    count as 0 in the norm.
     """
     places = [place for place, gradient in enumerate(gradients) if gradient is not None]
     present = replicas.mean([gradients[place] for place in places])
-    active = None if used is None else [used[place] for place in places]
+    active = [used[place] for place in places]
     if scale is None:
         norm = tf.linalg.global_norm(present)
     else:
         present = scale.unscaled(present)
         norm = tf.linalg.global_norm(present)
         finite = tf.math.is_finite(norm)
-        active = [finite] * len(places) if active is None else [finite & flag for flag in active]
+        active = [finite if flag is True else finite & flag for flag in active]
         present = [tf.where(finite, gradient, 0.0) for gradient in present]
         norm = tf.where(finite | scale.update(finite), norm, 0.0)
-    pairs = zip(present, [variables[place] for place in places], strict=True)
-    if active is None:
-        optimizer.apply_gradients(pairs)
-    else:
-        optimizer.apply_gradients(pairs, active=active)
+    optimizer.apply_gradients(zip(present, [variables[place] for place in places], strict=True), active=active)
     return norm
 
 

@@ -173,9 +173,7 @@ class GanLoop:
 
     def _run(self, update, of, architecture: tf.Tensor | None, purpose: str, step: tf.Tensor) -> dict[str, tf.Tensor]:
         """The update in every replica, with its part of the batch and what all of them share."""
-        shared: dict[str, tf.Tensor] = {}
-        if architecture is not None:
-            shared["tokens"] = architecture
+        shared = {"tokens": architecture}
         if self._step.draws:
             shared["seed"] = seeds.stateless_seed(self._seed, purpose, step)
         batch = self._distribution.split(of)

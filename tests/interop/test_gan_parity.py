@@ -71,7 +71,7 @@ def case(record) -> Case:
 
 def test_inference(case):
     record = case.record
-    images = case.generator(record["z"], case.tokens, stage=case.stage, training=False)
+    images = case.generator(record["z"], tokens=case.tokens, stage=case.stage, training=False)
     assert_output(images, record.images("gen_eval_out"))
     derived = official_pytorch.generator(record.part("gen/"), case.tokens)
     np.testing.assert_allclose(derived(record["z"], training=False), images, rtol=0, atol=1e-6)
@@ -81,10 +81,10 @@ def test_inference(case):
 def test_training_mode_and_its_order_of_calls(case):
     record, generator, discriminator = case.record, case.generator, case.discriminator
     assert_output(discriminator(record.images("real"), training=True), record["real_validity"])
-    fake = generator(record["z_dis"], case.tokens, training=True)
+    fake = generator(record["z_dis"], tokens=case.tokens, training=True)
     assert_output(fake, record.images("fake"))
     assert_output(discriminator(fake, training=True), record["fake_validity"])
-    assert_output(generator(record["z"], case.tokens, training=True), record.images("gen_train_out"))
+    assert_output(generator(record["z"], tokens=case.tokens, training=True), record.images("gen_train_out"))
 
 
 def gradients_by_name(network, pairs) -> dict[str, np.ndarray]:

@@ -117,13 +117,13 @@ def test_other_sizes_go_there_and_back(num_cells, bottom_width, channels):
     assert (again.num_cells, again.bottom_width, again.channels) == (num_cells, bottom_width, channels)
     tokens = [0, 1, 2, 1, 1, 2, 2, 0, 1, 0, 1, 2, 1, 3, 1, 1, 2, 1, 7][: 5 * num_cells - 1]
     z = np.random.default_rng(1).standard_normal((2, 5)).astype(np.float32)
-    np.testing.assert_array_equal(again(z, tokens), network(z, tokens))
+    np.testing.assert_array_equal(again(z, tokens=tokens), network(z, tokens=tokens))
     derived = official_pytorch.generator(arrays, tokens)
-    np.testing.assert_allclose(derived(z), network(z, tokens), atol=1e-6)
+    np.testing.assert_allclose(derived(z), network(z, tokens=tokens), atol=1e-6)
     assert ("cell4.skip_deconvx8.2.weight" in arrays) == (num_cells == 4)
     discriminator = drawn(Discriminator(num_cells=num_cells, df_dim=3, channels=channels))
     other = official_pytorch.discriminator(official_pytorch.state_dict(discriminator), num_cells - 1)
-    images = network(z, tokens)
+    images = network(z, tokens=tokens)
     np.testing.assert_array_equal(other(images), discriminator(images))
 
 

@@ -63,13 +63,13 @@ def test_the_derived_network_computes_what_the_supernet_computes(supernet, numbe
     tokens = random_tokens(number, supernet.num_cells)
     generator = derived(supernet, tokens)
     z = latents(number)
-    images = supernet(z, tokens)
+    images = supernet(z, tokens=tokens)
     side = supernet.bottom_width * 2**supernet.num_cells
     assert images.shape == (3, side, side, supernet.channels)
     assert float(tf.reduce_max(tf.abs(images))) <= 1.0
     np.testing.assert_allclose(generator(z), images, atol=1e-6)
     before = {name: [v.numpy() for v in layer.variables] for name, layer in supernet.named_layers().items()}
-    np.testing.assert_allclose(generator(z, training=True), supernet(z, tokens, training=True), atol=1e-6)
+    np.testing.assert_allclose(generator(z, training=True), supernet(z, tokens=tokens, training=True), atol=1e-6)
     # and both recorded the same statistics; the supernet left those of other branches alone
     layers = generator.named_layers()
     for name, layer in supernet.named_layers().items():
@@ -82,12 +82,13 @@ def test_an_earlier_stage_uses_the_first_cells_only(supernet):
     tokens = random_tokens(9, supernet.num_cells)
     z = latents(1)
     for stage in range(supernet.num_cells):
-        images = supernet(z, tokens, stage=stage)
+        images = supernet(z, tokens=tokens, stage=stage)
         side = supernet.bottom_width * 2 ** (stage + 1)
         assert images.shape[1:] == (side, side, supernet.channels)
         first = tokens[: autogan.SPACE.slices(stage + 1)[-1].stop]
-        np.testing.assert_array_equal(images, supernet(z, first))
+        np.testing.assert_array_equal(images, supernet(z, tokens=first))
         np.testing.assert_allclose(images, derived(supernet, first)(z), atol=1e-6)
+        np.testing.assert_allclose(derived(supernet, tokens)(z, stage=stage), images, atol=1e-6)
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -97,7 +98,7 @@ def test_used_variables_are_those_with_a_gradient(supernet, number):
     tokens = tf.constant(random_tokens(20 + number, num_cells), tf.int32)
     variables = supernet.trainable_variables
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(supernet(latents(number), tokens, training=True))
+        loss = tf.reduce_sum(supernet(latents(number), tokens=tokens, training=True))
     gradients = tape.gradient(loss, variables)
     used = [bool(flag) for flag in supernet.used_variables(tokens)]
     assert used == [gradient is not None for gradient in gradients]
@@ -113,16 +114,18 @@ def test_a_derived_network_holds_nothing_unused():
         draw_everything(generator, number)
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(generator(latents(number), training=True))
-        assert all(gradient is not None for gradient in tape.gradient(loss, generator.trainable_variables))
+        gradients = tape.gradient(loss, generator.trainable_variables)
+        assert all(gradient is not None for gradient in gradients)
+        assert generator.used_variables() == [True] * len(gradients)
 
 
 def test_a_graph_computes_what_eager_execution_computes_with_one_trace():
     network = SupernetGenerator(num_cells=2, gf_dim=3, latent_dim=LATENT)
     draw_everything(network, 3)
-    graph = tf.function(lambda z, tokens: network(z, tokens))
+    graph = tf.function(lambda z, tokens: network(z, tokens=tokens))
     for number in range(12):
         tokens = tf.constant(random_tokens(number, 2), tf.int32)
-        np.testing.assert_allclose(graph(latents(number), tokens), network(latents(number), tokens), atol=1e-6)
+        np.testing.assert_allclose(graph(latents(number), tokens), network(latents(number), tokens=tokens), atol=1e-6)
     assert graph.experimental_get_tracing_count() == 1
 
 
@@ -133,7 +136,7 @@ def test_gradients_in_a_graph_are_those_of_the_derived_network(num_cells):
     @tf.function
     def gradients_in_graph(z, tokens):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(network(z, tokens, training=True) ** 2)
+            loss = tf.reduce_sum(network(z, tokens=tokens, training=True) ** 2)
         return tape.gradient(loss, network.trainable_variables), network.used_variables(tokens)
 
     for number in range(4):
@@ -229,6 +232,15 @@ def test_what_does_not_fit_is_refused_with_the_value():
         SupernetGenerator(num_cells=0)
     network = SupernetGenerator(num_cells=2, gf_dim=2, latent_dim=LATENT)
     with pytest.raises(ValueError, match="stage must be from 0 to 1, got 2"):
-        network(latents(0), [0] * 14)
+        network(latents(0), tokens=[0] * 14)
     with pytest.raises(ValueError, match="needs 9 tokens, got 4"):
-        network(latents(0), [0] * 4, stage=1)
+        network(latents(0), tokens=[0] * 4, stage=1)
+    with pytest.raises(ValueError, match="got 6"):
+        network(latents(0), tokens=[0] * 6, stage=0)
+    with pytest.raises(ValueError, match="a supernet needs `tokens`"):
+        network(latents(0))
+    generator = derived(network, [0] * 9)
+    with pytest.raises(ValueError, match="takes no `tokens`"):
+        generator(latents(0), tokens=[0] * 9)
+    with pytest.raises(ValueError, match="stage must be from 0 to 1, got 2"):
+        generator(latents(0), stage=2)

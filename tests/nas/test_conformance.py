@@ -355,6 +355,6 @@ def test_supernet_and_derived_networks_of_a_space_agree_and_cost_what_is_counted
         genotype = Genotype.from_tokens(tokens, space)
         derived = Generator(genotype, **sizes)
         copy_weights(source=supernet, target=derived)
-        np.testing.assert_allclose(derived(latents), supernet(latents, tokens), atol=1e-6)
+        np.testing.assert_allclose(derived(latents), supernet(latents, tokens=tokens), atol=1e-6)
         trainable = sum(math.prod(variable.shape) for variable in derived.trainable_variables)
         assert generator_cost(genotype, **sizes).parameters == trainable

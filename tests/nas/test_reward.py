@@ -153,7 +153,7 @@ def test_the_statistics_are_the_architectures_own(small):
     norm = small.generator.to_rgb_bn
     mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
     z = np.random.default_rng(0).standard_normal((4000, 4)).astype(np.float32)
-    small.generator(z, tf.constant(POST_BATCH), training=True, momentum=1.0)
+    small.generator(z, tokens=tf.constant(POST_BATCH), training=True, momentum=1.0)
     np.testing.assert_allclose(mean, norm.moving_mean, atol=4 * np.sqrt(variance.max() / 24))
     ratio = variance / norm.moving_variance.numpy()
     assert ratio.max() < 3 and ratio.min() > 1 / 3
@@ -211,7 +211,7 @@ def test_the_network_sees_eight_bit_images(truncated):
     assert levels.min() >= 0 and levels.max() <= 255 and len(np.unique(np.round(levels))) > 5
     # against the images themselves, with the statistics that the scoring left: rounded, or truncated as published
     z = seeds.latents(tf.random.experimental.stateless_fold_in(seed, 0), [8, 4])
-    exact = (setup.generator(z, tf.constant([1, 0, 1, 1])).numpy().reshape(8, 64).astype(np.float64) + 1) * 127.5
+    exact = (setup.generator(z, tokens=tf.constant([1, 0, 1, 1])).numpy().reshape(8, 64).astype(np.float64) + 1) * 127.5
     difference = exact - np.round(levels)
     low, high = (0.0, 1.0) if truncated else (-0.5, 0.5)
     assert difference.min() >= low - 1e-3 and difference.max() <= high + 1e-3
@@ -269,7 +269,7 @@ def test_the_pictures_are_what_the_generator_makes():
     found = setup.scorer.pictures(PRE_PLAIN)
     drawn = seeds.stateless_seed(1, "reward/pictures")
     z = seeds.latents(tf.random.experimental.stateless_fold_in(drawn, 0), [8, 4])
-    images = setup.generator(z, tf.constant(PRE_PLAIN), training=False).numpy()
+    images = setup.generator(z, tokens=tf.constant(PRE_PLAIN), training=False).numpy()
     expected = np.clip(np.round((images + 1) * 127.5), 0, 255)
     assert np.abs(found.astype(int) - expected).max() <= 1
 

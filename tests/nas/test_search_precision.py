@@ -65,7 +65,7 @@ def test_every_convolution_of_the_shared_gan_is_in_half_precision(monkeypatch):
 
     gan = made(num_cells=2, precision="mixed_bfloat16")
     monkeypatch.setattr(tf.nn, "conv2d", spy)
-    images = gan.generator(tf.zeros([2, 3]), tf.constant(TOKENS), training=True)
+    images = gan.generator(tf.zeros([2, 3]), tokens=tf.constant(TOKENS), training=True)
     gan.discriminator(images, stage=1, training=True)
     assert set(seen) == {tf.bfloat16} and images.dtype == tf.float32
 

@@ -179,6 +179,25 @@ def test_with_a_loss_scale_only_used_branches_move_and_only_if_nothing_overflowe
     assert all(kept) == overflows and (numbers["gradient_norm"] == 0) == overflows
 
 
+@pytest.mark.parametrize("tokens", [FIRST, SECOND], ids=["first", "second"])
+def test_a_step_is_the_same_with_either_kind_of_generator(tokens):
+    genotype = Genotype.from_tokens(tokens.numpy().tolist())
+    supernet, derived = (
+        made(generator)  # layers of the same names begin with the same weights
+        for generator in (SupernetGenerator(num_cells=1, **SMALL), Generator(genotype, **SMALL))
+    )
+    for _ in range(2):
+        ours = supernet.discriminator_step(IMAGES, LATENTS, tokens), supernet.generator_step(LATENTS, tokens)
+        theirs = derived.discriminator_step(IMAGES, LATENTS), derived.generator_step(LATENTS)
+        for one, two in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose([*one.values()], [*two.values()], rtol=1e-5)
+    layers = supernet.generator.named_layers()
+    for name, layer in derived.generator.named_layers().items():
+        for one, two in zip(layer.trainable_variables, layers[name].trainable_variables, strict=True):
+            if "bias" not in one.name:  # before a norm it follows the sign of rounding
+                np.testing.assert_allclose(one, two, atol=1e-5, err_msg=one.name)
+
+
 def test_tokens_belong_to_supernets():
     with pytest.raises(ValueError, match="needs `tokens`"):
         made(SupernetGenerator(num_cells=1, **SMALL)).generator_step(LATENTS)
