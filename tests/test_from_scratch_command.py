@@ -105,18 +105,18 @@ def test_each_candidate_is_a_run_and_the_winner_goes_on_from_its_own(alone, plac
     monkeypatch.chdir(place)
     behind = next(name for name, found in steps.items() if found == [1])
     settings = json.loads((run / "trials" / behind / "config.json").read_text())["settings"]
-    flags = [f"--{name}={value}" for name, value in SETTINGS.items() if name in ("dataset", "cache_dir", "threads")]
+    flags = [f"--{name}={value}" for name, value in SETTINGS.items() if name in ("dataset", "cache_dir")]
     networks = ("latent_dim", "gf_dim", "df_dim", "gen_batch_size", "dis_batch_size", "n_critic", "max_iter", "seed")
     flags += [f"--{name}={settings[name]}" for name in (*networks, "num_eval_imgs", "classifier_steps")]
     flags += [f"--{name}={settings[name]}" for name in ("classifier_batch_size", "classifier_width", "eval_steps")]
     flags += [f"--arch={settings['arch']}", "--dynamic_reset_threshold=0", f"--run_dir=alone/trials/{behind}"]
-    assert train.main(["train", *flags, "--resume=must"]) == 0, capsys.readouterr()
+    assert train.main([*flags, "--resume=must"]) == 0, capsys.readouterr()
     assert "going on from step 1" in capsys.readouterr().out
 
 
 def test_a_complete_search_says_so(alone, place, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    assert search.main(["search", *words(run_dir="alone", workers=2)]) == 0
+    assert search.main([*words(threads=0, run_dir="alone", workers=2)]) == 0
     assert "is complete" in capsys.readouterr().out
 
 
@@ -167,17 +167,18 @@ def workers_of(process: int) -> list[int]:
         ({"fidelities": "3,1"}, "--fidelities must rise, each number once, but they are 3,1"),
         ({"fidelities": "1,5"}, "--fidelities must end at train_steps = 4 or before"),
         ({"fidelities": "", "train_steps": 0}, "needs to know how long candidates are trained"),
-        ({"fidelities": "0,2"}, "--fidelities must be whole numbers that are at least 1"),
+        ({"fidelities": "0,2"}, "--fidelities must be whole numbers separated by commas, each at least 1"),
         ({"workers": 0}, "--workers must be a whole number that is at least 1"),
         ({"distribution": "multi_worker"}, "--distribution=multi_worker trains one network on several machines"),
         ({"distribution": "mirrored", "workers": 2}, "--workers=2 trains that many candidates at once"),
-        ({"reference_semantics": True, "ctrl_sample_batch": 1, "single_level": False, "grow_steps": "0"},
+        ({"reference_semantics": True, "ctrl_sample_batch": 1, "single_level": False, "grow_steps": "1",
+          "max_search_iter": 2},
          "--estimation=from_scratch is not in the published code"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be(place, monkeypatch, capsys, changes, expected):
     monkeypatch.chdir(place)
-    assert search.main(["search", *words(run_dir="refused", **changes)]) == 2
+    assert search.main([*words(threads=0, run_dir="refused", **changes)]) == 2
     error = capsys.readouterr().err
     assert expected in error and "Traceback" not in error
     assert not (place / "refused").exists()
@@ -185,7 +186,7 @@ def test_settings_that_cannot_be(place, monkeypatch, capsys, changes, expected):
 
 def test_a_dry_run_tells_how_candidates_are_trained(place, monkeypatch, capsys):
     monkeypatch.chdir(place)
-    assert search.main(["search", *words(run_dir="refused", workers=2, dry_run=True)]) == 0
+    assert search.main([*words(threads=0, run_dir="refused", workers=2, dry_run=True)]) == 0
     shown = capsys.readouterr().out
     assert "candidates are trained for 1, 3 generator steps if they are then in the best third, in 2 processes" in shown
     assert "supernet" not in shown and not (place / "refused").exists()
