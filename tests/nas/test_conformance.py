@@ -172,8 +172,9 @@ def test_killed_with_shared_weights_trained_by_chance_it_does_the_same(sampling)
     killed = played(made("evolution", sampling=sampling), again=reborn("evolution", sampling=sampling))
     assert plain(killed) == plain(whole)
     alone = played(made("evolution"))
-    for stage in range(3):  # what is asked for does not depend on it
-        assert of(whole, "asked", stage) == of(alone, "asked", stage)
+    for stage in range(3):  # nothing else depends on it
+        for kind in ("asked", "told", "summary", "finalists"):
+            assert of(whole, kind, stage) == of(alone, kind, stage)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -89,6 +89,18 @@ def test_an_architecture_that_comes_twice_in_a_phase_is_scored_once(small):
     assert int(small.network.batches) - before == 9
 
 
+def test_a_phase_that_goes_on_keeps_its_scores_and_another_one_does_not(small):
+    small.scorer.start_phase("controller", 0)
+    first = small.scorer.score(POST_BATCH, num_images=20)
+    small.scorer.start_phase("controller", 0, again=True)
+    before = int(small.network.batches)
+    assert small.scorer.score(POST_BATCH, num_images=20) == first
+    assert int(small.network.batches) == before and small.scorer.scored == 1
+    small.scorer.start_phase("final", 0, again=True)
+    assert small.scorer.scored == 0
+    assert small.scorer.score(POST_BATCH, num_images=20) != first
+
+
 def test_a_batch_of_architectures_gets_the_scores_that_each_gets_alone(small):
     alone = [small.score(tokens) for tokens in (POST_BATCH, PRE_PLAIN)]
     small.scorer.start_phase("controller", 0)
@@ -104,7 +116,12 @@ def test_as_published_every_scoring_has_latents_of_its_own(published):
     together = published.rewards([POST_BATCH, POST_BATCH])
     assert together[0] != together[1]
     published.scorer.start_phase("controller", 0)
-    assert [published.scorer.score(POST_BATCH, num_images=20) for _ in range(2)] == together
+    alone = [published.scorer.score(POST_BATCH, num_images=20)]
+    state = json.loads(json.dumps(published.scorer.state()))
+    published.scorer.start_phase("controller", 1)
+    published.scorer.restore(state)  # in the middle of a phase
+    alone.append(published.scorer.score(POST_BATCH, num_images=20))
+    assert alone == together
 
 
 def test_scores_lie_between_one_and_the_number_of_classes_and_differ(small):

@@ -121,6 +121,34 @@ def test_the_gradient_norm_is_that_of_all_weights():
     np.testing.assert_allclose(update.gradient_norm, np.sqrt(sum(np.sum(step**2) for step in steps)), rtol=1e-4)
 
 
+def test_two_steps_of_adam_by_hand():
+    """A twin with the same weights takes whole gradients as its steps, so that they can be read off."""
+    rate, beta_1, beta_2 = 0.02, 0.5, 0.8
+    policy = made(learning_rate=rate, beta_1=beta_1, beta_2=beta_2)
+    twin = made(gradient_descent=True)
+    _, decided, state = draw(policy, 2)
+    for one in (policy, twin):
+        one.start_phase(np.array([0.0]))
+    variables = list(zip(policy.controller.trainable_variables, twin.controller.trainable_variables, strict=True))
+    expected = [ours.numpy().astype(np.float64) for ours, _ in variables]
+    first, second = ([np.zeros_like(value) for value in expected] for _ in range(2))
+    for step, rewards in ((1, np.array([1.0, 3.0])), (2, np.array([-2.0, 0.5]))):
+        for ours, its in variables:
+            its.assign(ours)
+        for one in (policy, twin):
+            one.learn(decided.tokens, state, rewards)
+        for place, (ours, its) in enumerate(variables):
+            # before the step ours had the values that `expected` still has
+            gradient = expected[place] - its.numpy()
+            first[place] = beta_1 * first[place] + (1 - beta_1) * gradient
+            second[place] = beta_2 * second[place] + (1 - beta_2) * gradient**2
+            mean, square = first[place] / (1 - beta_1**step), second[place] / (1 - beta_2**step)
+            expected[place] = expected[place] - rate * mean / (np.sqrt(square) + 1e-8)
+            clear = np.abs(gradient) > 1e-4  # a smaller one is lost in the digits of the weight it is read off
+            np.testing.assert_allclose(ours.numpy()[clear], expected[place][clear], atol=2e-4)
+            expected[place] = ours.numpy().astype(np.float64)
+
+
 def test_the_baseline_is_the_value_before_these_rewards():
     policy = made()
     policy.start_phase(np.array([1.0, 3.0]))
@@ -293,6 +321,16 @@ def test_the_policy_is_what_draws_tend_to():
         np.testing.assert_allclose(part, drawn, atol=5 * 0.5 / np.sqrt(number))
     np.testing.assert_allclose(exact.entropies, decided.entropies.numpy().mean(axis=0), atol=0.01)
     assert np.ptp(exact.probabilities[1]) > 0.1  # there is something to see
+
+
+def test_too_many_cells_to_be_listed_are_estimated_from_draws(monkeypatch):
+    exact = made().choices()
+    monkeypatch.setattr("autogan_tf.nas.strategies.controller_policy.LISTED", 35)  # there are 36
+    found = made().choices()
+    for part, share in zip(exact.probabilities, found.probabilities, strict=True):
+        assert share.sum() == pytest.approx(1, abs=1e-12) and np.any(share != part)
+        np.testing.assert_allclose(share, part, atol=5 * 0.5 / np.sqrt(2000))
+    np.testing.assert_allclose(found.entropies, exact.entropies, atol=0.05)
 
 
 def test_without_weights_every_choice_is_as_likely():

@@ -89,9 +89,20 @@ def test_children_of_one_ask_have_parents_from_before_it():
 def test_the_shared_weights_train_on_members_and_their_possible_children():
     """Half and half of 2000, with a standard deviation of 22; before there is a population, on anything."""
     strategy = made(population=3, tournament=2)
-    assert len({tuple(row) for row in strategy.training_tokens(50, 0).tolist()}) == 50
-    members = [told(strategy, 1.0) for _ in range(3)]
+    members = []
+    for _ in range(3):
+        assert len({tuple(row) for row in strategy.training_tokens(50, 0).tolist()}) == 50
+        members.append(told(strategy, 1.0))
     rows = strategy.training_tokens(2000, 1)
     assert rows.dtype == np.int32
     distances = [min(distance(row, member) for member in members) for row in rows.tolist()]
     assert set(distances) == {0, 1} and abs(distances.count(0) - 1000) < 115
+    assert (strategy.training_tokens(2000, 2) != rows).any()
+
+
+def test_a_population_begins_with_architectures_that_are_all_distinct():
+    """As many as one cell has."""
+    settings = EvolutionSettings(population=36, tournament=1, round_trials=37)
+    strategy = Evolution(settings, Task(space=autogan.SPACE, seed=1, num_cells=1))
+    strategy.begin_round(0)
+    assert len({told(strategy, 1.0) for _ in range(36)}) == 36

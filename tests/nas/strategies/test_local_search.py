@@ -9,7 +9,7 @@ from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space.space import Decision, Option, SearchSpace
 
 OPTIONS = tuple(Option(str(i), f"{i}", "") for i in range(4))
-SPACE = SearchSpace("grid", lambda cell: (Decision("row", OPTIONS), Decision("column", OPTIONS)), max_cells=1)
+SPACE = SearchSpace("grid", lambda cell: (Decision("row", OPTIONS), Decision("column", OPTIONS)), max_cells=2)
 # a neighbour is any other place in the same row or column; the optima are 9, 8 and 7, on the diagonal
 GRID = ((9, 1, 2, 3), (4, 0, 5, 6), (3, 2, 7, 1), (1, 5, 4, 8))
 
@@ -89,3 +89,30 @@ def test_a_round_scores_the_centre_again_and_the_climb_goes_on():
     later = [tokens for ask in climbed(strategy) for tokens in ask]
     assert len(later) == 2 and not set(later) & set(first) and all(near(tokens, again) for tokens in later)
     assert strategy.finalists(1, 0) == [again]
+
+
+def test_neighbours_are_tried_in_random_order():
+    changed = set()
+    for seed in range(20):
+        strategy = made(seed, round_trials=2)
+        [[centre], [neighbour]] = climbed(strategy)
+        changed.add(centre[0] != neighbour[0])
+    assert changed == {False, True}  # its row as well as its column
+
+
+def test_where_all_are_alike_each_climb_looks_at_all_neighbours_and_stays():
+    """Also at those that an earlier climb has seen; what a round found ends with it, and climbs with their stage."""
+    strategy = made(3, round_trials=14)
+    asked = []
+    while tokens := strategy.ask():
+        strategy.tell([Trial(*tokens, 1.0)])
+        asked += tokens
+    for centre, *neighbours in (asked[:7], asked[7:]):
+        assert len(set(neighbours)) == 6 and all(near(tokens, centre) for tokens in neighbours)
+    assert asked[7] not in asked[:7]
+    names = {" ".join(map(str, asked[place])): 1.0 for place in (0, 7)}
+    assert strategy.summary() == {"climbs": 2, "optima": names}
+    strategy.begin_round(1)
+    assert strategy.summary() == {"climbs": 2, "optima": {}}
+    strategy.grow([(0, 0)])
+    assert strategy.summary() == {"climbs": 0, "optima": {}}

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from autogan_tf.config.strategy_settings import TrialSettings
+from autogan_tf.config.strategy_settings import ReinforceSettings, TrialSettings
 from autogan_tf.nas.strategies.random_search import RandomSearch
+from autogan_tf.nas.strategies.reinforce import Reinforce
 from autogan_tf.nas.strategies.shared_sampling import SharedSampling
 from autogan_tf.nas.task import Task
 from autogan_tf.search_space import autogan
@@ -79,3 +80,9 @@ def test_all_else_is_the_strategys_and_a_checkpoint_brings_it_back(kind):
     np.testing.assert_array_equal(again.training_tokens(20, 7), strategy.training_tokens(20, 7))
     assert (again.training_tokens(20, 8) != strategy.training_tokens(20, 7)).any()
     assert (made(kind, seed=2).training_tokens(20, 7) != made(kind).training_tokens(20, 7)).any()
+
+
+def test_a_checkpoint_holds_the_strategys_variables():
+    whole = Task(space=autogan.SPACE, seed=1)
+    reinforce = Reinforce(ReinforceSettings(hid_size=4), whole)
+    assert SharedSampling(reinforce, "uniform", whole).trackables() == reinforce.trackables() != {}
