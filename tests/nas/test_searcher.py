@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import types
 
 import pytest
 
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.nas.estimation import shared_weights
+from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
+from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import TrainingDiverged
 
 
@@ -99,6 +101,7 @@ def test_the_numbers_of_an_iteration(done):
         assert search["entropy"] > 0
         assert (search["d_loss"], search["g_loss"], search["collapsed"]) == (0.5, 0.25, False)
         assert (search["d_gradient_norm"], search["g_gradient_norm"]) == (2.0, 3.0)
+        assert (search["d_loss_spread"], search["g_loss_spread"]) == (0.5, 0.25)
         assert (search["shared_steps"], search["resets"]) == (5, 0)
         assert search["images_per_second"] > 0 and search["memory_mb"] > 0
         counts = autogan.SPACE.cell_counts(search["stage"])
@@ -132,6 +135,38 @@ def test_the_final_ranking(done):
     assert [entry[2] for entry in last] == [50] * 3
 
 
+def test_the_last_order_is_that_of_the_scores_on_more_images(fake_search):
+    """Where the best are the worst on more images."""
+    search = fake_search(max_search_iter=1, grow_steps=(), ctrl_step=1)
+    scorer = search.searcher.estimator.scorer
+    score = scorer.score
+    scorer.score = lambda tokens, *, num_images: score(tokens, num_images=num_images) * (-1 if num_images == 50 else 1)
+    ranked = search.run().ranked
+    assert [entry.score for entry in ranked] == pytest.approx([-1.1 * entry.reward for entry in ranked])
+    assert [entry.reward for entry in ranked] == sorted(entry.reward for entry in ranked)
+    assert ranked[0].reward < ranked[-1].reward
+
+
+def test_scores_that_say_more_than_the_reward_are_averaged_over_the_round(fake_search):
+    search = fake_search(max_search_iter=1, grow_steps=(), ctrl_step=3)
+    scorer = search.searcher.estimator.scorer
+    trials = scorer.trials
+
+    def with_distances(architectures, *, num_images):
+        found = trials(architectures, num_images=num_images)
+        return [Trial(one.tokens, one.reward, {"is": one.reward, "fid": 10 - one.reward}) for one in found]
+
+    scorer.trials = with_distances
+    search.run()
+    rounds = [numbers for _, numbers in search.told.of("strategy")]
+    for numbers in rounds:
+        assert {name: scores["fid"] for name, scores in numbers["scores"].items()} == {
+            name: 10 - reward for name, reward in numbers["rewards"].items()
+        }
+    [(_, found)] = search.told.of("search")
+    assert found["mean_scores"] == pytest.approx({"is": found["mean"], "fid": 10 - found["mean"]})
+
+
 def test_it_saves_before_the_first_and_after_every_iteration_and_growth_and_at_the_end(done):
     assert [entry[1] for entry in done.entries("save")] == [0, 1, 1, 2, 3, 3, 4, 4]
     assert [state["stage"] for state in done.saved] == [0, 0, 1, 1, 1, 2, 2, 2]
@@ -154,6 +189,8 @@ def test_rewards_that_are_all_the_same_are_told_once_in_each_phase(done, fake_se
     assert heads == ["all 6 rewards of iteration 1 are 1", "all 6 rewards in 'ranking before cell 2' are 1",
                      "all 6 rewards of iteration 2 are 1", "all 6 rewards in 'ranking complete architectures' are 1",
                      "all 3 scores on more images are 1"]  # fmt: skip
+    # of equals the earlier one leads, but not one of an earlier stage
+    assert {len(name.split()) for name in search.told.of("search")[1][1]["leaders"]} == {9}
 
 
 def test_one_architecture_alone_may_have_the_same_reward_always(fake_search):
@@ -231,22 +268,83 @@ def test_a_divergence_ends_the_search_and_is_not_saved(fake_search):
     assert search.log[-1][0] == "train"
 
 
-def test_it_pauses_in_every_phase_of_training_and_not_in_the_first_alone(fake_search, monkeypatch):
-    """Half a second for a step, and a second between two looks."""
-    now = [0.0]
-    monkeypatch.setattr(shared_weights, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
-    search = fake_search(shared_steps=8, max_search_iter=3, grow_steps=())
-    run = search.searcher.estimator.loop.run
+class Clock:
+    """A step of training takes half a second and a scoring a quarter; otherwise time stands still."""
 
-    def slow(*, begin: int, end: int, **rest):
-        now[0] += 0.5 * (end - begin)
-        return run(begin=begin, end=end, **rest)
+    def __init__(self) -> None:
+        self.now = 0.0
 
-    search.searcher.estimator.loop.run = slow
-    search.run()
-    parts = [(state["iteration"], state["part"]) for _, state, _, _ in search.pauses]
-    steps = {i: [part["step"] for at, part in parts if at == i and part["name"] == "shared"] for i in range(3)}
-    assert steps == {0: [0, 1, 2, 4, 6], 1: [0, 2, 4, 6], 2: [0, 2, 4, 6]}
+    def monotonic(self) -> float:
+        return self.now
+
+    def slow(self, search):
+        estimator = search.searcher.estimator
+        gan, scorer = estimator.gan, estimator.scorer
+        stage_loop, score = gan.stage_loop, scorer.score
+
+        def slow_run(run, begin: int, end: int, **rest):
+            self.now += 0.5 * (end - begin)
+            return run(begin=begin, end=end, **rest)
+
+        def slow_loop(**options):
+            loop = stage_loop(**options)
+            loop.run = functools.partial(slow_run, loop.run)
+            return loop
+
+        def slow_score(*arguments, **options):
+            self.now += 0.25
+            return score(*arguments, **options)
+
+        first = estimator.loop
+        first.run = functools.partial(slow_run, first.run)
+        gan.stage_loop, scorer.score = slow_loop, slow_score
+        return search
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("autogan_tf.nas.searcher.time", made)
+    monkeypatch.setattr(shared_weights, "time", made)
+    return made
+
+
+def test_it_pauses_in_every_phase_of_training_and_not_in_the_first_alone(fake_search, clock):
+    """A second between two looks; the first step of a stage, which traces its graph, is looked at by itself."""
+    search = clock.slow(fake_search(shared_steps=8, max_search_iter=3, grow_steps=(2,), ctrl_step=1)).run()
+    parts = [(state["stage"], state["iteration"], state["part"]) for _, state, _, _ in search.pauses]
+    steps = {
+        (stage, i): [part["step"] for *at, part in parts if at == [stage, i] and part["name"] == "shared"]
+        for stage, i in ((0, 0), (0, 1), (1, 2))
+    }
+    assert steps[0, 0] == [0, 1, 2, 4, 6] and steps[0, 1] == [0, 2, 4, 6] and steps[1, 2] == [0, 1, 2, 4, 6]
+
+
+def test_times_and_rates_are_an_iterations_own_and_an_interruption_changes_nothing(fake_search, clock):
+    """8 steps of 4 images in 4 seconds, and 4 scorings; the ranking between two stages counts by itself."""
+    options = {"shared_steps": 8, "max_search_iter": 2, "grow_steps": (1,), "ctrl_step": 1}
+    whole = clock.slow(fake_search(**options)).run()
+    middle = next(state for _, state, *_ in whole.pauses if state["part"]["step"] == 4)
+    again = clock.slow(fake_search(state=middle, **options))
+    again.searcher.estimator.gan.phase = 0
+    for search in (whole, again.run()):
+        found = [(numbers["seconds"], numbers["images_per_second"]) for _, numbers in search.told.of("search")]
+        assert found == [(5.0, 8.0)] * 2
+
+
+def test_all_workers_take_the_rewards_that_they_agreed_on(fake_search, monkeypatch):
+    """Here a hundred more than this one found."""
+
+    def agreed(self, values):
+        return values + 100 if values.dtype.kind == "f" else values
+
+    monkeypatch.setattr(Distribution, "agreed", agreed)
+    search = fake_search(max_search_iter=1, grow_steps=(), ctrl_step=1).run()
+    [(_, numbers)] = search.told.of("strategy")
+    assert all(reward == 100 + sum(map(int, name.split())) for name, reward in numbers["rewards"].items())
+    for entry in search.ranked:
+        tokens = sum(entry.genotype.tokens)
+        assert entry.reward == 100 + tokens and entry.score == pytest.approx(100 + 1.1 * tokens)
 
 
 def test_it_pauses_at_each_multiple_of_the_steps_of_all_phases_and_that_changes_nothing(fake_search, monkeypatch):
