@@ -97,6 +97,15 @@ def test_to_uint8_clips_and_rounds() -> None:
     assert pipeline.to_uint8(values).numpy().tolist() == [0, 0, 0, 1, 255, 255, 255, 255, 0, 0]
 
 
+def test_truncated_levels_are_those_of_the_published_arithmetic() -> None:
+    """It multiplies before it adds, which puts some levels on the other side of a whole number."""
+    values = (np.arange(256) / 127.5 - 1).astype(np.float32)
+    half = np.float32(127.5)
+    published = np.floor(values * half + half)
+    assert np.any(published != np.floor((values + np.float32(1)) * half))
+    np.testing.assert_array_equal(pipeline.to_uint8(values, truncate=True), published)
+
+
 def _epoch(num_images: int, epoch: int, *, seed: int = 0, purpose: str = "image_order") -> np.ndarray:
     return pipeline.batch_indices(
         seed=seed, first_position=epoch * num_images, batch_size=num_images, num_images=num_images, purpose=purpose
@@ -198,6 +207,16 @@ def test_labels_stay_with_their_images() -> None:
         batch, batch_labels = stream.batch(step), stream.labels(step)
         np.testing.assert_array_equal(pipeline.to_uint8(batch).numpy()[:, 0, 0, 0], batch_labels)
         np.testing.assert_array_equal(batch, stream.batch(step))
+        np.testing.assert_array_equal(stream.labels(step, lambda rows: rows[2:4]), batch_labels[2:4])
+
+
+def test_drawn_labels_come_as_often_as_those_of_the_images_in_an_order_of_their_own() -> None:
+    images, labels = _smooth_images(12, 2, 1), np.arange(12, dtype=np.int32)
+    stream = pipeline.ImageStream(images=images, labels=labels, batch_size=6, seed=0)
+    for epoch in range(2):
+        drawn = np.concatenate([stream.drawn_labels(3 * epoch + part, 4) for part in range(3)])
+        shown = np.concatenate([stream.labels(2 * epoch + part) for part in range(2)])
+        assert sorted(drawn.tolist()) == labels.tolist() and drawn.tolist() != shown.tolist()
 
 
 def test_streams_at_two_sizes_stay_in_step() -> None:
@@ -224,6 +243,8 @@ def test_stream_refuses_labels_that_do_not_fit() -> None:
         pipeline.ImageStream(images=images, batch_size=2, seed=0).labels(0)
     with pytest.raises(ValueError, match="uint8"):
         pipeline.ImageStream(images=images.astype(np.float32), batch_size=2, seed=0)
+    with pytest.raises(ValueError, match=r"N >= 1.*got uint8 \[0, 4, 4, 1\]"):
+        pipeline.ImageStream(images=images[:0], batch_size=2, seed=0)
 
 
 def _both_streams(folder: Path, *, batch_size: int = 6, num_images: int = 20) -> list[pipeline.ImageStream]:
@@ -305,6 +326,8 @@ def test_the_next_batch_is_read_ahead(tmp_path: Path, monkeypatch: pytest.Monkey
     asked = []
     read = on_disk._on_disk.read
     monkeypatch.setattr(on_disk._on_disk, "read", lambda *which: asked.append(which) or read(*which))
-    on_disk.batch(8)
-    on_disk.batch(9)
-    np.testing.assert_array_equal(asked[0][1], asked[1][0])
+    for share in (pipeline.whole, lambda rows: rows[2:4]):
+        asked.clear()
+        on_disk.batch(8, share)
+        on_disk.batch(9, share)
+        np.testing.assert_array_equal(asked[0][1], asked[1][0])

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import io
 import socket
+from collections.abc import Iterator
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.serving import client as client_module
@@ -122,6 +132,69 @@ def test_a_server_that_comes_back_answers(connect, server, monkeypatch):
 
     monkeypatch.setattr(client._wire, "status", unwell)
     assert client.status() == {1: "AVAILABLE"} and len(calls) == 3
+
+
+class Unwell(model_service_pb2_grpc.ModelServiceServicer, prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers its first call for the status with an error, and notes how many seconds each may take."""
+
+    def __init__(self, code: grpc.StatusCode, said: str) -> None:
+        self.code, self.said = code, said
+        self.seconds: list[float] = []
+
+    def GetModelStatus(self, request, context):
+        self.seconds.append(context.time_remaining())
+        if len(self.seconds) == 1:
+            context.abort(self.code, self.said)
+        return get_model_status_pb2.GetModelStatusResponse()
+
+    def GetModelMetadata(self, request, context):
+        """As TF Serving has it, with a signature that is nobody's business."""
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name in ("png", "__saved_model_init_op"):
+            signatures.signature_def[name].SetInParent()
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+
+
+@contextlib.contextmanager
+def unwell(code: grpc.StatusCode = grpc.StatusCode.UNKNOWN, said: str = "") -> Iterator[tuple[Unwell, Client]]:
+    servicer = Unwell(code, said)
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(servicer, server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield servicer, Client(f"grpc://127.0.0.1:{port}", timeout=25, sleep=lambda seconds: None)
+    finally:
+        server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "message"),
+    [
+        ("UNAVAILABLE", "loading", None),
+        ("RESOURCE_EXHAUSTED", "too many requests are waiting", None),
+        ("RESOURCE_EXHAUSTED", "Received message larger than max (9 vs. 3)", "refused the request.*larger than max"),
+        ("DEADLINE_EXCEEDED", "", "did not answer within 25 seconds"),
+        ("INTERNAL", "oh", r"refused the request \(INTERNAL\): oh"),
+    ],
+)
+def test_which_errors_are_tried_again(code, said, message):
+    with unwell(grpc.StatusCode[code], said) as (servicer, client):
+        if message is None:
+            assert client.status() == {}
+        else:
+            with pytest.raises(UserError, match=message):
+                client.status()
+    assert len(servicer.seconds) == (2 if message is None else 1)
+    assert all(20 < seconds < 26 for seconds in servicer.seconds)
+
+
+def test_signatures_that_are_nobodys_business_are_left_out():
+    with unwell() as (_, client):
+        assert client.signatures() == {"png": {"inputs": {}, "outputs": {}}}
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])

@@ -112,10 +112,16 @@ def test_metadata(stub):
     request.model_spec.name = "plain"
     answer = stub.GetModelMetadata(request, timeout=120)
     found = get_model_metadata_pb2.SignatureDefMap()
-    assert answer.metadata["signature_def"].Unpack(found) and answer.model_spec.version.value == 1
+    assert answer.metadata["signature_def"].Unpack(found)
+    assert (answer.model_spec.name, answer.model_spec.version.value) == ("plain", 1)
     assert set(found.signature_def) == {"serving_default", "png", "sample", "interpolate"}
     request.metadata_field[:] = ["weights"]
     assert "weights is not supported" in refused(stub.GetModelMetadata, request, grpc.StatusCode.INVALID_ARGUMENT)
+    request.metadata_field[:] = []
+    assert "must be given" in refused(stub.GetModelMetadata, request, grpc.StatusCode.INVALID_ARGUMENT)
+    request.metadata_field[:] = ["signature_def"]
+    request.model_spec.version.value = 2
+    assert "Specific(plain, 2)" in refused(stub.GetModelMetadata, request, grpc.StatusCode.NOT_FOUND)
 
 
 def test_status(channel):

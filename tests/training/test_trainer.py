@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import trainer as trainer_module
 from autogan_tf.training.collapse import CollapseDetector
+from autogan_tf.training.loop import Progress
 from autogan_tf.training.trainer import Trainer, TrainingCollapsed
 
 STEPS, CRITIC = 5, 2
@@ -69,6 +73,14 @@ class Trained:
 @pytest.fixture(scope="module")
 def trained() -> Trained:
     return Trained()
+
+
+@pytest.fixture
+def eagerly():
+    """With so little to compute, tracing would take most of the time."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def test_all_steps_are_taken_and_reported(trained):
@@ -136,15 +148,49 @@ def test_from_a_checkpoint_it_ends_with_the_same_weights_bit_for_bit(tmp_path):
 
 
 def test_the_average_follows_the_generator(trained):
-    """After one step the average is 0.1 · start + 0.9 · weights, statistics included."""
-    start = [variable.numpy() for variable in trained.trainer.ema_generator.variables]
+    """After a step it is 0.1 · start + 0.9 · weights, statistics included; in the next these have 2/11 and 9/11."""
     for variable, value in zip(trained.state, trained.start, strict=True):
         variable.assign(value)
-    start = [variable.numpy() for variable in trained.trainer.generator.variables]
+    trainer = trained.trainer
+    before = [variable.numpy() for variable in trainer.generator.variables]
+    for begin, end, decay in ((0, 1, 1 / 10), (1, CRITIC + 1, 2 / 11)):  # up to the next step of the generator
+        trainer.loop.run(begin=begin, end=end)
+        for weights, average, old in zip(
+            trainer.generator.variables, trainer.ema_generator.variables, before, strict=True
+        ):
+            np.testing.assert_allclose(average, decay * old + (1 - decay) * weights.numpy(), rtol=1e-4, atol=1e-6)
+        before = [variable.numpy() for variable in trainer.ema_generator.variables]
+
+
+def test_both_optimizers_have_the_betas_that_were_given(trained):
+    """After a first step the moments are (1 - 0) g and (1 - 0.9) g^2."""
+    for variable, value in zip(trained.state, trained.start, strict=True):
+        variable.assign(value)
     trained.trainer.loop.run(begin=0, end=1)
-    variables = zip(trained.trainer.generator.variables, trained.trainer.ema_generator.variables, strict=True)
-    for (weights, average), before in zip(variables, start, strict=True):
-        np.testing.assert_allclose(average, 0.1 * before + 0.9 * weights.numpy(), rtol=1e-4, atol=1e-6)
+    for optimizer in (trained.trainer.g_optimizer, trained.trainer.d_optimizer):
+        moments = [np.concatenate([np.ravel(m) for m in optimizer.first_moments])]
+        moments += [np.concatenate([np.ravel(m) for m in optimizer.second_moments])]
+        assert np.abs(moments[0]).max() > 1e-3
+        np.testing.assert_allclose(moments[1], 0.1 * moments[0] ** 2, rtol=1e-4, atol=1e-12)
+
+
+def test_reports_are_of_their_stretch(trained, monkeypatch):
+    """A discriminator step of 4 images takes half a second, and a report is due every two."""
+    now = [0.0]
+
+    def run(*, begin: int, end: int) -> Progress:
+        now[0] += 0.5 * (end - begin)
+        return Progress(end, d_loss=1.0, g_loss=2.0, d_gradient_norm=3.0, g_gradient_norm=4.0, stopped=False)
+
+    monkeypatch.setattr(trainer_module, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(trained.trainer.loop, "run", run)
+    trained.run(0)
+    # one step by itself, as it traces the graph, and another before it is known how long they take
+    assert [step for step, _ in trained.reports] == [1, 2, 4, 5]
+    expected = {"d_loss": 1.0, "g_loss": 2.0, "d_gradient_norm": 3.0, "g_gradient_norm": 4.0, "images_per_second": 8.0}
+    expected |= {"d_lr": 0.02, "g_lr": 0.01}
+    for _, numbers in trained.reports:
+        assert {name: numbers[name] for name in expected} == pytest.approx(expected)
 
 
 def test_samples_follow_from_seed_and_purpose(trained):
@@ -159,6 +205,44 @@ def test_samples_follow_from_seed_and_purpose(trained):
     np.testing.assert_array_equal(sample(11, "grid")[:10], images)
     assert np.any(sample(10, "evaluation") != images)
     assert len({image.tobytes() for image in images}) == 10
+
+
+def test_samples_have_classes_as_often_as_the_data_or_those_that_are_given():
+    images = np.zeros((4, 8, 8, 1), np.uint8)
+    stream = ImageStream(images=images, labels=np.array([0, 0, 0, 1], np.int32), batch_size=4, seed=3)
+    trainer = made(stream=stream, num_classes=2, class_counts=[1, 0])
+    trainer.ema_generator.to_rgb_bn.beta.assign([[0.0] * 3, [5.0] * 3])
+
+    def sample(**options) -> np.ndarray:
+        return np.concatenate(list(trainer.sample(20, purpose="grid", **options)))
+
+    first, second = (sample(labels=np.full(20, label, np.int32)) for label in (0, 1))
+    assert np.all(np.any(first != second, axis=(1, 2, 3)))
+    np.testing.assert_array_equal(sample(), first)
+
+
+def test_a_penalty_has_the_weight_that_was_given(eagerly):
+    losses = [
+        made(penalty="r1", penalty_weight=weight).loop.run(begin=0, end=1).d_loss for weight in (0.0, 1.0, 3.0)
+    ]
+    assert losses[1] > losses[0]
+    assert losses[2] - losses[0] == pytest.approx(3 * (losses[1] - losses[0]), rel=1e-3)
+
+
+def test_the_discriminator_is_the_one_that_was_asked_for():
+    for options in ({}, {"minibatch_std": True}, {"spectral_norm": False}):
+        discriminator = made(**options).discriminator
+        assert discriminator.minibatch_std == ("minibatch_std" in options)
+        assert bool(discriminator.non_trainable_variables) == ("spectral_norm" not in options)
+
+
+def test_another_attempt_begins_with_the_first_loss_scales():
+    trainer = made(precision="mixed_float16")
+    first = [float(scale.scale) for scale in trainer.loss_scales]
+    for scale in trainer.loss_scales:
+        scale.scale.assign(2.0)
+    trainer.draw_weights(attempt=1)
+    assert [float(scale.scale) for scale in trainer.loss_scales] == first
 
 
 def test_initial_weights_follow_from_the_seed():
