@@ -23,6 +23,8 @@ def test_reduce_by_hand() -> None:
     image = np.tile(row, [8, 1])[np.newaxis, :, :, np.newaxis]
     # Second new pixel: (1 * 0 + 3 * 0 + 3 * 0 + 1 * 80) / 8 = 10; third: (1 * 0 + 3 * 80 + 3 * 80 + 1 * 80) / 8 = 70.
     np.testing.assert_array_equal(pipeline.reduce(image, 4)[0, 1, :, 0], [0, 10, 70, 80])
+    # 86 / 8 is 10.75 and 7 * 86 / 8 is 75.25: the nearest levels, not those below.
+    np.testing.assert_array_equal(pipeline.reduce(image // 80 * 86, 4)[0, 1, :, 0], [0, 11, 75, 86])
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.models import batch_norm, replicas
+from autogan_tf.models import batch_norm, layers, replicas
 
 X = (3 + 2 * np.random.default_rng(0).standard_normal((6, 5, 4, 3))).astype(np.float32)
 UPSTREAM = np.random.default_rng(1).standard_normal(X.shape).astype(np.float32)
@@ -43,6 +43,18 @@ def test_moments_of_halves_are_those_of_the_whole(monkeypatch):
     mean, variance = batch_norm.over_replicas(halves[0])
     np.testing.assert_allclose(mean, X.astype(np.float64).mean(axis=(0, 1, 2)), rtol=1e-7)
     np.testing.assert_allclose(variance, X.astype(np.float64).var(axis=(0, 1, 2)), rtol=1e-6)
+
+
+def test_a_replicas_running_statistics_are_those_of_all_images(monkeypatch):
+    """With the unbiased variance of as many values as there are in all, which with few of them is another one."""
+    few = X[:2, :1, :2]
+    norm = layers.BatchNorm(3, "bn")
+    monkeypatch.setattr(replicas, "count", lambda: 2)
+    norm.train_with_moments(
+        tf.constant(few[:1]), batch_norm.moments(tf.constant(few)), layers.Pass(training=True, momentum=1.0)
+    )
+    np.testing.assert_allclose(norm.moving_mean, few.mean(axis=(0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, few.var(axis=(0, 1, 2), ddof=1), rtol=1e-5)
 
 
 def test_half_precision_is_normalised_in_float32():

@@ -55,6 +55,15 @@ def test_a_skip_over_two_cells_by_deconvolution_enlarges_twice():
     assert from_first.multiply_adds - none.multiply_adds == 4 * 1024 + 16 * 256 + 16 * 64
 
 
+def test_every_class_has_weights_of_its_own_in_every_batch_norm():
+    plain, conditional = (
+        generator_cost(Genotype.from_string("0 1 2 1"), gf_dim=2, latent_dim=3, num_classes=number) for number in (0, 5)
+    )
+    # 2 gammas and 2 betas for each of 4 more classes, in the cell's two norms and in the last one
+    assert conditional.parameters - plain.parameters == 4 * 4 * 3
+    assert conditional.multiply_adds == plain.multiply_adds
+
+
 @pytest.mark.parametrize("number", range(16))
 def test_parameters_are_those_of_the_network_that_is_built(number):
     from autogan_tf.models.generator import Generator

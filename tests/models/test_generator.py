@@ -219,6 +219,39 @@ def test_the_published_architecture_has_the_published_size():
     }
 
 
+@pytest.mark.parametrize("up", [0, 1, 2])
+def test_in_training_every_spectral_norm_iterates_and_otherwise_none(up):
+    """Of two cells with shortcuts and a skip; one power iteration turns each vector that is not yet singular."""
+    genotype = Genotype.from_tokens([1, 0, up, 1, 0, 0, up, 1, 1])
+    generator = Generator(genotype, gf_dim=3, latent_dim=LATENT, spectral_norm=True)
+    draw_everything(generator, up)
+    vectors = {
+        name: [vector for vector in layer.variables if not vector.trainable]
+        for name, layer in generator.named_layers().items()
+        if name != "to_rgb_bn"
+    }
+    assert all(len(found) == 2 for found in vectors.values())
+    for training in (False, True):
+        before = {name: [vector.numpy() for vector in found] for name, found in vectors.items()}
+        generator(latents(0), training=training)
+        for name, found in vectors.items():
+            moved = [np.any(vector.numpy() != old) for vector, old in zip(found, before[name], strict=True)]
+            assert moved == [training, training], name
+
+
+def test_the_momentum_is_the_weight_of_the_batch_in_the_running_statistics():
+    generator = Generator(Genotype.from_string("1 0 1 1"), gf_dim=3, latent_dim=LATENT)
+    draw_everything(generator, 0)
+    mean = generator.to_rgb_bn.moving_mean
+    found = []
+    for momentum in (1.0, 0.25):
+        mean.assign([8.0, 8.0, 8.0])
+        generator(latents(0), training=True, momentum=momentum)
+        found.append(mean.numpy())
+    np.testing.assert_allclose(found[1], 0.75 * 8 + 0.25 * found[0], rtol=1e-5)
+    assert np.all(found[0] != 8)
+
+
 def test_weights_carry_over_between_networks_of_one_genotype():
     genotype = Genotype.from_tokens(random_tokens(3, 2))
     first, second = (Generator(genotype, gf_dim=3, latent_dim=LATENT) for _ in range(2))

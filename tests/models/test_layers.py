@@ -51,6 +51,12 @@ def test_batch_norm_momentum_is_the_weight_of_the_new_batch():
     np.testing.assert_allclose(norm.moving_variance, np.mean(variances, axis=0), rtol=1e-5)
 
 
+def test_batch_norm_of_a_single_value_is_finite():
+    norm = layers.BatchNorm(1, "bn")
+    norm(np.full((1, 1, 1, 1), 5, np.float32), layers.Pass(training=True))
+    np.testing.assert_allclose([norm.moving_mean, norm.moving_variance], [[0.5], [0.9]], rtol=1e-6)
+
+
 def test_batch_norm_gradient_by_finite_differences():
     norm = layers.BatchNorm(1, "bn")
     norm.gamma.assign([1.5])

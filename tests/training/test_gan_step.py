@@ -79,17 +79,21 @@ def test_the_loss_is_the_one_that_was_named(loss, expected):
     real_logits, fake_logits = (copy.discriminator(images, training=True).numpy() for images in (IMAGES, fake))
     numbers = step.discriminator_step(IMAGES, LATENTS)
     np.testing.assert_allclose(numbers["loss"], expected(real_logits, fake_logits), rtol=1e-5)
+    means = [real_logits.mean(), fake_logits.mean()]
+    np.testing.assert_allclose([numbers["real_logit"], numbers["fake_logit"]], means, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(("penalty", "factor"), [("r1", 0.5), ("wgan_gp", 1.0)])
-def test_a_penalty_is_added_with_its_weight(penalty, factor):
+@pytest.mark.parametrize(("penalty", "factor", "given", "weight"),
+                         [("r1", 0.5, 6.0, 6.0), ("wgan_gp", 1.0, 6.0, 6.0), ("r1", 0.5, None, 10.0)])  # fmt: skip
+def test_a_penalty_is_added_with_its_weight(penalty, factor, given, weight):
+    """Of which that of the paper is 10."""
     plain, weighted = (
         made(Generator(Genotype.from_string("1 0 1 1"), **SMALL), **options)
-        for options in ({}, {"penalty": penalty, "penalty_weight": 6.0})
+        for options in ({}, {"penalty": penalty, "penalty_weight": given})
     )
     without, numbers = (step.discriminator_step(IMAGES, LATENTS, seed=SEED) for step in (plain, weighted))
     assert numbers["penalty"] > 0 and next(iter(numbers)) == "loss"
-    np.testing.assert_allclose(numbers["loss"], without["loss"] + factor * 6.0 * numbers["penalty"], rtol=1e-5)
+    np.testing.assert_allclose(numbers["loss"], without["loss"] + factor * weight * numbers["penalty"], rtol=1e-5)
     assert abs(float(numbers["gradient_norm"] - without["gradient_norm"])) > 1e-3
     # a penalty's call is no power iteration
     vectors = (step.discriminator.non_trainable_variables for step in (plain, weighted))
@@ -116,6 +120,47 @@ def test_augmentation_follows_from_the_seed_and_needs_one():
     assert loss(SEED, ("flip",))[0] != loss(other, ("flip",))[0]
     with pytest.raises(ValueError, match="need `seed`"):
         loss(None)
+
+
+def test_whatever_the_discriminator_sees_is_augmented_each_with_a_draw_of_its_own(monkeypatch):
+    drawn, seen = [], []
+    judge = Discriminator.call
+
+    def brighter(images, parameters, policy):
+        drawn.append(tuple(parameters.brightness.numpy().tolist()))
+        return images + 3.0
+
+    def look(self, images, **options):
+        seen.append(images.numpy())
+        return judge(self, images, **options)
+
+    monkeypatch.setattr("autogan_tf.training.gan_step.augmentation.augment", brighter)
+    monkeypatch.setattr(Discriminator, "call", look)
+    step = made(Generator(Genotype.from_string("1 0 1 1"), **SMALL), augment=("color",))
+    step.discriminator_step(IMAGES, LATENTS, seed=SEED)
+    step.generator_step(LATENTS, seed=SEED)
+    np.testing.assert_allclose(seen[0], IMAGES + 3.0)
+    assert len(seen) == len(set(drawn)) == 3 and all(images.min() >= 2.0 for images in seen)
+
+
+def test_a_stage_takes_its_cells_of_a_longer_architecture():
+    losses = []
+    for tokens in ([1, 0, 1, 0], [1, 0, 1, 0, 0, 1, 0, 1, 1]):
+        step = made(SupernetGenerator(num_cells=2, **SMALL), stage=0)
+        losses.append(float(step.discriminator_step(IMAGES, LATENTS, tf.constant(tokens))["loss"]))
+    assert losses[0] == losses[1]
+
+
+def test_a_loss_scale_changes_no_norm_of_gradients():
+    scaled, plain = (
+        made(Generator(Genotype.from_string("1 0 1 1"), **SMALL), loss_scales=scales)
+        for scales in ((LossScale(), LossScale()), None)
+    )
+    norms = [
+        [step.discriminator_step(IMAGES, LATENTS)["gradient_norm"], step.generator_step(LATENTS)["gradient_norm"]]
+        for step in (scaled, plain)
+    ]
+    np.testing.assert_allclose(norms[0], norms[1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("how", [{}, {"jit_compile": True}], ids=["graph", "compiled"])
