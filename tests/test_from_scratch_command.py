@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,8 @@ def test_each_candidate_is_a_run_and_the_winner_goes_on_from_its_own(alone, plac
     assert rows[:2] == [json.loads(line) for line in (of_winner / "evaluations.jsonl").read_text().splitlines()]
     assert "going on from step 3" in output and "retracing" not in output
     assert re.search(r"iteration   1  stage 2  best -?\d.*candidates 6  steps \d+ ", output)
+    page = (run / "report.html").read_text()
+    assert "The best architectures" in page and "Losses of the shared GAN" not in page  # there is none
     assert not list(run.glob("**/.lock")) and not list(run.glob(".best*"))
     # a person goes on with a candidate that was left behind
     monkeypatch.chdir(place)
@@ -109,7 +112,8 @@ def test_each_candidate_is_a_run_and_the_winner_goes_on_from_its_own(alone, plac
     networks = ("latent_dim", "gf_dim", "df_dim", "gen_batch_size", "dis_batch_size", "n_critic", "max_iter", "seed")
     flags += [f"--{name}={settings[name]}" for name in (*networks, "num_eval_imgs", "classifier_steps")]
     flags += [f"--{name}={settings[name]}" for name in ("classifier_batch_size", "classifier_width", "eval_steps")]
-    flags += [f"--arch={settings['arch']}", "--dynamic_reset_threshold=0", f"--run_dir=alone/trials/{behind}"]
+    flags += [f"--arch={settings['arch']}", "--dynamic_reset_threshold=0", "--run_dir=behind"]
+    shutil.copytree(run / "trials" / behind, place / "behind")
     assert train.main([*flags, "--resume=must"]) == 0, capsys.readouterr()
     assert "going on from step 1" in capsys.readouterr().out
 

@@ -112,9 +112,10 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
             (name, _svg(line({name: (steps, [of_row.get(name) for of_row in scores])}, y=name, height=2.0), name))
             for name in dict.fromkeys(name for of_row in scores for name in of_row)
         ]
-        charts["losses"] = _svg(
-            line({"discriminator": column("d_loss"), "generator": column("g_loss")}, y="loss"), "losses"
-        )
+        if any(row["d_loss"] is not None for row in rows):  # none where candidates are trained by themselves
+            charts["losses"] = _svg(
+                line({"discriminator": column("d_loss"), "generator": column("g_loss")}, y="loss"), "losses"
+            )
         if any(row["entropy"] is not None for row in rows):
             charts["entropy"] = _svg(
                 line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy"
