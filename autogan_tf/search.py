@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _search(config: SearchConfig) -> int:
     catalog.space(config.space).check_num_cells(config.num_cells)
     # imported late, here and below: --help and errors in the flags must not wait for NumPy and TensorFlow
-    from autogan_tf.nas import objectives
+    from autogan_tf.nas.estimation import objectives
 
     config = dataclasses.replace(config, reward=str(objectives.reward(config.reward)))  # as one writes it
     environment.set_tensorflow_defaults()
@@ -157,7 +157,9 @@ def _complete(config: SearchConfig, folder: RunFolder) -> str:
 
     grows = ["max_search_iter"] if not folder.genotype_file.exists() else []  # what was ranked stays ranked
     grows.append("train_top")
-    if not config.final.lr_decay:  # which depends on the number of steps
+    # a learning rate that falls depends on the number of steps, and so do candidates that are trained for all of them
+    candidates_depend = config.estimation == "from_scratch" and not config.fidelities
+    if not config.final.lr_decay and (folder.genotype_file.exists() or not candidates_depend):
         grows.append("train_steps")
     resume_settings.check_same(config, folder.settings(), grows=tuple(grows))
     return str(Genotype.load(folder.genotype_file)) if is_complete(config, folder) else ""
@@ -298,7 +300,8 @@ def _run_search(
     terminal: Terminal,
     stop: StopRequest,
 ) -> list[Ranked]:
-    from autogan_tf.nas import assembly, objectives
+    from autogan_tf.nas import assembly
+    from autogan_tf.nas.estimation import objectives
     from autogan_tf.nas.search_run import run_search
 
     return run_search(

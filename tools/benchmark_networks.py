@@ -22,7 +22,7 @@ from autogan_tf.interop import official_names
 from autogan_tf.models import initializers, layers
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator, SupernetGenerator
-from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.search_space import published
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.adam import Adam

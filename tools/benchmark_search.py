@@ -23,8 +23,8 @@ from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features import classifier_network
 from autogan_tf.features.classifier import Classifier
 from autogan_tf.models.controller import Controller
-from autogan_tf.nas.reward import Scorer
-from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.nas.estimation.reward import Scorer
+from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 from autogan_tf.search_space import autogan
 from autogan_tf.training.loop import GanLoop

@@ -32,8 +32,8 @@ def save_steps(*, group: str) -> int:
     """--save_steps."""
     return setting(
         0,
-        "A checkpoint at each multiple of so many steps (of the generator; while searching, of the discriminator), "
-        "besides those in time; 0 for none.",
+        "A checkpoint at each multiple of so many steps (of the generator; while searching, of the shared "
+        "discriminator, or of all candidates together), besides those in time; 0 for none.",
         group=group,
         minimum=0,
     )

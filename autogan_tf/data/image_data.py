@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 
@@ -70,6 +71,10 @@ class ImageData:
     def digest(self) -> str:
         """SHA-256 (64 hex digits) over shape, images, labels and number of classes: the key under which results that
         depend on nothing but this content may be cached. Names and split do not enter."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
         content = hashlib.sha256(f"{self.images.shape} {self.num_classes}".encode())
         for block in image_store.blocks(len(self.images), self.images[:1].nbytes):
             content.update(np.ascontiguousarray(self.images[block]).data)

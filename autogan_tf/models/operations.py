@@ -6,6 +6,7 @@ follows from the kind of layer, see `initializers.py`.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -104,7 +105,7 @@ class InstanceNorm(Norm):
         return layers.instance_normalized(x)
 
 
-class Upsampling:
+class Upsampling(abc.ABC):
     """A way to double the sides of a map.
 
     layer_name: of the layer with weights, where `build` makes one for every doubling.
@@ -116,12 +117,13 @@ class Upsampling:
         """The layer with weights for one doubling."""
         raise TypeError(f"{type(self).__name__} has no weights")
 
+    @abc.abstractmethod
     def convolved(
         self, x: tf.Tensor, layer: tf.keras.layers.Layer | None, conv: SpectralConv2D, training: bool
     ) -> tf.Tensor:
         """A 3x3 convolution of x doubled: [N, H, W, C] -> [N, 2H, 2W, C']."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def projected(
         self, x: tf.Tensor, doublings: Sequence[tf.keras.layers.Layer | None], conv: SpectralConv2D, training: bool
     ) -> tf.Tensor:
@@ -129,7 +131,6 @@ class Upsampling:
 
         Where the two commute, the convolution is computed first, on the smaller map.
         """
-        raise NotImplementedError
 
     def cost(self, channels: int, *, height: int) -> Cost:
         """Of one doubling, to `height` x `height`."""

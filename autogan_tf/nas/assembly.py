@@ -20,17 +20,18 @@ from autogan_tf.features.classifier import Classifier
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import kernel, reference
 from autogan_tf.models.cost import Cost
-from autogan_tf.nas import objectives, reward_check
+from autogan_tf.nas import reward_check
 from autogan_tf.nas.constraints import Constraints
+from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.candidate_training import CandidateTraining, for_worker
 from autogan_tf.nas.estimation.from_scratch import FromScratch
+from autogan_tf.nas.estimation.objectives import MAX_REAL_FEATURES, Real
+from autogan_tf.nas.estimation.reward import Scorer
+from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.nas.estimation.shared_weights import SharedWeights
 from autogan_tf.nas.estimation.workers import Inline, Processes
-from autogan_tf.nas.objectives import MAX_REAL_FEATURES, Real
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.protocols import Strategy
-from autogan_tf.nas.reward import Scorer
-from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.nas.strategies import catalog as strategies
 from autogan_tf.nas.strategies.shared_sampling import SharedSampling
 from autogan_tf.nas.task import Task

@@ -14,10 +14,10 @@ from autogan_tf.config.reward_expression import Reward
 from autogan_tf.data.image_data import some_of
 from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_if_not
 from autogan_tf.models.cost import Cost
-from autogan_tf.nas.objectives import OBJECTIVES
+from autogan_tf.nas.estimation.objectives import OBJECTIVES
+from autogan_tf.nas.estimation.reward import INCEPTION_SCORE
 from autogan_tf.nas.plan import Plan, Ranked
 from autogan_tf.nas.protocols import Estimator, Strategy
-from autogan_tf.nas.reward import INCEPTION_SCORE
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.runs import diagram_pixels, log_files
@@ -63,7 +63,7 @@ def run_search(
       network: that scores, whose name the files bear.
       cost_of: what the trained generator of a genotype costs.
       grid_every: iterations between sample grids; 0: before a growth and at the end only.
-      save_steps, save_minutes, stop: see `Keeper`; a step is one of the discriminator.
+      save_steps, save_minutes, stop: see `Keeper`; steps are those of `Estimator.steps_done`.
       keep_checkpoints: how many of the newest checkpoints stay.
 
     Returns:

@@ -13,12 +13,17 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.runs.folder import LOCK
 
 
+class InUse(UserError):
+    """Another process holds the lock."""
+
+
 @contextlib.contextmanager
 def locked(folder: pathlib.Path) -> Iterator[None]:
     """Holds the folder's lock, a file .lock that says who; made with the folder, and taken away at the end.
 
     Raises:
-      UserError: another process holds it, or the folder cannot be made or written to.
+      InUse: another process holds it.
+      UserError: the folder cannot be made or written to.
     """
     path = folder / LOCK
     made = not folder.exists()
@@ -33,7 +38,7 @@ def locked(folder: pathlib.Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             os.close(descriptor)
-            raise UserError(
+            raise InUse(
                 f"--run_dir={folder} is in use by {holder}; wait until it has ended, stop it, or give another folder"
             ) from None
         except OSError as error:  # a file system without locks

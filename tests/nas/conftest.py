@@ -16,7 +16,7 @@ import tensorflow as tf
 from autogan_tf.config import strategy_settings
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.models.cost import Cost
-from autogan_tf.nas import objectives
+from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.candidate_training import Job, Result
 from autogan_tf.nas.estimation.from_scratch import FromScratch
 from autogan_tf.nas.estimation.shared_weights import SharedWeights

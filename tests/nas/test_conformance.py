@@ -255,6 +255,26 @@ def test_fewer_architectures_than_trials(name, options):
 
 
 @pytest.mark.parametrize("name", OVER_CANDIDATES)
+def test_where_rewards_last_nothing_is_tried_twice_before_all_have_been_and_no_round_is_without_trials(name):
+    """One cell has 36 architectures, of which rounds of 15 try what earlier ones did not."""
+    strategy = made(name, settings={"round_trials": 15}, rewards_last=True)
+    rounds: list[list[Tokens]] = []
+    for number in range(4):
+        strategy.begin_round(number)
+        rounds.append([])
+        while asked := strategy.ask():
+            rounds[-1] += asked
+            strategy.tell([Trial(tokens, reward(tokens, 0)) for tokens in asked])
+    assert all(rounds)
+    if name == "random":
+        assert len(set(rounds[0] + rounds[1])) == 30 and len(set(sum(rounds[:3], []))) == 36
+        assert [len(tried) for tried in rounds] == [15, 15, 15, 15]
+    everything = {tokens: reward(tokens, 0) for tried in rounds for tokens in tried}
+    best = sorted(everything, key=lambda tokens: -everything[tokens])
+    assert strategy.finalists(5, 0) == best[:5]
+
+
+@pytest.mark.parametrize("name", OVER_CANDIDATES)
 def test_what_it_is_told_must_be_what_it_asked_for(name):
     strategy = made(name)
     strategy.begin_round(0)

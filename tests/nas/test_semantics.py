@@ -16,8 +16,8 @@ from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
 from autogan_tf.models.generator import SupernetGenerator
-from autogan_tf.nas.reward import Scorer
-from autogan_tf.nas.shared_gan import SharedGan
+from autogan_tf.nas.estimation.reward import Scorer
+from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.nas.strategies.reinforce import Reinforce, ReinforceSettings
 from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Trial

@@ -73,7 +73,7 @@ def derived(
 
 
 def supernet(stream: ImageStream, where: distribution.Distribution) -> dict:
-    from autogan_tf.nas.shared_gan import SharedGan
+    from autogan_tf.nas.estimation.shared_gan import SharedGan
     from autogan_tf.training.collapse import CollapseDetector
 
     detector = CollapseDetector(window=5, threshold=0.0)

@@ -1,1 +1,1 @@
-"""What architectures are worth: by shared weights, or by training each from scratch."""
+"""What architectures are worth, in which objectives: by shared weights, or by training each from scratch."""

@@ -29,7 +29,7 @@ from autogan_tf.runs import machine, tensorflow_warnings
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.keeper import StopRequest
-from autogan_tf.runs.lock import locked
+from autogan_tf.runs.lock import InUse, locked
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.search_space import catalog
 from autogan_tf.search_space.genotype import Genotype
@@ -37,9 +37,9 @@ from autogan_tf.training import assembly
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import TrainingDiverged
 from autogan_tf.training.trainer import Trainer, TrainingCollapsed
+from autogan_tf.training.training_run import GRID_IMAGES
 
-GRID_IMAGES = 100
-_SECONDS_FOR_LOCK = 120.0  # that the process of a search that was killed may take to end
+SECONDS_FOR_LOCK = 120.0  # that the process of a search that was killed may take to end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ class CandidateTraining:
         done = _done(job)
         if done is not None:
             return done
-        with _locked_when_free(pathlib.Path(job.folder)), tensorflow_warnings.silenced():
+        with locked_when_free(pathlib.Path(job.folder)), tensorflow_warnings.silenced():
             config, trainer, data, seen = self._built(job)
             genotype = trainer.generator.genotype
             folder = RunFolder(job.folder)
@@ -219,15 +219,15 @@ def _restore(job: Job, trainer: Trainer) -> int:
 
 
 @contextlib.contextmanager
-def _locked_when_free(folder: pathlib.Path) -> Iterator[None]:
+def locked_when_free(folder: pathlib.Path) -> Iterator[None]:
     """Holds a run's lock, for which it waits: the process of a search that was killed may still be ending."""
-    until = time.monotonic() + _SECONDS_FOR_LOCK
+    until = time.monotonic() + SECONDS_FOR_LOCK
     with contextlib.ExitStack() as stack:
         while True:
             try:
                 stack.enter_context(locked(folder))
                 break
-            except UserError:
+            except InUse:
                 if time.monotonic() > until:
                     raise
             time.sleep(1.0)

@@ -14,8 +14,8 @@ from autogan_tf.config.reward_expression import Reward
 from autogan_tf.data import seeds
 from autogan_tf.models.cost import Cost
 from autogan_tf.nas.estimation.candidate_training import CandidateTraining, Job, Result
+from autogan_tf.nas.estimation.objectives import OBJECTIVES
 from autogan_tf.nas.estimation.workers import Workers
-from autogan_tf.nas.objectives import OBJECTIVES
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.position import Part
 from autogan_tf.nas.protocols import Observer, Strategy

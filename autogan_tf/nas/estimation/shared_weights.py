@@ -15,11 +15,11 @@ from autogan_tf.config.image_sides import image_sides
 from autogan_tf.data import pipeline
 from autogan_tf.data.image_store import IN_MEMORY, ImageStore
 from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.nas.estimation.reward import Scorer
+from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.position import Part
 from autogan_tf.nas.protocols import Observer, Strategy
-from autogan_tf.nas.reward import Scorer
-from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.nas.trial import Scoring, Tokens, Trial
 from autogan_tf.training.loop import GanLoop
 

@@ -84,9 +84,14 @@ class CandidateStrategy(abc.ABC):
     def _learn(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
         """Changes the state by these rewards, and gives more numbers to log."""
 
-    def _tried(self) -> Mapping[Tokens, float]:
-        """What need not be tried again in this round: what it has tried, and if rewards last what any has."""
-        return self._known | self._rewards if self._task.rewards_last else self._rewards
+    def _untried(self, number: int, rng: np.random.Generator) -> list[Tokens]:
+        """Up to `number` architectures that the round has not tried; if rewards last that none has, as long as there
+        are such."""
+        if self._task.rewards_last:
+            never = self.candidates.sample(number, rng, avoid=self._known | self._rewards)
+            if never:
+                return never
+        return self.candidates.sample(number, rng, avoid=self._rewards)
 
     def _rng(self, purpose: str, *steps: int) -> np.random.Generator:
         """For what is drawn in the present step of the round."""

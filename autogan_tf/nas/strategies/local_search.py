@@ -43,7 +43,7 @@ class LocalSearch(CandidateStrategy):
     def _propose(self, number: int) -> list[Tokens]:
         rng = self._rng("local_search_trials")
         if self._centre is None:
-            return self.candidates.sample(1, rng, avoid=self._tried())
+            return self._untried(1, rng)
         if self._centre_reward is None:
             return [self._centre]
         ahead = self._ahead(self._centre)

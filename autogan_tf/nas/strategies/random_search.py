@@ -1,4 +1,4 @@
-"""Random search: the architectures of a round are drawn uniformly, none of them twice; see `CandidateStrategy`."""
+"""Random search: the architectures of a round are drawn uniformly, none of them twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class RandomSearch(CandidateStrategy):
     """What every other strategy has to be better than; arguments as for `CandidateStrategy`."""
 
     def _propose(self, number: int) -> list[Tokens]:
-        return self.candidates.sample(number, self._rng("random_trials"), avoid=self._tried())
+        return self._untried(number, self._rng("random_trials"))
 
     def _learn(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
         return {"round_best": max(self._rewards.values())}

@@ -12,11 +12,11 @@ import tensorflow as tf
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.nas.estimation.reward import Scorer
+from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.nas.estimation.shared_weights import SharedWeights
 from autogan_tf.nas.plan import Plan
-from autogan_tf.nas.reward import Scorer
 from autogan_tf.nas.searcher import Searcher
-from autogan_tf.nas.shared_gan import SharedGan
 from autogan_tf.nas.strategies.reinforce import Reinforce
 from autogan_tf.nas.task import Task
 from autogan_tf.search_space import autogan

@@ -16,8 +16,8 @@ from autogan_tf.data import pipeline, seeds
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.models.cost import Cost
 from autogan_tf.models.generator import SupernetGenerator
-from autogan_tf.nas import objectives
-from autogan_tf.nas.objectives import Real, Seen
+from autogan_tf.nas.estimation import objectives
+from autogan_tf.nas.estimation.objectives import Real, Seen
 from autogan_tf.nas.trial import Tokens, Trial
 
 INCEPTION_SCORE = objectives.reward("is")

@@ -18,9 +18,9 @@ from autogan_tf.metrics.kernel import kernel_distance
 from autogan_tf.models import initializers
 from autogan_tf.models.cost import Cost
 from autogan_tf.models.generator import SupernetGenerator
-from autogan_tf.nas import objectives
-from autogan_tf.nas.objectives import Real
-from autogan_tf.nas.reward import Scorer
+from autogan_tf.nas.estimation import objectives
+from autogan_tf.nas.estimation.objectives import Real
+from autogan_tf.nas.estimation.reward import Scorer
 from autogan_tf.search_space import autogan
 
 POST_BATCH, PRE_PLAIN = [0, 1, 0, 1], [1, 0, 2, 0]

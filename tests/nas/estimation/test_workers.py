@@ -13,12 +13,14 @@ from collections.abc import Iterator
 import pytest
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.nas.estimation import candidate_training
 from autogan_tf.nas.estimation.candidate_training import Job
 from autogan_tf.nas.estimation.workers import Inline, Processes
 from autogan_tf.runs.keeper import Interrupted, StopRequest
-from tests.nas import pretended_training
+from autogan_tf.runs.lock import locked
+from tests.nas.estimation import pretended_training
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 def jobs(*names: str) -> list[Job]:
@@ -107,7 +109,8 @@ def test_a_search_that_is_asked_to_end_lets_its_workers_save(pool):
 @pytest.mark.slow
 def test_workers_of_a_search_that_is_killed_save_and_end(tmp_path):
     pool = Pool(tmp_path)
-    search = subprocess.Popen([sys.executable, "-m", "tests.nas.pretended_training", str(pool.log)], cwd=ROOT)
+    module = "tests.nas.estimation.pretended_training"
+    search = subprocess.Popen([sys.executable, "-m", module, str(pool.log)], cwd=ROOT)
     until = time.monotonic() + 120
     while "long" not in pool.lines("begins") or len(pool.pids()) < 2:
         assert time.monotonic() < until
@@ -135,3 +138,18 @@ def test_inline_a_wish_to_end_is_answered_by_the_search(tmp_path):
     assert [(result.scores["name"], result.step) for result in done] == [("a", 1), ("b", 2)]
     with pytest.raises(Interrupted, match="SIGINT; saved as the search"):
         list(Inline(Stopped(str(tmp_path / "log")), stop).map(jobs("c"), wait=wait))
+
+
+def test_a_candidate_waits_for_a_folder_that_is_in_use_and_for_no_other(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(candidate_training.time, "sleep", waits.append)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written to"), candidate_training.locked_when_free(tmp_path / "file"):
+        pass
+    assert waits == []
+    with locked(tmp_path / "run"):
+        monkeypatch.setattr(candidate_training, "SECONDS_FOR_LOCK", 0.0)
+        with pytest.raises(UserError, match="in use by"), candidate_training.locked_when_free(tmp_path / "run"):
+            pass
+    with candidate_training.locked_when_free(tmp_path / "run"):
+        assert waits == []

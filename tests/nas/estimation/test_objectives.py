@@ -9,8 +9,8 @@ import pytest
 from autogan_tf.config.errors import UserError
 from autogan_tf.metrics.frechet import FrechetStatistics
 from autogan_tf.models.cost import Cost
-from autogan_tf.nas import objectives
-from autogan_tf.nas.objectives import Seen, measure, needs
+from autogan_tf.nas.estimation import objectives
+from autogan_tf.nas.estimation.objectives import Seen, measure, needs
 
 
 def test_the_inception_score_by_hand():
@@ -62,6 +62,6 @@ def test_a_reward_of_objectives():
 
 
 def test_the_names_are_known_without_tensorflow():
-    uses = "from autogan_tf.nas.objectives import reward; reward('is')"
+    uses = "from autogan_tf.nas.estimation.objectives import reward; reward('is')"
     code = f"import sys; {uses}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
