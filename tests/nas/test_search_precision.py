@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.nas.test_shared_gan import IMAGES, Quarters, architectures, made
 
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.nas.estimation.reward import Scorer
 from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.training.precision import COMPUTE_DTYPES
+from tests.nas.estimation.test_shared_gan import IMAGES, Quarters, architectures, made
 
 TOKENS = [0, 1, 1, 1, 1, 0, 0, 0, 1]
 HALF = [name for name in COMPUTE_DTYPES if name != "float32"]
