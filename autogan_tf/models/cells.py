@@ -8,18 +8,21 @@ and computes is in `operations.py`; here is how the cell puts the options togeth
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import did_you_mean
 from autogan_tf.models import batch_norm, cost, layers, replicas
 from autogan_tf.models.cost import Cost
-from autogan_tf.models.operations import NORMS, UPSAMPLINGS, Make
+from autogan_tf.models.operations import NORMS, UPSAMPLINGS, Make, Upsampling
 from autogan_tf.search_space.space import CellChoices, Decision
 
 Token: TypeAlias = int | tf.Tensor
 Nest = TypeVar("Nest")
+DECISIONS = ("conv", "norm", "up", "shortcut", "skips")  # what a cell knows how to carry out; the last where there are
 ORDERS = ("post", "pre")  # of a convolution block: after the convolution come norm and ReLU, or before it
 PLAIN = Make()
 
@@ -44,9 +47,13 @@ class Branches:
     Args:
       decisions: of the cell, by the names "conv", "norm", "up", "shortcut" and "skips".
       tokens: what was decided, for a derived cell; None for a supernet's, which holds every option.
+
+    Raises UserError where the cell cannot carry the decisions out: another one than these, one that is missing, or a
+    norm or an upsampling that `operations.py` does not have.
     """
 
     def __init__(self, decisions: Sequence[Decision], tokens: Sequence[int] | None) -> None:
+        _check(decisions)
         self.tokens = None if tokens is None else tuple(tokens)
         self._values = {decision.name: [option.value for option in decision.options] for decision in decisions}
         self.norms = [NORMS[value] for value in self._values["norm"]]
@@ -76,6 +83,26 @@ class Branches:
             return looked_up(tokens["shortcut"], self._values["shortcut"])
         source = int(path.removeprefix("skip"))
         return looked_up(tokens["skips"], [value[source] for value in self._values["skips"]])
+
+
+def _check(decisions: Sequence[Decision]) -> None:
+    names = [decision.name for decision in decisions]
+    if sorted(names) not in (sorted(DECISIONS), sorted(DECISIONS[:-1])):
+        raise UserError(
+            f"a cell must have the decisions {', '.join(DECISIONS[:-1])}, and {DECISIONS[-1]} if others come before; "
+            f"the search space gives {', '.join(names) or 'none'}; change the space, or make models/cells.py carry the "
+            "decision out"
+        )
+    known: dict[str, Collection[str]] = {"conv": ORDERS, "norm": NORMS, "up": UPSAMPLINGS}
+    for decision in decisions:
+        for option in decision.options:
+            if decision.name in known and option.value not in known[decision.name]:
+                valid = known[decision.name]
+                close = did_you_mean(str(option.value), valid) or ";"
+                raise UserError(
+                    f"the search space has the option {option.value!r} of {decision.name}, which no operation "
+                    f"has{close} there are {', '.join(valid)}"
+                )
 
 
 class ConvBlock(tf.keras.layers.Layer):
@@ -216,12 +243,18 @@ class Cell(tf.keras.layers.Layer):
             for number in (1, 2)
         }
         self.parts: dict[str, tf.keras.layers.Layer] = {}
-        for path, doublings in self._branches.paths().items():
-            self.parts[f"{path}_conv"] = make.conv(width, width, 1, f"{path}_conv")
-            for up in (UPSAMPLINGS[value] for value in self._branches.held("up")):
-                for k in range(doublings if up.layer_name else 0):
-                    self.parts[f"{path}_{up.layer_name}{k}"] = up.build(make, width, f"{path}_{up.layer_name}{k}")
+        for part, (_, up) in self._named_parts().items():
+            self.parts[part] = make.conv(width, width, 1, part) if up is None else up.build(make, width, part)
         self.built = True
+
+    def _named_parts(self) -> dict[str, tuple[str, Upsampling | None]]:
+        """For each name of `parts`: the path that uses it, and the upsampling that does, if it is one's."""
+        named: dict[str, tuple[str, Upsampling | None]] = {}
+        for path, doublings in self._branches.paths().items():
+            named[f"{path}_conv"] = (path, None)
+            for up in (UPSAMPLINGS[value] for value in self._branches.held("up")):
+                named |= {f"{path}_{up.layer_name}{k}": (path, up) for k in range(doublings if up.layer_name else 0)}
+        return named
 
     def named_layers(self) -> dict[str, tf.keras.layers.Layer]:
         """Every layer with weights, by its path in the cell ("pre_conv1.conv", "sc_conv", "skip0_deconv1", ...)."""
@@ -238,12 +271,9 @@ class Cell(tf.keras.layers.Layer):
             here = tf.equal(values["conv"], ORDERS.index("post" if block.post else "pre"))
             parts = block.used_parts(values["norm"], values["up"])
             used.update({f"{name}.{part}": here & condition for part, condition in parts.items()})
-        ups = {up.layer_name: tf.equal(values["up"], i) for i, up in enumerate(self._branches.ups) if up.layer_name}
-        for name in self.parts:
-            path, part = name.split("_")
+        for name, (path, up) in self._named_parts().items():
             added = tf.equal(self._branches.is_added(path, values), 1)
-            kind = part.rstrip("0123456789")
-            used[name] = added & ups[kind] if kind in ups else added
+            used[name] = added if up is None else added & tf.equal(values["up"], self._branches.ups.index(up))
         return used
 
     def call(

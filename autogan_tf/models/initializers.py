@@ -1,7 +1,8 @@
 """Draws the weights of a network anew: every draw is a function of the seed and the layer's path.
 
 Convolutions follow `init_type` (the published flag: normal, orth, xavier_uniform), batch norms start at gamma
-N(1, 0.02) and beta 0; all the rest keeps PyTorch's defaults, which the published implementation relies on.
+N(1, 0.02) and beta 0; all the rest keeps PyTorch's defaults, which the published implementation relies on. A layer of
+another kind, of a new norm or upsampling, says by itself how it begins: `draw_weights`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from autogan_tf.models.layers import BatchNorm
-from autogan_tf.models.spectral_norm import SpectralConv2D, SpectralDeconv2D, l2_normalize
+from autogan_tf.models.spectral_norm import SpectralConv2D, SpectralDeconv2D, SpectralLayer, l2_normalize
 
 INIT_TYPES = ("normal", "orth", "xavier_uniform")
 
@@ -33,16 +34,21 @@ def initialize(
       init_type: one of INIT_TYPES, for the kernels of convolutions.
       spectral_default: leave PyTorch's default in spectrally normalised convolutions, as the published
         implementation does (its initialisation misses their real weights).
+
+    A layer that is none of ours must have a method `draw_weights(draw: Draw)`, which assigns all of its variables.
     """
     if init_type not in INIT_TYPES:
         raise ValueError(f"init_type must be one of {', '.join(INIT_TYPES)}; got {init_type!r}")
     for path, layer in named_layers.items():
-        draw = _Draw(tf.random.experimental.stateless_fold_in(seed, zlib.crc32(path.encode()) & 0x7FFFFFFF))
+        draw = Draw(tf.random.experimental.stateless_fold_in(seed, zlib.crc32(path.encode()) & 0x7FFFFFFF))
         if isinstance(layer, BatchNorm):
             layer.gamma.assign(1.0 + 0.02 * draw.normal(layer.gamma.shape))
             layer.beta.assign(tf.zeros_like(layer.beta))
             layer.moving_mean.assign(tf.zeros_like(layer.moving_mean))
             layer.moving_variance.assign(tf.ones_like(layer.moving_variance))
+            continue
+        if not isinstance(layer, SpectralLayer):
+            layer.draw_weights(draw)
             continue
         kernel, bias = layer.kernel, layer.bias
         fan_in = _pytorch_fan_in(layer)
@@ -66,7 +72,7 @@ def _pytorch_fan_in(layer: tf.keras.layers.Layer) -> int:
     return math.prod(shape[:-1])
 
 
-class _Draw:
+class Draw:
     """Successive stateless draws from one seed."""
 
     def __init__(self, seed: tf.Tensor) -> None:
@@ -78,12 +84,15 @@ class _Draw:
         return tf.random.experimental.stateless_fold_in(self._seed, self._count)
 
     def normal(self, shape) -> tf.Tensor:
+        """float32 of that shape, mean 0 and standard deviation 1."""
         return tf.random.stateless_normal(shape, self._next(), alg="philox")
 
     def uniform(self, shape, bound: float) -> tf.Tensor:
+        """float32 of that shape, from -bound to bound."""
         return tf.random.stateless_uniform(shape, self._next(), -bound, bound, alg="philox")
 
     def kernel(self, init_type: str, shape) -> tf.Tensor:
+        """float32 [k, k, inputs, outputs], as `init_type` says."""
         height, width, inputs, outputs = shape
         if init_type == "normal":
             return 0.02 * self.normal(shape)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.data import seeds
 from autogan_tf.models import initializers
 from autogan_tf.models.generator import Generator, SupernetGenerator, copy_weights
 from autogan_tf.search_space import autogan, published
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.search_space.space import Decision, Option, SearchSpace
 
 LATENT = 5
 
@@ -277,3 +279,24 @@ def test_what_does_not_fit_is_refused_with_the_value():
         generator(latents(0), tokens=[0] * 9)
     with pytest.raises(ValueError, match="stage must be from 0 to 1, got 2"):
         generator(latents(0), stage=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dropout": ["no"]}, "must have the decisions conv, norm, up, shortcut, and skips .* shortcut, dropout;"),
+        ({"norm": None}, "gives conv, up, shortcut;"),
+        ({"norm": ["none", "bach"]}, "'bach' of norm, which no .* did you mean batch. there are none, b"),
+        ({"conv": ["mid"]}, "'mid' of conv, .* there are post, pre$"),
+    ],
+)
+def test_a_space_whose_decisions_a_cell_cannot_carry_out_is_refused(changes, words):
+    """And not carried out in part."""
+    values = {decision.name: [option.value for option in decision.options] for decision in autogan.SPACE.decisions(0)}
+    decisions = tuple(
+        Decision(name, tuple(Option(str(value), value, "") for value in options))
+        for name, options in (values | changes).items()
+        if options
+    )
+    with pytest.raises(UserError, match=words):
+        SupernetGenerator(space=SearchSpace("other", lambda cell: decisions, max_cells=1), num_cells=1)

@@ -19,6 +19,8 @@ import tensorflow as tf
 
 from autogan_tf.config import strategy_settings
 from autogan_tf.config.errors import UserError
+from autogan_tf.data import seeds
+from autogan_tf.models import initializers
 from autogan_tf.models.generator import Generator, SupernetGenerator, copy_weights, generator_cost
 from autogan_tf.nas.protocols import Strategy
 from autogan_tf.nas.strategies import catalog
@@ -379,3 +381,23 @@ def test_supernet_and_derived_networks_of_a_space_agree_and_cost_what_is_counted
         np.testing.assert_allclose(derived(latents), supernet(latents, tokens=tokens), atol=1e-6)
         trainable = sum(math.prod(variable.shape) for variable in derived.trainable_variables)
         assert generator_cost(genotype, **sizes).parameters == trainable
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
+def test_the_weights_of_a_space_are_drawn_anew_and_those_that_are_used_are_those_with_a_gradient(space):
+    supernet = SupernetGenerator(space=space, num_cells=2, gf_dim=4, latent_dim=3, channels=1)
+    drawn = []
+    for number in range(2):  # the seed says all that they are, whatever they were
+        for variable in supernet.variables:
+            variable.assign(tf.fill(variable.shape, 0.5 + number))
+        initializers.initialize(supernet.named_layers(), seed=seeds.stateless_seed(0, "weights"))
+        drawn.append([variable.numpy() for variable in supernet.variables])
+    for one, other in zip(*drawn, strict=True):
+        np.testing.assert_array_equal(one, other)
+    latents = np.random.default_rng(0).standard_normal((3, 3)).astype(np.float32)
+    for tokens in space.sample(np.random.default_rng(4), num_cells=2, number=8).tolist():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(supernet(latents, tokens=tokens, training=True))
+        gradients = tape.gradient(loss, supernet.trainable_variables)
+        used = [bool(flag) for flag in supernet.used_variables(tf.constant(tokens))]
+        assert used == [gradient is not None for gradient in gradients]
