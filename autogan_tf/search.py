@@ -110,6 +110,7 @@ def _search_here(config: SearchConfig) -> int:
         if begun.found:
             terminal.line(begun.found)
         settings = fields.to_dict(config) | {"replica_count": distribution.count, "data_digest": data.digest()}
+        settings |= resume_settings.plugin_digest(config)
         if resumes:
             resume_settings.check_same_data(settings, folder.settings())
         network = classifier_choice.network_of(

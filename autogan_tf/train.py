@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(config: TrainConfig) -> int:
-    genotype = published.choose(arch=config.arch, genotype=config.genotype)
+    genotype = published.choose(arch=config.arch, genotype=config.genotype, space=config.space)
     environment.set_tensorflow_defaults()
     # imported late, here and below: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.training.distribution import as_a_worker

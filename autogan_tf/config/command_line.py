@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from absl import flags as absl_flags
 
-from autogan_tf.config import encoding, environment, flag_files, listing, paths
+from autogan_tf.config import encoding, environment, flag_files, listing, paths, plugins
 from autogan_tf.config.distribution_settings import DISTRIBUTIONS
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import Field, did_you_mean, fields_of, from_text, path_in, resolved
@@ -29,7 +29,8 @@ def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Confi
     """Reads a command's settings from its arguments, and prints the help and exits with 0 where they ask for it.
 
     `--flagfile=NAME`, which may be given several times, is read before the other arguments: a flag on the command line
-    wins over one in a file, whatever their order. Of two files the later one wins.
+    wins over one in a file, whatever their order. Of two files the later one wins. What --plugin names is imported
+    first of all.
 
     Args:
         config_class: a frozen dataclass whose fields are declared with `fields.setting`. If it has a method
@@ -42,19 +43,22 @@ def parse(config_class: type[Config], argv: Sequence[str], *, doc: str) -> Confi
             settings that do not go together; one line.
         SystemExit: with code 0, after printing the help.
     """
+    names, rest = _split_flag_files(argv)
+    asks_for_help = any(word in _HELP_FLAGS for word in argv)
+    from_files = [] if asks_for_help else [entry for name in names for entry in flag_files.read(name)]
+    plugins.load(plugins.given(config_class, [*(flag for flag, _ in from_files), *rest]))
+    config_class = plugins.extended(config_class)
     fields = fields_of(config_class)
-    if any(word in _HELP_FLAGS for word in argv):
+    if asks_for_help:
         sys.stdout.write(listing.format_help(config_class, doc=doc, flag_file_names=flag_files.shipped_names()))
         sys.stdout.flush()
         raise SystemExit(0)
     values = _define(fields, getattr(config_class, "ALIASES", {}))
-    names, rest = _split_flag_files(argv)
-    for name in names:
-        for flag, where in flag_files.read(name):
-            try:
-                _refuse(_apply(values, [flag]))
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from None
+    for flag, where in from_files:
+        try:
+            _refuse(_apply(values, [flag]))
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
     stray = _apply(values, rest)
     taker = next((field for field in fields if field.rules.words), None)
     if stray and taker is None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autogan_tf.config import data_settings, feature_settings, generator_settings
+from autogan_tf.config import data_settings, feature_settings, generator_settings, plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 
@@ -127,6 +127,7 @@ class EvaluateConfig:
     cache_dir: str = feature_settings.cache_dir(group=_NETWORK)
 
     json: str = setting("", "File to write the results to as JSON; - for standard output.", group=_RUN, path=PATH)
+    plugin: tuple[str, ...] = plugins.plugin(group=_RUN)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_RUN, minimum=0)
 
     @property

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autogan_tf.config import generator_settings
+from autogan_tf.config import generator_settings, plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 
@@ -31,6 +31,7 @@ class ExportConfig:
     tflite: str = setting(
         "", "Also write a TensorFlow Lite file, File.tflite, from z to images.", group=_OUTPUT, path=PATH
     )
+    plugin: tuple[str, ...] = plugins.plugin(group=_OUTPUT)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_OUTPUT, minimum=0)
 
     describe: str = setting(

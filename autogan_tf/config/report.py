@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from autogan_tf.config import plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 
@@ -27,6 +28,8 @@ class ReportConfig:
         group=_OUTPUT,
         path=PATH,
     )
+
+    plugin: tuple[str, ...] = plugins.plugin(group=_RUNS)
 
     def validate(self) -> None:
         """Raises UserError for values that do not fit or do not go together."""

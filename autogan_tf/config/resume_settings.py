@@ -6,15 +6,17 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from autogan_tf.config import plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import fields_of, resolved, setting, to_text
 
 RESUMES = ("auto", "must", "never")
 
-# What does not change the computation. The data may lie elsewhere, and rounding differs with the threads.
+# What does not change the computation. The data may lie elsewhere, and rounding differs with the threads. Of plugins it
+# is what they contain that counts, see `plugin_digest`.
 _FREE = frozenset(
     ("run_dir", "data_dir", "download", "data_memory_gb", "cache_dir", "verbosity", "dry_run", "resume", "save_steps",
-     "save_minutes", "keep_checkpoints", "grid_every", "threads", "workers")
+     "save_minutes", "keep_checkpoints", "grid_every", "threads", "workers", "plugin")
 )  # fmt: skip
 
 
@@ -56,11 +58,18 @@ def keep_checkpoints(*, group: str) -> int:
 
 def computing(config: Any) -> dict[str, str]:
     """By flag, what is written after it: the settings that change the computation."""
-    return {
+    found = {
         f"--{field.name}": to_text(getattr(config, field.name))
         for field in fields_of(config)
         if field.name not in _FREE
     }
+    return found | {"the content of --plugin": plugins.digest(config.plugin) or "none"}
+
+
+def plugin_digest(config: Any) -> dict[str, str]:
+    """What config.json holds of the plugins besides their names; nothing where there are none."""
+    found = plugins.digest(config.plugin)
+    return {"plugin_digest": found} if found else {}
 
 
 def check_same_replicas(settings: Mapping[str, Any], written: Mapping[str, Any]) -> None:
@@ -104,6 +113,12 @@ def check_same(config: Any, written: Mapping[str, Any], *, grows: tuple[str, ...
         if now == then or (field.name in grows and isinstance(then, int) and now > then):
             continue
         changes.append(f"--{field.name} was {to_text(then)} and is {to_text(now)}")
+    if plugin_digest(config).get("plugin_digest", "") != written.get("plugin_digest", ""):
+        files, before = config.plugin, tuple(written.get("plugin", ()))
+        changes.append(
+            f"--plugin was {to_text(before) or 'none'} and is {to_text(files) or 'none'}"
+            + (", whose content has changed" if files and before else "")
+        )
     if changes:
         raise UserError(
             f"a run cannot go on with other settings: {'; '.join(changes)}; give the same ones, or another --run_dir"

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from autogan_tf.config import generator_settings
+from autogan_tf.config import generator_settings, plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 
@@ -52,6 +52,7 @@ class SampleConfig:
     images: str = setting(
         "", "A new folder for the images as single PNG files, named by their seeds.", group=_OUTPUT, path=PATH
     )
+    plugin: tuple[str, ...] = plugins.plugin(group=_OUTPUT)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_OUTPUT, minimum=0)
 
     def validate(self) -> None:

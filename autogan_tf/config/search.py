@@ -14,6 +14,7 @@ from autogan_tf.config import (
     estimation_settings,
     feature_settings,
     final_training,
+    plugins,
     resume_settings,
     shared_gan_settings,
     strategy_settings,
@@ -77,14 +78,7 @@ class SearchConfig(
         choices=("normal", "orth", "xavier_uniform"),
     )
 
-    strategy: str = setting(
-        "reinforce",
-        "How architectures are proposed: by reinforce, AutoGAN's controller that learns from rewards; at random; by "
-        "evolution, in which the best of a few has a child with one mutation and the oldest dies; by local_search, "
-        "which climbs to better neighbours.",
-        group=_SEARCH,
-        choices=strategy_settings.STRATEGIES,
-    )
+    strategy: str = strategy_settings.strategy(group=_SEARCH)
     max_search_iter: int = setting(
         65,
         "Search iterations: in each the shared GAN is trained, then the strategy tries architectures.",
@@ -209,6 +203,7 @@ class SearchConfig(
 
     run_dir: str = setting("", "The run's folder; empty for runs/search-<dataset>-<UTC time>.", group=_RUN, path=PATH)
     seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
+    plugin: tuple[str, ...] = plugins.plugin(group=_RUN)
     resume: str = resume_settings.resume(group=_RUN)
     save_steps: int = resume_settings.save_steps(group=_RUN)
     save_minutes: float = resume_settings.save_minutes(group=_RUN)

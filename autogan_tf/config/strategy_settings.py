@@ -1,11 +1,11 @@
 """The search strategies by name, each with a class of settings of its own, from which flags of `search` come.
 
 To add a strategy: its settings here, as a base of `StrategySettings` and in `STRATEGIES`, and its class in
-nas/strategies/. TensorFlow is not imported here.
+nas/strategies/; or from a file of one's own, see `register`. TensorFlow is not imported here.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autogan_tf.config.errors import UserError
@@ -103,18 +103,62 @@ class StrategySettings(EvolutionSettings, TrialSettings, ReinforceSettings):
 
 
 class Entry(NamedTuple):
-    """A strategy: the class of its settings, and where its own class is: "module:Class" in nas/strategies/."""
+    """A strategy.
+
+    settings: the class of its settings.
+    made_by: its class, called with settings and a `Task`; as text "module:Class", in nas/strategies/.
+    words: what it does, for `--help`.
+    """
 
     settings: type
-    where: str
+    made_by: str | Callable[[Any, Any], Any]
+    words: str
 
 
-STRATEGIES: Mapping[str, Entry] = {
-    "reinforce": Entry(ReinforceSettings, "reinforce:Reinforce"),
-    "random": Entry(TrialSettings, "random_search:RandomSearch"),
-    "evolution": Entry(EvolutionSettings, "evolution:Evolution"),
-    "local_search": Entry(TrialSettings, "local_search:LocalSearch"),
+STRATEGIES: dict[str, Entry] = {
+    "reinforce": Entry(
+        ReinforceSettings, "reinforce:Reinforce", "AutoGAN's controller, which learns from rewards"
+    ),
+    "random": Entry(TrialSettings, "random_search:RandomSearch", "draws them"),
+    "evolution": Entry(
+        EvolutionSettings, "evolution:Evolution", "the best of a few has a child with one mutation, the oldest dies"
+    ),
+    "local_search": Entry(TrialSettings, "local_search:LocalSearch", "climbs to better neighbours"),
 }
+_BUILT_IN = frozenset(STRATEGIES)
+
+
+def register(
+    name: str, made_by: Callable[[Any, Any], Any], *, settings: type = TrialSettings, words: str = ""
+) -> None:
+    """Adds a strategy, from a file that --plugin names.
+
+    Args:
+      name: for --strategy.
+      made_by: makes it of its settings and a `Task` (nas/task.py): a `CandidateStrategy`, or another `Strategy`.
+      settings: a frozen dataclass with `validate()` and `trials_per_round`, such as a subclass of `TrialSettings`; its
+        fields, each a `fields.setting`, become flags.
+      words: what it does, for --help.
+
+    Raises:
+      UserError: the name is taken.
+    """
+    if name in STRATEGIES:
+        raise UserError(f"there is a search strategy called {name!r} already; give yours another name")
+    STRATEGIES[name] = Entry(settings, made_by, words)
+
+
+def added() -> list[str]:
+    """The names of the strategies that were registered."""
+    return [name for name in STRATEGIES if name not in _BUILT_IN]
+
+
+def strategy(*, group: str) -> str:
+    """--strategy, among those that there are now."""
+    listed = "; ".join(f"{name}: {entry.words}" if entry.words else name for name, entry in STRATEGIES.items())
+    return setting(
+        "reinforce", f"How architectures are proposed. {listed}.", group=group, choices=STRATEGIES
+    )
 
 
 def entry(name: str) -> Entry:

@@ -9,6 +9,7 @@ from autogan_tf.config import (
     data_settings,
     distribution_settings,
     feature_settings,
+    plugins,
     resume_settings,
     terminal_settings,
 )
@@ -39,6 +40,9 @@ class TrainConfig:
         "", "The architecture: a genotype file, such as a search writes, or a published name.", group=_WHAT, path=PATH
     )
     arch: str = setting("", 'The architecture as integers, in quotes: --arch="1 0 1 1 1 0 0 1 1".', group=_WHAT)
+    space: str = setting(
+        "autogan", "Name of the search space of arch; a genotype file says its own.", group=_WHAT
+    )
 
     dataset: str = data_settings.dataset(group=_DATA)
     data_dir: str = data_settings.data_dir(group=_DATA)
@@ -165,6 +169,7 @@ class TrainConfig:
 
     run_dir: str = setting("", "The run's folder; empty for runs/train-<dataset>-<UTC time>.", group=_RUN, path=PATH)
     seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
+    plugin: tuple[str, ...] = plugins.plugin(group=_RUN)
     resume: str = resume_settings.resume(group=_RUN)
     save_steps: int = resume_settings.save_steps(group=_RUN)
     save_minutes: float = resume_settings.save_minutes(group=_RUN)

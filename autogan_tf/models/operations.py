@@ -7,11 +7,12 @@ follows from the kind of layer, see `initializers.py`; a layer of another kind h
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.models import batch_norm, cost, layers
 from autogan_tf.models.cost import Cost
 from autogan_tf.models.spectral_norm import SpectralConv2D, SpectralDeconv2D
@@ -178,5 +179,20 @@ class Deconv(Upsampling):
         return cost.conv_cost(2, channels, channels, height, stride_taps=4)
 
 
-NORMS: Mapping[str, Norm] = {"none": Norm(), "batch": BatchNorm(), "instance": InstanceNorm()}
-UPSAMPLINGS: Mapping[str, Upsampling] = {"bilinear": Bilinear(), "nearest": Nearest(), "deconv": Deconv()}
+NORMS: dict[str, Norm] = {"none": Norm(), "batch": BatchNorm(), "instance": InstanceNorm()}
+UPSAMPLINGS: dict[str, Upsampling] = {"bilinear": Bilinear(), "nearest": Nearest(), "deconv": Deconv()}
+
+
+def register(value: str, operation: Norm | Upsampling) -> None:
+    """Adds a norm or an upsampling, from a file that --plugin names; `value`: of the option that a space gives it.
+
+    Raises UserError where the value, or its `layer_name`, is taken.
+    """
+    kind = "norm" if isinstance(operation, Norm) else "upsampling"
+    known: dict[str, Any] = NORMS if isinstance(operation, Norm) else UPSAMPLINGS
+    if value in known:
+        raise UserError(f"there is the {kind} {value!r} already; give yours another value")
+    taken = {"conv"} | {norm.layer_name for norm in NORMS.values()} | {up.layer_name for up in UPSAMPLINGS.values()}
+    if operation.layer_name in taken - {None}:
+        raise UserError(f"layers called {operation.layer_name!r} there are already; give yours another layer_name")
+    known[value] = operation

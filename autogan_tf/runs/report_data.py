@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autogan_tf.config import fields
+from autogan_tf.config import fields, plugins
 from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
@@ -20,7 +20,7 @@ from autogan_tf.runs.history import History, Row
 from autogan_tf.search_space.space import SearchSpace
 
 FORMAT, VERSION = "autogan-report", 1
-_CONFIGS: dict[str, Any] = {"search": SearchConfig, "train": TrainConfig}
+_CONFIGS: dict[str, type] = {"search": SearchConfig, "train": TrainConfig}
 _ELSEWHERE = ("dry_run", "run_dir", "verbosity", "download")  # settings that say nothing about a result
 
 
@@ -83,7 +83,8 @@ def _settings(run: History) -> tuple[dict[str, str], dict[str, str]]:
     texts = {name: shown(fields.to_text(_tupled(value))) for name, value in run.settings.items()}
     if run.command not in _CONFIGS:
         return texts, {}
-    defaults = {field.name: field.default for field in fields.fields_of(_CONFIGS[run.command])}
+    config = plugins.extended(_CONFIGS[run.command])
+    defaults = {field.name: field.default for field in fields.fields_of(config)}
     changed = {
         name: texts[name]
         for name, default in defaults.items()
@@ -278,8 +279,10 @@ def _commands(run: History, best: History | None, complete: bool) -> dict[str, s
     """What one may want next, ready for a shell."""
     path = str(run.folder.path)
     commands = {}
-    config = _CONFIGS.get(run.command)
-    if config is not None and run.settings:
+    plugin = tuple(run.settings.get("plugin", ()))
+    needed = [f"--plugin={fields.to_text(plugin)}"] if plugin else []
+    if run.command in _CONFIGS and run.settings:
+        config = plugins.extended(_CONFIGS[run.command])
         known = {field.name for field in fields.fields_of(config)}
         try:
             made = fields.from_dict(config, {k: v for k, v in run.settings.items() if k in known and k != "run_dir"})
@@ -291,14 +294,14 @@ def _commands(run: History, best: History | None, complete: bool) -> dict[str, s
     if run.command == "search" and run.folder.genotype_file.exists():
         data = [f"--{k}={run.settings[k]}" for k in ("dataset", "data_dir") if run.settings.get(k)]
         commands["train the best architecture"] = _shell(
-            "train", f"--genotype={run.folder.genotype_file}", *data, "--run_dir=runs/trained"
+            "train", f"--genotype={run.folder.genotype_file}", *data, *needed, "--run_dir=runs/trained"
         )
     trained = best or (run if run.command == "train" else None)
     if trained is not None and trained.folder.checkpoints.is_dir():
-        commands["evaluate"] = _shell("evaluate", f"--run_dir={path}")
-        commands["draw samples"] = _shell("sample", f"--run_dir={path}", "--grid=samples.png")
-        commands["export for TF Serving"] = _shell("export", f"--run_dir={path}", "--output=models/autogan")
-    commands["make this report again"] = _shell("report", path)
+        commands["evaluate"] = _shell("evaluate", f"--run_dir={path}", *needed)
+        commands["draw samples"] = _shell("sample", f"--run_dir={path}", *needed, "--grid=samples.png")
+        commands["export for TF Serving"] = _shell("export", f"--run_dir={path}", *needed, "--output=models/autogan")
+    commands["make this report again"] = _shell("report", path, *needed)
     commands["watch in TensorBoard"] = f"tensorboard {_quoted(f'--logdir={path}')}"
     return commands
 

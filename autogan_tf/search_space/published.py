@@ -1,6 +1,7 @@
 """Architectures that were published for this search space, by name."""
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.search_space import autogan, catalog
 from autogan_tf.search_space.genotype import Genotype
 
 # AutoGAN's three CIFAR-10 architectures (ICCV 2019, released models A, B, C; A is figure 4 of the paper), and the
@@ -13,13 +14,14 @@ TOKENS = {
 }
 
 
-def choose(*, arch: str, genotype: str) -> Genotype:
-    """The architecture that a command was given: integers as text, or a genotype file or published name.
+def choose(*, arch: str, genotype: str, space: str = autogan.SPACE.name) -> Genotype:
+    """The architecture that a command was given: integers as text, of the space of this name, or a genotype file or
+    published name.
 
-    Exactly one of the two is not empty. Raises UserError where it is neither of these.
+    Exactly one of the two is not empty. Raises UserError where it is neither of these, or there is no such space.
     """
     if arch:
-        return Genotype.from_string(arch)
+        return Genotype.from_string(arch, catalog.space(space))
     return load(genotype) if genotype in TOKENS else Genotype.load(genotype)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autogan_tf.config import fields
+from autogan_tf.config import fields, resume_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.train import MAX_RESTARTS, TrainConfig
 from autogan_tf.data import sources
@@ -66,6 +66,7 @@ def written_settings(
     settings = fields.to_dict(config) | {
         "num_cells": len(genotype.cells), "replica_count": distribution.count, "data_digest": data.digest()
     }  # fmt: skip
+    settings |= resume_settings.plugin_digest(config)
     return settings | ({"class_counts": _class_counts(data)} if config.conditional else {})
 
 

@@ -10,7 +10,8 @@ from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 
 NONE = {
-    "genotype", "arch", "run_dir", "seed", "dataset", "data_dir", "download", "data_memory_gb", "bottom_width",
+    "genotype", "arch", "space", "plugin", "run_dir", "seed", "dataset", "data_dir", "download", "data_memory_gb",
+    "bottom_width",
     "reference_semantics", "distribution", "replicas", "precision", "threads", "val_freq", "num_eval_imgs", "features",
     "inception_weights", "features_resolution", "classifier_steps", "classifier_batch_size", "classifier_width",
     "cache_dir", "resume", "save_steps", "save_minutes", "keep_checkpoints", "verbosity", "dry_run",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autogan_tf.config import final_training
+from autogan_tf.config import final_training, plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
@@ -183,6 +183,7 @@ class CandidateTraining:
 
 def for_worker(config: SearchConfig) -> CandidateTraining:
     """The same in a process that has nothing yet; images and classifier come from the cache where they are there."""
+    plugins.load(config.plugin)
     machine.use_threads(config.threads)
     store = choice.image_store(config.cache_dir, memory_gb=config.data_memory_gb)
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": False}

@@ -20,5 +20,8 @@ def new_strategy(name: str, settings: Any, task: Task) -> Strategy:
     Raises:
       UserError: an unknown name, settings that do not go together, or what this strategy does not offer.
     """
-    module, _, class_name = strategy_settings.entry(name).where.partition(":")
-    return getattr(importlib.import_module(f"autogan_tf.nas.strategies.{module}"), class_name)(settings, task)
+    made_by = strategy_settings.entry(name).made_by
+    if isinstance(made_by, str):
+        module, _, class_name = made_by.partition(":")
+        made_by = getattr(importlib.import_module(f"autogan_tf.nas.strategies.{module}"), class_name)
+    return made_by(settings, task)
