@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ def evaluate_images(
     seed: int | None = None,
     splits: int = 1,
     engine: str = "tfgan",
+    more: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
 ) -> dict[str, Any]:
     """Scores of images.
 
@@ -81,6 +82,7 @@ def evaluate_images(
       splits: of the Inception score.
       engine: "tfgan" for TF-GAN's functions where it has the score (Inception score of one split, Fréchet and kernel
         distance), "fast" for our own, which agree, are faster and need less memory.
+      more: further scores by name, each a function of the features [N, F] and the logits [N, K] of all images.
 
     Returns:
       JSON-able, without NaN or infinity: "num_images", "feature_network" ("name/digest"), "seed", "engine", with a
@@ -92,6 +94,7 @@ def evaluate_images(
         prdc: "precision", "recall", "density", "coverage", "prdc_images" (of each side, at most 10,000)
         is_inf, fid_inf: "inception_score_infinity", "frechet_distance_infinity", each with "..._error"
         memorization: a mapping, see `memorization.memorization`
+      and what `more` names
 
     Raises:
       UserError: fewer images than a score needs, features or logits that are not finite, or a reference made with
@@ -103,8 +106,8 @@ def evaluate_images(
         reference.check_network(network)
     statistics = FrechetStatistics(network.num_features, network=identity)
     count = 0
-    wants_logits = any(metric.startswith("is") for metric in metrics)
-    wants_features = any(metric in _NEED_FEATURES for metric in metrics)
+    wants_logits = bool(more) or any(metric.startswith("is") for metric in metrics)
+    wants_features = bool(more) or any(metric in _NEED_FEATURES for metric in metrics)
     with contextlib.ExitStack() as stack:
         logits_store, features_store = (stack.enter_context(FeatureStore()) for _ in range(2))
         for features, logits in outputs_of(batches, network):
@@ -128,6 +131,8 @@ def evaluate_images(
                 raise ValueError(f"metrics {', '.join(metrics)} need a reference, got None")
             kept = features_store.array if wants_features else None
             result |= _comparisons(statistics, count, kept, reference, heldout, metrics, seed or 0, engine)
+        for name, measure in (more or {}).items():
+            result[name] = float(measure(features_store.array, logits_store.array))
     result |= {"num_images": count, "feature_network": identity, "seed": seed, "engine": engine}
     if reference is not None:
         result |= {

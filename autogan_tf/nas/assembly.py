@@ -12,7 +12,7 @@ from autogan_tf.config import strategy_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
-from autogan_tf.data import pipeline, seeds
+from autogan_tf.data import pipeline
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features import choice
@@ -26,7 +26,7 @@ from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.candidate_training import CandidateTraining, for_worker
 from autogan_tf.nas.estimation.from_scratch import FromScratch
 from autogan_tf.nas.estimation.objectives import MAX_REAL_FEATURES, Real
-from autogan_tf.nas.estimation.reward import Scorer
+from autogan_tf.nas.estimation.reward import Scorer, some_real
 from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.nas.estimation.shared_weights import SharedWeights
 from autogan_tf.nas.estimation.workers import Inline, Processes
@@ -167,7 +167,6 @@ def real_images(
     if not needs & {"real_statistics", "real_features"}:
         return {}
     seen_through = reward_network(config, network)
-    order = seeds.numpy_rng(config.seed, "real_features_of_rewards").permutation(len(data.images))
     found = {}
     for side in image_sides(bottom_width=config.bottom_width, num_cells=config.num_cells):
         terminal.phase(f"real images of {side} pixels", len(data.images), "images")
@@ -178,7 +177,7 @@ def real_images(
             with_features="real_features" in needs,
             progress=terminal.done,
         )
-        rows = None if seen.features is None else np.array(seen.features[order[:MAX_REAL_FEATURES]])
+        rows = None if seen.features is None else some_real(seen.features, seed=config.seed)
         found[side] = Real(seen.statistics, rows)
     return found
 
@@ -230,7 +229,17 @@ def new_from_scratch(
     constraints: Constraints,
     stop: StopRequest,
 ) -> FromScratch:
-    """What judges architectures by training each; `stop`: notes the wish to end."""
+    """What judges architectures by training each; `stop`: notes the wish to end.
+
+    Raises UserError for an objective that it cannot measure.
+    """
+    reward = objectives.reward(config.reward)
+    for key, objective in objectives.beyond_evaluation(reward.names).items():
+        if "cost" in objective.needs:
+            raise UserError(
+                f"the objective {key} looks at the cost and at images at once, which --estimation=from_scratch does "
+                "not; make two objectives of it, or judge with --estimation=shared_weights"
+            )
     training = CandidateTraining(config, begun.data, network, store=begun.store, distribution=begun.distribution)
     several = config.workers > 1
     return FromScratch(
@@ -238,7 +247,7 @@ def new_from_scratch(
         training=training,
         folder=RunFolder(begun.run_dir).trials,
         fidelities=config.candidate_steps,
-        reward=objectives.reward(config.reward),
+        reward=reward,
         cost_of=constraints.cheapest,
         plan=plan,
     )

@@ -17,6 +17,7 @@ _FRAME = 176  # half of a cell's width
 _TITLE, _FOOT, _MARGIN = 38, 10, 16  # heights of a cell's head and foot; around everything
 _INK, _FLOW, _SHORTCUT, _PAPER, _BOX = "#22303c", "#5b6b79", "#1f5fa8", "#ffffff", "#eef3f8"
 _SKIPS = ("#c4572a", "#2f8f5b", "#8a4fa3", "#b08a1e")  # by the cell that they come from
+_DRAWN = ("conv", "norm", "up", "shortcut", "skips")
 _RADIUS = 8  # of a plus sign
 
 
@@ -76,7 +77,8 @@ class _Drawing:
         frame = self._add(
             group, "rect", x=_CENTRE - _FRAME, y=top, width=2 * _FRAME, rx=8, fill="none", stroke="#b9c5cf"
         )
-        self._label(group, f"cell {index + 1}, {side} × {side}", _CENTRE - _FRAME + 10, top + 17, anchor="start")
+        told = ", ".join([f"cell {index + 1}", f"{side} × {side}", *_not_drawn(cell)])
+        self._label(group, told, _CENTRE - _FRAME + 10, top + 17, anchor="start")
         self._y = top + _TITLE - _GAP
         entry = top + _TITLE - 12
         self._arrow(group)
@@ -158,6 +160,11 @@ class _Drawing:
     def _add(parent: ElementTree.Element, tag: str, more: dict[str, object] | None = None,
              **attributes: object) -> ElementTree.Element:  # fmt: skip
         return ElementTree.SubElement(parent, tag, {k: str(v) for k, v in ((more or {}) | attributes).items()})
+
+
+def _not_drawn(cell: CellChoices) -> list[str]:
+    """In words, what was decided that no part of the drawing shows."""
+    return [words for name in cell if name not in _DRAWN and (words := cell.option(name).words)]
 
 
 def _block(cell: CellChoices) -> str:

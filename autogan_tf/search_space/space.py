@@ -95,6 +95,24 @@ class SearchSpace:
     decisions_of: Callable[[int], tuple[Decision, ...]]
     max_cells: int
 
+    def with_options(self, name: str, **options: Sequence[Option]) -> SearchSpace:
+        """Another space, called `name`, which has more options.
+
+        options: by the name of a decision, those that come after the ones it has; another name is a decision of its
+          own, the last one of every cell.
+        """
+
+        def decisions_of(cell: int) -> tuple[Decision, ...]:
+            ours = self.decisions(cell)
+            known = {decision.name for decision in ours}
+            larger = (
+                dataclasses.replace(decision, options=(*decision.options, *options.get(decision.name, ())))
+                for decision in ours
+            )
+            return (*larger, *(Decision(new, tuple(options[new])) for new in options if new not in known))
+
+        return SearchSpace(name, decisions_of, max_cells=self.max_cells)
+
     def decisions(self, cell: int) -> tuple[Decision, ...]:
         """Of cell `cell`, from 0."""
         if not 0 <= cell < self.max_cells:

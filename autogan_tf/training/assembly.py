@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,7 @@ def train_until(
     network: FeatureNetwork,
     reference: Reference,
     stop: StopRequest | None,
+    more: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
 ) -> None:
     """The first `steps` generator steps of a training into its folder, or those after what is there, without a word.
 
@@ -222,6 +224,7 @@ def train_until(
         save_minutes=config.save_minutes,
         keep_checkpoints=1,
         stop=stop,
+        more=more,
     )
 
 

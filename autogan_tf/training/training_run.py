@@ -63,6 +63,7 @@ def run_training(
     save_minutes: float = 0.0,
     keep_checkpoints: int = 2,
     stop: StopRequest | None = None,
+    more: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] | None = None,
 ) -> dict[str, Any]:
     """Trains to the end, scores the moving-average generator, and keeps the checkpoint with the best score.
 
@@ -86,6 +87,7 @@ def run_training(
       report_on: the run whose report is kept up to date: this one, or the search that it is part of; None for none.
       save_steps, save_minutes, stop: see `Keeper`.
       keep_checkpoints: how many of the newest checkpoints stay, besides the best one.
+      more: further scores, see `evaluate_images`.
 
     Returns:
       The best scores, as appended to evaluations.jsonl, with their "step".
@@ -157,7 +159,7 @@ def run_training(
             keeper.now(step)  # scoring may take long
             batches = told.scoring(num_eval_imgs, trainer.sample(num_eval_imgs, purpose="evaluation"))
             batches = _interruptible(batches, keeper)
-            found = evaluate_images(batches, network, reference, metrics=metrics, seed=trainer.seed)
+            found = evaluate_images(batches, network, reference, metrics=metrics, seed=trainer.seed, more=more)
             scores = {"step": step} | found
             better = not position.best or scores["frechet_distance"] < position.best["frechet_distance"]
             told.scores(step, scores, better=better, in_a_row=score_each)

@@ -151,3 +151,23 @@ def test_the_room_imports_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_space_with_more_options_by_hand():
+    group, leaky = Option("group", "group", "group norm"), Option("leaky", "leaky", "leaky ReLU")
+    larger = AUTOGAN.with_options("larger", norm=[group], activation=[Option("relu", "relu", ""), leaky])
+    # one option more of the norm, and a decision of two options at the end of every cell
+    assert larger.counts(2) == (2, 4, 3, 2, 2, 2, 4, 3, 2, 2, 2) and larger.max_cells == AUTOGAN.max_cells
+    assert larger.cells([0, 3, 0, 0, 1])[0]["norm"] == "group"
+    assert larger.cells([0, 3, 0, 0, 1])[0].in_words() == (
+        "post-activation, group norm, bilinear upsampling, no shortcut, leaky ReLU"
+    )
+    assert AUTOGAN.counts(1) == (2, 3, 3, 2)
+
+
+def test_a_space_is_known_by_its_name_once_it_is_registered(monkeypatch):
+    monkeypatch.setattr(catalog, "SPACES", dict(catalog.SPACES))
+    catalog.register(TOY)
+    assert catalog.space("toy") is TOY
+    with pytest.raises(UserError, match="called 'toy' already; give yours another name"):
+        catalog.register(TOY)

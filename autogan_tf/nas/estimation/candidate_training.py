@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import pathlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import kernel, reference
 from autogan_tf.metrics.evaluator import evaluate_images
 from autogan_tf.metrics.reference import Reference
+from autogan_tf.nas.estimation import objectives
+from autogan_tf.nas.estimation.objectives import Objective, Seen
+from autogan_tf.nas.estimation.reward import some_real
 from autogan_tf.nas.trial import Tokens
 from autogan_tf.runs import machine, tensorflow_warnings
 from autogan_tf.runs.checkpoints import Checkpoints
@@ -127,6 +130,7 @@ class CandidateTraining:
                     network=self._network,
                     reference=seen,
                     stop=stop,
+                    more=self._more(seen),
                 )
             except (TrainingDiverged, TrainingCollapsed) as error:
                 return self._scored(job, trainer, seen, failure=str(error))
@@ -157,8 +161,28 @@ class CandidateTraining:
             seen,
             metrics=("is", "fid", "kid") if with_kernel else ("is", "fid"),
             seed=trainer.seed,
+            more=self._more(seen),
         )
         return Result(scores, step, failure)
+
+    def _more(self, reference: Reference) -> dict[str, Callable[[np.ndarray, np.ndarray], float]]:
+        """By key, the objectives of the reward that an evaluation has not got by itself."""
+
+        def scored_by(objective: Objective) -> Callable[[np.ndarray, np.ndarray], float]:
+            def score(features: np.ndarray, logits: np.ndarray) -> float:
+                real = reference.features
+                seen = Seen(
+                    logits=logits,
+                    features=features,
+                    real_statistics=reference.statistics,
+                    real_features=None if real is None else some_real(real, seed=self._config.seed),
+                )
+                return objective.measure(seen)
+
+            return score
+
+        names = objectives.reward(self._config.reward).names
+        return {key: scored_by(objective) for key, objective in objectives.beyond_evaluation(names).items()}
 
     def _built(self, job: Job) -> tuple[TrainConfig, Trainer, ImageData, Reference]:
         space = catalog.space(self._config.space)

@@ -13,8 +13,9 @@ import tensorflow as tf
 from autogan_tf.config.reward_expression import Reward
 from autogan_tf.data import seeds
 from autogan_tf.models.cost import Cost
+from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.candidate_training import CandidateTraining, Job, Result
-from autogan_tf.nas.estimation.objectives import OBJECTIVES
+from autogan_tf.nas.estimation.objectives import OBJECTIVES, Seen
 from autogan_tf.nas.estimation.workers import Workers
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.position import Part
@@ -160,10 +161,12 @@ class FromScratch:
 
     def _scores(self, tokens: Tokens, result: Result) -> dict[str, float]:
         found: dict[str, float] = {"step": result.step}
-        costs = dataclasses.asdict(self._cost_of(tokens))
         for name in self._reward.names:
-            key = OBJECTIVES[name].key
-            found[name] = float(costs[key] if key in costs else result.scores[key])
+            objective = OBJECTIVES[name]
+            if objectives.of_cost_alone(objective):
+                found[name] = objective.measure(Seen(cost=self._cost_of(tokens)))
+            else:
+                found[name] = float(result.scores[objective.key])
         return found
 
     def _trial(self, tokens: Tokens, scores: Mapping[str, float]) -> Trial:

@@ -1,4 +1,5 @@
-"""What an architecture can be judged by: named pure functions of what was seen of it. A new objective is an entry here.
+"""What an architecture can be judged by: named pure functions of what was seen of it. A new objective is an entry here,
+or `register`ed from a file of one's own.
 
 The reward is a weighted sum of objectives, see `config/reward_expression.py`. Nothing here imports TensorFlow, so that
 the command knows the names before it does.
@@ -7,11 +8,13 @@ the command knows the names before it does.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 
 from autogan_tf.config import reward_expression
+from autogan_tf.config.errors import UserError
 from autogan_tf.config.reward_expression import Reward
 from autogan_tf.metrics.frechet import FrechetStatistics, frechet_distance
 from autogan_tf.metrics.inception_score import inception_score
@@ -95,13 +98,45 @@ def _multiply_adds(seen: Seen) -> float:
     return float(seen.cost.multiply_adds)
 
 
-OBJECTIVES: Mapping[str, Objective] = {
+OBJECTIVES: dict[str, Objective] = {
     "is": Objective(_inception_score, ("logits",), "inception_score"),
     "fid": Objective(_frechet_distance, ("features", "real_statistics"), "frechet_distance"),
     "kid": Objective(_kernel_distance, ("features", "real_features"), "kernel_distance"),
     "parameters": Objective(_parameters, ("cost",), "parameters"),
     "multiply_adds": Objective(_multiply_adds, ("cost",), "multiply_adds"),
 }
+_EVALUATED = ("is", "fid", "kid")  # which `evaluate_images` gives by itself
+
+
+def register(name: str, measure: Callable[[Seen], float], *, needs: Collection[str]) -> None:
+    """Adds an objective, from a file that --plugin names.
+
+    Args:
+      name: in --reward, of letters, digits and _; also what genotype files call the score.
+      measure: the score from what was seen of an architecture; a reward adds or subtracts it as --reward says.
+      needs: the fields of `Seen` that it looks at.
+
+    Raises:
+      UserError: a name that is taken or that --reward cannot read, or a need that `Seen` does not have.
+    """
+    fields = [field.name for field in dataclasses.fields(Seen)]
+    if name in OBJECTIVES or name == "log" or not re.fullmatch("[A-Za-z_][A-Za-z_0-9]*", name):
+        why = "is taken" if name in OBJECTIVES or name == "log" else "must be of letters, digits and _"
+        raise UserError(f"an objective's name {why}, and it is {name!r}; give yours another one")
+    if not needs or not set(needs) <= set(fields):
+        raise UserError(f"the objective {name} must need some of {', '.join(fields)}, got {', '.join(needs) or 'none'}")
+    OBJECTIVES[name] = Objective(measure, tuple(needs), name)
+
+
+def beyond_evaluation(names: Iterable[str]) -> dict[str, Objective]:
+    """Those of the objectives that look at images and that no evaluation of a training run has, by key."""
+    chosen = (OBJECTIVES[name] for name in names if name not in _EVALUATED)
+    return {objective.key: objective for objective in chosen if not of_cost_alone(objective)}
+
+
+def of_cost_alone(objective: Objective) -> bool:
+    """Whether it looks at nothing but the cost."""
+    return set(objective.needs) <= {"cost"}
 
 
 def reward(text: str) -> Reward:

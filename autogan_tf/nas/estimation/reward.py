@@ -17,7 +17,7 @@ from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.models.cost import Cost
 from autogan_tf.models.generator import SupernetGenerator
 from autogan_tf.nas.estimation import objectives
-from autogan_tf.nas.estimation.objectives import Real, Seen
+from autogan_tf.nas.estimation.objectives import MAX_REAL_FEATURES, Real, Seen
 from autogan_tf.nas.trial import Tokens, Trial
 
 INCEPTION_SCORE = objectives.reward("is")
@@ -30,6 +30,12 @@ class Outputs(NamedTuple):
 
     logits: np.ndarray
     features: np.ndarray | None
+
+
+def some_real(features: np.ndarray, *, seed: int) -> np.ndarray:
+    """Up to MAX_REAL_FEATURES of the rows, in random order: `Seen.real_features`. seed: of the run."""
+    order = seeds.numpy_rng(seed, "real_features_of_rewards").permutation(len(features))
+    return np.array(features[order[:MAX_REAL_FEATURES]])
 
 
 class Scorer:
