@@ -181,13 +181,15 @@ def test_the_operation_as_a_person_tries_it(place):
     assert document["space"] == "with_sub_pixel" and document["cells"][0]["up"] in UPSAMPLINGS
     drawn = run(place, sample)
     assert drawn.returncode == 0 and (place / "samples.png").exists(), drawn.stderr
-    planned = run(place, train, dataset="folder:photos", bottom_width=4, dry_run="true")
-    assert planned.returncode == 0 and "of 36 pixels" not in planned.stdout, planned.stderr
+    planned = run(place, train, dataset="folder:photos", dry_run="true")
+    assert planned.returncode == 0 and f"generator: {Genotype.load(place / 'runs/sub_pixel/genotype.json')}, " in (
+        planned.stdout
+    ), planned.stderr
     page = run(place, ["autogan_tf.report", "runs/sub_pixel", *sample[2:3]])
     assert page.returncode == 0, page.stderr
     commands_shown = json.loads((place / "runs/sub_pixel/report.json").read_text())["commands"].values()
     assert sum("--plugin=docs/examples/sub_pixel.py" in text for text in commands_shown) >= 5
-    unknown = run(place, [word for word in sample if "--plugin" not in word])
+    unknown = run(place, [word for word in sample if "--plugin" not in word], grid="others.png")
     assert unknown.returncode == 2 and unknown.stderr.count("\n") == 1
     assert "no search space is called 'with_sub_pixel'; there are autogan, and those of the files that --plugin" in (
         unknown.stderr

@@ -77,7 +77,8 @@ def test_a_flag_file_may_name_it_and_the_command_line_wins():
 
 def test_several_files_and_commands_without_strategies():
     written("from autogan_tf.search_space import autogan, catalog\ncatalog.register(autogan.SPACE.with_options('a'))")
-    written("from autogan_tf.search_space import catalog\ncatalog.register(catalog.space('a').with_options('b'))", "b.py")
+    second = "from autogan_tf.search_space import catalog\ncatalog.register(catalog.space('a').with_options('b'))"
+    written(second, "b.py")
     config = parse(ReportConfig, ["--plugin=own.py,b.py", "runs/x"], doc="")
     assert config.run_dir == ("runs/x",) and config.plugin == ("own.py", "b.py")
     from autogan_tf.search_space import catalog
