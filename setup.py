@@ -42,7 +42,7 @@ setup(
     packages=[*find_packages(include=["autogan_tf", "autogan_tf.*"]), "autogan_tf.configs"],
     package_dir={"autogan_tf.configs": "configs"},
     package_data={"autogan_tf.configs": ["*.flags"], "autogan_tf.serving": ["gallery.html"],
-                  "autogan_tf.runs": ["templates/*.html"]},
+                  "autogan_tf.runs": ["templates/*.html"], "autogan_tf.bench": ["table/*.npz"]},
     install_requires=requirements(),
     extras_require={
         "gpu": ["tensorflow[and-cuda]==2.15.1"],

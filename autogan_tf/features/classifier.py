@@ -32,6 +32,7 @@ class Classifier:
       resolution, channels: of the images that it was trained on.
       accuracy: share of the test images classified correctly, by image size.
       from_cache: whether the weights were loaded rather than trained.
+      network: the Keras model.
     """
 
     def __init__(self, network: tf.keras.Model, *, accuracy: dict[int, float], from_cache: bool) -> None:
@@ -41,7 +42,7 @@ class Classifier:
         self.from_cache = from_cache
         _, self.resolution, _, self.channels = (int(n or 0) for n in network.input_shape)
         self.num_features, self.num_logits = (int(output.shape[1]) for output in network.outputs)
-        self._network = network
+        self.network = network
         network.trainable = False
 
     def computing_in(self, precision: str) -> Classifier:
@@ -55,7 +56,7 @@ class Classifier:
             width=self.num_features // classifier_network.FEATURES_PER_WIDTH,
             precision=precision,
         )
-        classifier_network.set_weight_arrays(network, classifier_network.weight_arrays(self._network))
+        classifier_network.set_weight_arrays(network, classifier_network.weight_arrays(self.network))
         return Classifier(network, accuracy=self.accuracy, from_cache=self.from_cache)
 
     def __call__(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -82,7 +83,7 @@ class Classifier:
             )
         if images.dtype == tf.uint8:
             images = pipeline.to_float(images)
-        features, logits = self._network(classifier_training.enlarged(images, self.resolution), training=False)
+        features, logits = self.network(classifier_training.enlarged(images, self.resolution), training=False)
         return features, logits
 
 
@@ -169,6 +170,49 @@ def load_or_train(
     if path is not None:
         _save(path, network, accuracy=accuracy, recipe=recipe)
     return Classifier(network, accuracy=accuracy, from_cache=False)
+
+
+def write(path: pathlib.Path, classifier: Classifier) -> None:
+    """A file that `read` reads. Weights are kept as float16: let those of `classifier` be such (`rounded`)."""
+    weights = classifier_network.weight_arrays(classifier.network)
+    about = {"resolution": classifier.resolution, "accuracy": classifier.accuracy, "digest": classifier.digest}
+    with replacing(path) as file:
+        halves = {name: values.astype(np.float16) for name, values in weights.items()}
+        np.savez_compressed(file, about=np.array(json.dumps(about)), **halves)
+
+
+def rounded(classifier: Classifier) -> Classifier:
+    """A copy whose weights float16 holds exactly; its accuracy is told as it was before."""
+    weights = classifier_network.weight_arrays(classifier.network)
+    halves = {name: values.astype(np.float16).astype(np.float32) for name, values in weights.items()}
+    return _of_weights(halves, resolution=classifier.resolution, accuracy=classifier.accuracy)
+
+
+def read(path: pathlib.Path) -> Classifier:
+    """The classifier of a file of `write`.
+
+    Raises:
+      UserError: no such file, or a damaged one.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            weights = {name: stored[name].astype(np.float32) for name in stored.files if name != "about"}
+        if weights_digest(weights) != about["digest"]:
+            raise ValueError("its weights do not match their digest")
+        accuracy = {int(side): float(value) for side, value in about["accuracy"].items()}
+        return _of_weights(weights, resolution=about["resolution"], accuracy=accuracy)
+    except Exception as error:  # np.load raises anything from OSError to zlib.error on a damaged file
+        raise UserError(f"the classifier {path} cannot be read: {error}") from None
+
+
+def _of_weights(weights: dict[str, np.ndarray], *, resolution: int, accuracy: dict[int, float]) -> Classifier:
+    stem, logits = weights["stem_conv/kernel"], weights["logits/kernel"]
+    network = classifier_network.build_network(
+        resolution=resolution, channels=stem.shape[2], num_classes=logits.shape[1], width=stem.shape[3]
+    )
+    classifier_network.set_weight_arrays(network, weights)
+    return Classifier(network, accuracy=accuracy, from_cache=True)
 
 
 def _check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.models import initializers
+from autogan_tf.models.changeable_generator import ChangeableGenerator
 from autogan_tf.models.discriminator import Discriminator
 from autogan_tf.models.generator import Generator
 from autogan_tf.runs import machine
@@ -59,6 +61,8 @@ class Trainer(tf.Module):
         losses are float32, and so is the weight average's network.
       distribution: where the steps run.
       semantics: of initial weights and weight average.
+      changeable: `become` takes other architectures into the same graphs. Without classes and spectral norm in the
+        generator; checkpoints are its own, for this architecture alone.
     """
 
     def __init__(
@@ -97,21 +101,27 @@ class Trainer(tf.Module):
         precision: str = "float32",
         distribution: Distribution | None = None,
         semantics: Semantics = CORRECTED,
+        changeable: bool = False,
     ) -> None:
         super().__init__(name="trainer")
         distribution = self.distribution = distribution or Distribution()
         compute_dtype = COMPUTE_DTYPES[precision]
 
-        def new_generator(name: str, **options: str) -> Generator:
+        if changeable and (num_classes or generator_spectral_norm):
+            raise ValueError("a changeable trainer's generator has neither classes nor spectral norm")
+
+        def new_generator(name: str, **options: Any) -> Generator | ChangeableGenerator:
+            sizes: dict[str, Any] = {
+                "gf_dim": gf_dim, "latent_dim": latent_dim, "bottom_width": bottom_width, "channels": channels
+            }  # fmt: skip
+            if changeable:
+                return ChangeableGenerator(genotype, name=name, **sizes, **options)
             return Generator(
                 genotype,
-                gf_dim=gf_dim,
-                latent_dim=latent_dim,
-                bottom_width=bottom_width,
-                channels=channels,
                 num_classes=num_classes,
                 spectral_norm=generator_spectral_norm,
                 name=name,
+                **sizes,
                 **options,
             )
 
@@ -205,6 +215,18 @@ class Trainer(tf.Module):
             scale.reset()
         if self._detector:
             self._detector.clear()
+
+    def become(self, genotype: Genotype) -> None:
+        """Begins anew with another architecture, in the same graphs; of a `changeable` trainer.
+
+        Raises:
+          ValueError: not changeable, or another space or number of cells.
+        """
+        for generator in (self.generator, self.ema_generator):
+            if not isinstance(generator, ChangeableGenerator):
+                raise ValueError("only a changeable trainer takes another architecture")
+            generator.become(genotype)
+        self.draw_weights(attempt=0)
 
     def run(
         self,

@@ -12,7 +12,9 @@ from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 
 SEARCH = ("cifar10.flags", "cifar10_cpu.flags", "quickstart.flags", "stl10.flags")
-TRAIN = ("cifar10_train.flags", "cifar10_train_cpu.flags", "mnist_train.flags", "stl10_train.flags")
+TRAIN = (
+    "bench_train.flags", "cifar10_train.flags", "cifar10_train_cpu.flags", "mnist_train.flags", "stl10_train.flags"
+)  # fmt: skip
 COMMANDS = {"search": SearchConfig, "train": TrainConfig}
 
 

@@ -294,3 +294,20 @@ def test_a_cache_that_cannot_be_used_costs_a_warning_only(
     (record,) = caplog.records
     assert "classifier is not kept in the cache" in record.getMessage()
     assert made.digest == fit(tmp_path / "good", steps=2).digest and not made.from_cache
+
+
+def test_a_file_of_half_precision_holds_a_rounded_one_exactly(trained: classifier.Classifier, tmp_path) -> None:
+    copy = classifier.rounded(trained)
+    path = tmp_path / "judge.npz"
+    classifier.write(path, copy)
+    found = classifier.read(path)
+    assert (found.digest, found.resolution, found.channels) == (copy.digest, trained.resolution, trained.channels)
+    assert found.accuracy == trained.accuracy
+    images = np.random.default_rng(0).integers(0, 256, (3, *[trained.resolution] * 2, 1)).astype(np.uint8)
+    for ours, theirs in zip(found(images), copy(images), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(UserError, match=r"missing\.npz cannot be read"):
+        classifier.read(tmp_path / "missing.npz")
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError, match=r"judge\.npz cannot be read"):
+        classifier.read(path)
