@@ -411,6 +411,7 @@ def damage(place: pathlib.Path) -> None:
 CASES = {
     "unknown data set": ({"dataset": "cifar11"}, ["cifar11"]),
     "unknown search space": ({"space": "autogen"}, ["autogen", "there are autogan"]),
+    "missing plugin": ({"plugin": "gone.py"}, ["--plugin=gone.py", "No such file"]),
     "missing folder": ({"dataset": "folder:bad/missing"}, ["missing", "does not exist"]),
     "no images": ({"dataset": "folder:bad/empty"}, ["empty", "no images"]),
     "damaged images": ({"dataset": "folder:bad/broken"}, ["2 of 4", "short.png", "text.png"]),

@@ -230,6 +230,8 @@ def test_a_genotype_file_and_passes_over_the_data(run, place, monkeypatch, capsy
         ({"arch": None}, "neither"),
         ({"genotype": "autogan_cifar10_a"}, "both"),
         ({"arch": "0 1 2"}, "got 3"),
+        ({"space": "autogen"}, "did you mean autogan? there are autogan"),
+        ({"plugin": "gone.py"}, "--plugin=gone.py: No such file"),
         ({"arch": None, "genotype": "gone.json"}, "gone.json"),
         ({"arch": None, "genotype": "autogan_cifar10_a"}, "some of 8"),
         ({"bottom_width": 6}, "make images of 12 pixels"),

@@ -133,6 +133,18 @@ def check_can_rank(config: SearchConfig, network: FeatureNetwork, images: np.nda
     )
 
 
+def check_measurable(config: SearchConfig) -> None:
+    """UserError where an objective of the reward cannot be measured in the way that candidates are judged."""
+    if config.estimation != "from_scratch":
+        return
+    for key, objective in objectives.beyond_evaluation(objectives.reward(config.reward).names).items():
+        if "cost" in objective.needs:
+            raise UserError(
+                f"the objective {key} looks at the cost and at images at once, which --estimation=from_scratch does "
+                "not; make two objectives of it, or judge with --estimation=shared_weights"
+            )
+
+
 def check_counts(config: SearchConfig, num_real: int) -> None:
     """UserError where an objective of the reward needs more images, generated or real."""
     needs = objectives.needs(objectives.reward(config.reward).names)
@@ -229,17 +241,7 @@ def new_from_scratch(
     constraints: Constraints,
     stop: StopRequest,
 ) -> FromScratch:
-    """What judges architectures by training each; `stop`: notes the wish to end.
-
-    Raises UserError for an objective that it cannot measure.
-    """
-    reward = objectives.reward(config.reward)
-    for key, objective in objectives.beyond_evaluation(reward.names).items():
-        if "cost" in objective.needs:
-            raise UserError(
-                f"the objective {key} looks at the cost and at images at once, which --estimation=from_scratch does "
-                "not; make two objectives of it, or judge with --estimation=shared_weights"
-            )
+    """What judges architectures by training each; `stop`: notes the wish to end."""
     training = CandidateTraining(config, begun.data, network, store=begun.store, distribution=begun.distribution)
     several = config.workers > 1
     return FromScratch(
@@ -247,7 +249,7 @@ def new_from_scratch(
         training=training,
         folder=RunFolder(begun.run_dir).trials,
         fidelities=config.candidate_steps,
-        reward=reward,
+        reward=objectives.reward(config.reward),
         cost_of=constraints.cheapest,
         plan=plan,
     )

@@ -193,3 +193,21 @@ def test_too_few_for_the_comparisons_names_both_sides(mean_colour, plain, engine
         evaluate_images(five, network, many, metrics=("kid",), engine=engine)
     with pytest.raises(UserError, match="at least 6 images of each side, got 2,100 real and 5 generated"):
         evaluate_images(five, network, many, metrics=("prdc",), engine=engine)
+
+
+def test_further_scores_see_the_features_and_logits_of_all_images(mean_colour, plain) -> None:
+    """Of two batches in one; without any other score that would keep them."""
+    network = mean_colour()
+    images = plain(random_colours(20, 0))
+    features, logits = (part.numpy() for part in network(tf.constant(images)))
+    seen = []
+
+    def score(*arrays: np.ndarray) -> float:
+        seen.extend(np.array(array) for array in arrays)
+        return 2.5
+
+    result = evaluate_images([images[:12], images[12:]], network, real(images, network), metrics=["fid"],
+                             more={"mine": score})  # fmt: skip
+    assert result["mine"] == 2.5 and "inception_score" not in result
+    np.testing.assert_allclose(seen[0], features, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(seen[1], logits, rtol=1e-6, atol=1e-6)

@@ -111,3 +111,18 @@ def test_no_two_layers_or_parameters_share_their_numbers():
 def test_an_unknown_type_is_answered_with_the_valid_ones():
     with pytest.raises(ValueError, match="xavier_uniform.*'he'"):
         draw(SpectralConv2D(1, 1, 3, "conv", normalize=False), init_type="he")
+
+
+def test_a_layer_of_another_kind_draws_its_weights_by_itself_from_its_own_seed():
+    class Scale(tf.keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = self.add_weight("scale", (4000,))
+
+        def draw_weights(self, draw: initializers.Draw) -> None:
+            self.scale.assign(1.0 + 0.5 * draw.normal(self.scale.shape))
+
+    one, again, other = (draw(Scale(), path=path).scale.numpy() for path in ("a", "a", "b"))
+    np.testing.assert_array_equal(one, again)
+    assert np.any(one != other)
+    assert abs(one.mean() - 1) < 0.04 and abs(one.std() - 0.5) < 0.03  # 5 standard errors are 0.04 and 0.028

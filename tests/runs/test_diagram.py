@@ -10,6 +10,7 @@ import pytest
 from autogan_tf.runs import diagram
 from autogan_tf.search_space import published
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.search_space.space import Option
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -91,3 +92,10 @@ def test_a_reader_who_sees_no_picture_is_told_the_same():
 def test_a_name_with_markup_stays_text():
     root = drawn(Genotype.from_string("1 0 1 1", name="<b>&"))
     assert root.findtext(SVG + "title") == "Generator <b>&"
+
+
+def test_what_is_not_drawn_is_named_in_the_cells_head():
+    options = [Option("relu", "relu", ""), Option("leaky", "leaky", "leaky ReLU")]
+    space = published.load("autogan_cifar10_a").space.with_options("other", activation=options)
+    cells = of_class(drawn(Genotype.from_string("1 0 1 0 1  1 0 0 0 0 0", space)), "cell")
+    assert [texts(cell)[0] for cell in cells] == ["cell 1, 8 × 8, leaky ReLU", "cell 2, 16 × 16"]

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.search import SearchConfig
 from autogan_tf.metrics.frechet import FrechetStatistics
 from autogan_tf.models.cost import Cost
+from autogan_tf.nas import assembly
 from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.objectives import Seen, measure, needs
+from tests.plugged import restored
 
 
 def test_the_inception_score_by_hand():
@@ -65,3 +68,21 @@ def test_the_names_are_known_without_tensorflow():
     uses = "from autogan_tf.nas.estimation.objectives import reward; reward('is')"
     code = f"import sys; {uses}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_objective_of_cost_and_images_at_once_is_refused_where_candidates_are_trained_from_scratch():
+    with restored():
+        objectives.register("dear", lambda seen: 0.0, needs=["cost", "features"])
+        objectives.register("thrift", lambda seen: 1e6 / seen.cost.parameters, needs=["cost"])
+        assembly.check_measurable(SearchConfig(reward="dear - is"))
+        assembly.check_measurable(SearchConfig(reward="thrift - is", estimation="from_scratch"))
+        with pytest.raises(UserError, match="objective dear looks at the cost and at images at once, .*shared_w"):
+            assembly.check_measurable(SearchConfig(reward="dear - is", estimation="from_scratch"))
+
+
+def test_which_objectives_an_evaluation_has_not_got():
+    with restored():
+        objectives.register("own", lambda seen: 0.0, needs=["logits", "real_features"])
+        objectives.register("thrift", lambda seen: 0.0, needs=["cost"])
+        names = ["is", "fid", "kid", "parameters", "multiply_adds", "own", "thrift"]
+        assert list(objectives.beyond_evaluation(names)) == ["own"]
