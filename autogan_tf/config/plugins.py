@@ -79,7 +79,7 @@ def extended(config_class: Any) -> Any:
     """The configuration of a search with the settings and names of the strategies that were added; others as they are.
 
     Raises:
-      UserError: an added strategy has a setting of a name that is taken.
+      UserError: an added strategy has a setting of a name that is taken, or that no flag can be made of.
     """
     added = strategy_settings.added()
     if not added or not issubclass(config_class, strategy_settings.StrategySettings):
@@ -94,9 +94,12 @@ def _extended(config_class: Any, names: tuple[str, ...]) -> Any:
     groups: list[str] = []
     for name in names:
         kind = strategy_settings.entry(name).settings
-        hints = typing.get_type_hints(kind)
-        declared = {field.name: field for field in dataclasses.fields(kind)}
-        for field in fields_of(kind):
+        try:
+            declared = {field.name: field for field in dataclasses.fields(kind)}
+            fields, hints = fields_of(kind), typing.get_type_hints(kind)
+        except TypeError as error:
+            raise UserError(f"the settings of the strategy {name} make no flags: {error}") from None
+        for field in fields:
             if field == known.get(field.name):  # of a strategy that there was before, such as round_trials
                 continue
             if field.name in known or field.name in new:

@@ -123,6 +123,15 @@ def test_several_files_and_commands_without_strategies():
             "from autogan_tf.models import operations as o\no.register('other', o.Deconv())",
             "line 2: layers called 'deconv' there are already; give yours another layer_name",
         ),
+        (
+            STRATEGY.format(name="stride").replace('setting(7, "How far.", group="strategy walk", minimum=1)', "7"),
+            "settings of the strategy walk make no flags: Settings.stride must be declared with setting",
+        ),
+        (
+            STRATEGY.format(name="stride").replace("@dataclasses.dataclass(frozen=True)\n", "")
+            .replace("strategy_settings.TrialSettings", "object"),
+            "settings of the strategy walk make no flags: must be called with a dataclass type or instance",
+        ),
         (STRATEGY.format(name="gf_dim"), "strategy walk has the setting gf_dim, which there is already"),
         (STRATEGY.format(name="round_trials"), "strategy walk has the setting round_trials, which there is"),
     ],
