@@ -199,7 +199,9 @@ def _network(
         sides = image_sides(bottom_width=bottom_width, num_cells=cells) or [side]
         made_with = ClassifierSettings(
             sides=sides,
-            seed=settings.get("seed", 0) if config.classifier_seed is None else config.classifier_seed,
+            classifier_seed=(
+                settings.get("classifier_seed", 0) if config.classifier_seed is None else config.classifier_seed
+            ),
             cache_dir=config.cache_dir or settings.get("cache_dir", ""),
             **chosen,
         )

@@ -6,7 +6,6 @@ Ends with the ranked architectures (genotypes/01.json ...) and, in best/, a comp
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import pathlib
 import sys
@@ -81,10 +80,11 @@ def _search_here(config: SearchConfig) -> int:
         command="search",
         resolution=config.resolution,
         batches=batches,
-        complete=functools.partial(_complete, config),
+        complete=_complete,
     )
     if begun is None:
         return 0
+    config = begun.config
     if config.estimation == "shared_weights" and not tf.config.list_physical_devices("GPU"):
         # rewriting the supernet's graphs takes longer than all that it gains on CPUs
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

@@ -6,7 +6,6 @@ The architecture is a genotype file that a search has written, a published name 
 
 from __future__ import annotations
 
-import functools
 import math
 import pathlib
 import sys
@@ -60,12 +59,12 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
         command="train",
         resolution=resolution,
         batches={"dis_batch_size": config.dis_batch_size, "gen_batch_size": config.gen_batch_size},
-        complete=functools.partial(_complete, config),
+        complete=_complete,
         architecture=str(genotype),
     )
     if begun is None:
         return 0
-    distribution, data = begun.distribution, begun.data
+    config, distribution, data = begun.config, begun.distribution, begun.data
     if (data.smallest_side or resolution) < resolution:
         raise UserError(
             f"{len(genotype.cells)} cells on --bottom_width={config.bottom_width} make images of {resolution} pixels, "

@@ -22,6 +22,9 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 BATCHES = {"gen_batch_size": 6, "dis_batch_size": 4}
 TRAINING = SMALL | BATCHES | {"g_lr": 1e-3, "d_lr": 1e-3}
 SEARCH = TWO_CELLS | BATCHES | {f"train_{name}": size for name, size in BATCHES.items()}
+EVOLUTION = {name: value for name, value in SEARCH.items() if not name.startswith("ctrl_") and name != "hid_size"}
+EVOLUTION |= {"strategy": "evolution", "population": 3, "tournament": 2, "round_trials": 5}
+EVOLUTION |= {"reward": "is - 0.01*fid", "shared_sampling": "fair"}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +96,7 @@ def test_training_on_two_devices_gives_the_scores_of_one(place, one_device):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["train", "search"])
 def test_of_two_workers_the_chief_writes_and_both_end(place, one_device, command):
-    settings = {"train": TRAINING, "search": SEARCH}[command]
+    settings = {"train": TRAINING, "search": EVOLUTION}[command]
     words = arguments(settings, run_dir=f"runs/workers-{command}", distribution="multi_worker")
     with concurrent.futures.ThreadPoolExecutor() as pool:
         chief, other = pool.map(lambda text: run(place, command, *words, tf_config=text), tf_configs())

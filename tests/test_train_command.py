@@ -127,6 +127,29 @@ def test_the_same_seed_gives_the_same_run(run, place):
 
 
 @pytest.mark.slow
+def test_any_seed_is_judged_by_the_same_classifier_but_a_run_of_before_by_its_own(run, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    (network,) = {entry["feature_network"] for entry in lines(run / "evaluations.jsonl")}
+    assert train.main(arguments(run_dir="runs/seed", seed=4, max_iter=2)) == 0
+    assert lines(place / "runs" / "seed" / "evaluations.jsonl")[-1]["feature_network"] == network
+
+    # an earlier version took the run's seed, and did not write another one
+    assert train.main(arguments(run_dir="runs/before", seed=4, classifier_seed=4, max_iter=2)) == 0
+    before = place / "runs" / "before"
+    document = json.loads((before / "config.json").read_text())
+    del document["settings"]["classifier_seed"]
+    (before / "config.json").write_text(json.dumps(document))
+    for steps in (4, 6):  # and goes on more than once
+        assert train.main(arguments(run_dir="runs/before", seed=4, max_iter=steps)) == 0
+    entries = lines(before / "evaluations.jsonl")
+    assert [entry["step"] for entry in entries[:3]] == [2, 4, 6]
+    assert network not in {entry["feature_network"] for entry in entries}
+    assert len({entry["feature_network"] for entry in entries}) == 1
+    capsys.readouterr()
+    assert train.main(arguments(run_dir="runs/before", seed=4, classifier_seed=1, max_iter=8)) != 0
+    assert "--classifier_seed was 4 and is 1" in capsys.readouterr().err
+
+
 def test_images_on_the_disk_give_the_same_run(run, place):
     """The classifier, the reference and the training all look at a file: 40 images of 64 bytes are over 1,000 bytes."""
     done = process(place, run_dir="runs/streamed", data_memory_gb=1e-6, cache_dir="cache_streamed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Sequence
 
@@ -13,17 +12,18 @@ from autogan_tf.bench import recipe
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.train import TrainConfig
-from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features.extraction import outputs_of
 from autogan_tf.metrics import reference
 from autogan_tf.metrics.evaluator import evaluate_images
+from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training import assembly
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import TrainingDiverged
-from autogan_tf.training.trainer import Trainer
 
 KEYS = {"is": "inception_score", "fid": "frechet_distance", "kid": "kernel_distance"}
 LOSSES = ("d_loss", "g_loss")
+COLUMNS = (*KEYS, *LOSSES, "seconds", "scoring")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Measurements:
     """Trains architectures of `num_cells` cells, one after the other, in one graph.
 
     Args:
-      settings: of the training.
+      settings: of the training, but for its length and its seed.
       num_cells: of all architectures.
       seed: of weights, latents and the order of images.
       length: how long, and when they are looked at.
@@ -47,29 +47,14 @@ class Measurements:
     def __init__(self, settings: TrainConfig, *, num_cells: int, seed: int, length: Length) -> None:
         side = image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1]
         data = recipe.images(side)
-        self._judge = recipe.judge(max(side, 16))
+        self._judge = recipe.judge(16)
         self._reference = reference.of_images(data, self._judge, with_features=True)
         self._length = length
-        self._trainer = Trainer(
-            genotype=Genotype.from_tokens([0] * (5 * num_cells - 1)),
-            stream=ImageStream(images=data.images, batch_size=settings.dis_batch_size, seed=seed),
-            gf_dim=settings.gf_dim,
-            df_dim=settings.df_dim,
-            latent_dim=settings.latent_dim,
-            bottom_width=settings.bottom_width,
-            channels=data.channels,
-            gen_batch_size=settings.gen_batch_size,
-            n_critic=settings.n_critic,
-            g_lr=settings.g_lr,
-            d_lr=settings.d_lr,
-            beta1=settings.beta1,
-            beta2=settings.beta2,
-            init_type=settings.init_type,
-            steps=length.points[-1],
-            lr_decay=False,
-            ema_decay=settings.ema_decay,
-            seed=seed,
-            distribution=Distribution(),
+        self._trainer = assembly.new_trainer(
+            dataclasses.replace(settings, seed=seed, max_iter=length.points[-1]),
+            Genotype.from_tokens([0] * len(autogan.SPACE.counts(num_cells))),
+            data,
+            Distribution(),
             changeable=True,
         )
 
@@ -77,39 +62,32 @@ class Measurements:
         """A training, from its beginning.
 
         Returns:
-          "tokens", "seed"; lists of as many numbers as there are points: "is", "fid", "kid" of the weight average,
-          "d_loss", "g_loss" of the last step, "seconds" of training and "scoring" in all so far; at the end "mean", of
-          the features. Points after a loss became NaN have None, and "failure" says so.
+          "tokens", "seed"; lists with a number for each point: "is", "fid", "kid" of the weight average, "d_loss",
+          "g_loss" of the last step, "seconds" of training and of "scoring" so far; "mean" of the features at the end;
+          "failure": "", or why the lists are shorter, and there is no "mean": a loss or an image became NaN.
         """
-        trainer = self._trainer
-        trainer.become(Genotype.from_tokens(tokens))
-        row: dict[str, object] = {"tokens": list(tokens), "seed": trainer.seed, "failure": ""}
-        lists: dict[str, list[float | None]] = {name: [] for name in (*KEYS, *LOSSES, "seconds", "scoring")}
+        self._trainer.become(Genotype.from_tokens(tokens))
+        lists: dict[str, list[float]] = {name: [] for name in COLUMNS}
+        row: dict[str, object] = {"tokens": list(tokens), "seed": self._trainer.seed, "failure": "", **lists}
         start, seconds, scoring = 0, 0.0, 0.0
+        batches: list[np.ndarray] = []
         for point in self._length.points:
             began = time.monotonic()
             try:
                 losses = self._train(start, point)
                 seconds += time.monotonic() - began
                 began = time.monotonic()
-                batches = list(trainer.sample(self._length.num_images, purpose="evaluation"))
-                scores = evaluate_images(batches, self._judge, self._reference, metrics=tuple(KEYS))
-            except (TrainingDiverged, UserError) as error:  # of images with NaN
-                row["failure"] = row["failure"] or str(error)
-                for values in lists.values():
-                    values.append(None)
-                continue
+                batches = list(self._trainer.sample(self._length.num_images, purpose="evaluation"))
+            except (TrainingDiverged, UserError) as error:  # the latter of images with NaN
+                return row | {"failure": str(error)}
+            scores = evaluate_images(batches, self._judge, self._reference, metrics=tuple(KEYS))
             scoring += time.monotonic() - began
             found = {name: scores[key] for name, key in KEYS.items()} | losses
-            found |= {"seconds": seconds, "scoring": scoring}
-            for name, values in lists.items():
-                values.append(_short(found[name]))
+            for name, value in (found | {"seconds": seconds, "scoring": scoring}).items():
+                lists[name].append(_short(value))
             start = point
-        row |= lists
-        if not row["failure"]:
-            features = np.concatenate([features for features, _ in outputs_of(batches, self._judge)])
-            row["mean"] = [_short(value) for value in features.mean(axis=0, dtype=np.float64)]
-        return row
+        features = np.concatenate([features for features, _ in outputs_of(batches, self._judge)])
+        return row | {"mean": [_short(value) for value in features.mean(axis=0, dtype=np.float64)]}
 
     def _train(self, start: int, end: int) -> dict[str, float]:
         seen: dict[str, float] = {}
@@ -117,6 +95,6 @@ class Measurements:
         return {name: seen[name] for name in LOSSES}
 
 
-def _short(value: float) -> float | None:
-    """Seven digits, more than float32 has."""
-    return float(f"{value:.7g}") if math.isfinite(value) else None
+def _short(value: float) -> float:
+    """Seven digits, about as many as float32 has."""
+    return float(f"{value:.7g}")

@@ -5,19 +5,15 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-import json
 import pathlib
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 
 import benchmark_networks as networks  # beside this file
 import numpy as np
 import tensorflow as tf
+from other_checkout import OTHER, add_against, logged
 from timing import Report, add_counts, add_some_of, alternate, run_parts
 
-from autogan_tf.config.errors import UserError
 from autogan_tf.data import seeds
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features import classifier_network
@@ -36,14 +32,6 @@ ARCHITECTURES = 10  # drawn at random
 EACH = 5  # iterations of each cell, of which the first is not counted
 
 
-def checkout(text: str) -> pathlib.Path:
-    """An argparse type: a folder with another version of the program."""
-    folder = pathlib.Path(text)
-    if not (folder / "autogan_tf" / "search.py").is_file():
-        raise argparse.ArgumentTypeError(f"must be a checkout of this program, got {text!r}")
-    return folder.resolve()
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which parts to run, and their sizes; the defaults are those of cifar10_cpu.flags."""
     add_some_of(parser, "parts", PARTS)
@@ -53,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("calibration_batches", 2, "batches of 100 images that measure batch norm's statistics before"),
     ]
     add_counts(parser, [*networks.SMALL_SIZES, *counts])
-    parser.add_argument("--flagfile", default="quickstart.flags", help="the search whose iterations are timed")
-    parser.add_argument("--against", type=checkout, help="another checkout, whose iterations are timed, too")
+    add_against(parser, flagfile="quickstart.flags", what="iterations")
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:
@@ -139,7 +126,7 @@ def _iteration(arguments: argparse.Namespace, report: Report) -> None:
     """Whole commands, in alternation: the seconds that a search itself reports for its iterations."""
     ways = {precision: (ROOT, [f"--precision={precision}"]) for precision in arguments.precisions}
     if arguments.against:
-        ways["the other checkout"] = (arguments.against, [])
+        ways[OTHER] = (arguments.against, [])
     seconds: dict[str, list[list[list[float]]]] = {name: [] for name in ways}
     for _ in range(arguments.rounds):
         for name, (root, flags) in ways.items():
@@ -157,13 +144,7 @@ def _searched(root: pathlib.Path, given: list[str]) -> list[list[float]]:
 
     Several, as an architecture that comes again is not scored again, and versions may draw other ones.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        flags = [*given, f"--run_dir={folder}/run", f"--max_search_iter={3 * EACH}"]
-        flags += [f"--grow_steps={EACH},{2 * EACH}", "--train_steps=0", "--num_candidate=5", "--topk=1"]
-        words = [sys.executable, "-m", "autogan_tf.search", *flags, "--num_eval_imgs=100"]
-        done = subprocess.run(words, cwd=root, capture_output=True, text=True)
-        if done.returncode:
-            raise UserError(f"{' '.join(words)} failed in {root}:\n{done.stderr}")
-        lines = (pathlib.Path(folder) / "run" / "metrics.jsonl").read_text().splitlines()
-    seconds = [line["seconds"] for line in map(json.loads, lines) if line["phase"] == "search"]
+    flags = [*given, f"--max_search_iter={3 * EACH}", f"--grow_steps={EACH},{2 * EACH}", "--train_steps=0"]
+    flags += ["--num_candidate=5", "--topk=1", "--num_eval_imgs=100"]
+    seconds = [line["seconds"] for line in logged(root, "search", flags) if line["phase"] == "search"]
     return [seconds[stage * EACH + 1 : (stage + 1) * EACH] for stage in range(3)]

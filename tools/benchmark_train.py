@@ -1,10 +1,12 @@
-"""`benchmark.py train`: seconds of the two training steps, beside a plain graph, a supernet and PyTorch."""
+"""`benchmark.py train`: seconds of both training steps, beside other graphs, PyTorch and another checkout."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import functools
+import itertools
+import pathlib
 import statistics
 from collections.abc import Callable, Mapping
 
@@ -12,11 +14,14 @@ import benchmark_networks as networks  # beside this file
 import tensorflow as tf
 from benchmark_networks import STEPS, Ours
 from multiply_adds import multiply_adds
+from other_checkout import OTHER, add_against, logged
 from other_python import OtherPython
 from timing import Report, add_counts, alternate
 
+from autogan_tf.config.errors import UserError
 from autogan_tf.training.precision import COMPUTE_DTYPES
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 WAYS = ("float32", "mixed_bfloat16", "plain", "plain_bfloat16", "supernet")
 PEAK_SIDE = 2048  # of the square matrices whose product shows what the machine can do
 Lists = dict[str, list[float]]
@@ -26,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which networks, and which ways to train them."""
     networks.add_arguments(parser, WAYS)
     add_counts(parser, [("n_critic", 5, "discriminator steps for a generator step")])
+    add_against(parser, flagfile="mnist_train.flags", what="steps")
+    add_counts(parser, [("max_iter", 300, "generator steps of the runs that are timed with --against")], least=2)
 
 
 def run(arguments: argparse.Namespace, report: Report) -> None:
@@ -61,6 +68,8 @@ def run(arguments: argparse.Namespace, report: Report) -> None:
     )
     if counts:
         _share_of_peak(counts, together, arguments.rounds, report)
+    if arguments.against:
+        _against(arguments, report)
 
 
 def _torch_step(torch: OtherPython, variant: str, step: str) -> float:
@@ -73,6 +82,27 @@ def _together(seconds: Mapping[str, Lists], n_critic: int) -> Lists:
         name: [n_critic * d + g for d, g in zip(times, seconds["generator"][name], strict=True)]
         for name, times in seconds["discriminator"].items()
     }
+
+
+def _against(arguments: argparse.Namespace, report: Report) -> None:
+    """Whole commands, in alternation: by what a training itself reports, without the tracing of its graph."""
+    roots = {"this checkout": ROOT, OTHER: arguments.against}
+    seconds: Lists = {name: [] for name in roots}
+    for _ in range(arguments.rounds):
+        for name, root in roots.items():
+            seconds[name].append(_seconds_an_image(root, arguments))
+    report.times(f"Training of {arguments.flagfile}, seconds for each real image", seconds, baseline=OTHER)
+
+
+def _seconds_an_image(root: pathlib.Path, arguments: argparse.Namespace) -> float:
+    flags = [f"--flagfile={arguments.flagfile}", f"--arch={' '.join(map(str, arguments.genotype.tokens))}"]
+    flags += [f"--max_iter={arguments.max_iter}", f"--eval_steps={arguments.max_iter}", "--num_eval_imgs=100"]
+    lines = [line for line in logged(root, "train", flags) if "images_per_second" in line]
+    steps = [line["step"] - before["step"] for before, line in itertools.pairwise(lines)]
+    if not sum(steps):
+        raise UserError(f"--max_iter={arguments.max_iter}: too short to tell the speed, must be larger")
+    seconds = sum(number / line["images_per_second"] for number, line in zip(steps, lines[1:], strict=True))
+    return seconds / sum(steps)
 
 
 def _counts(built: Mapping[str, Ours], n_critic: int) -> dict[str, dict[str, float]]:

@@ -1,8 +1,10 @@
 """Makes the bench's table, piece by piece: python tools/make_bench.py gate
 
-    judge   the classifier that all scores are seen through (once)
-    gate    20 architectures x 3 seeds, looked at at several lengths: how long a training must be to tell them apart
-    status  what of each there is
+    judge      the classifier that all scores are seen through (once)
+    tune       12 architectures x 2 seeds with other settings, under a name: tune --name=falling --flags=--lr_decay
+    gate       20 architectures x 3 seeds, looked at at several lengths: how long a training must be to tell them apart
+    status     what of each there is
+    agreement  how well seeds agree on the architectures of a piece: agreement --of=gate
 
 Rows go to --folder, one JSON object a line, as they are made. The same command goes on where an earlier one was stopped
 or killed; what is there is not made again. --workers processes share the work; each uses one core.
@@ -11,8 +13,10 @@ or killed; what is there is not made again. --workers processes share the work; 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,36 +28,54 @@ from autogan_tf.config import environment  # noqa: E402
 
 environment.set_tensorflow_defaults()
 
+import numpy as np  # noqa: E402
 from bench_training import Length, Measurements  # noqa: E402 (beside this file)
-from timing import at_least  # noqa: E402
+from timing import Report, at_least  # noqa: E402
 
 from autogan_tf.bench import recipe  # noqa: E402
+from autogan_tf.bench.agreement import intraclass_correlation  # noqa: E402
 from autogan_tf.data import seeds, sources  # noqa: E402
 from autogan_tf.features import classifier  # noqa: E402
 from autogan_tf.runs import machine, tensorflow_warnings  # noqa: E402
 from autogan_tf.search_space import autogan  # noqa: E402
 
-Job = tuple[tuple[int, ...], int]  # tokens, seed
-
-GATE = Length((40, 90, 120, 180, 270, 360, 540, 810, 1080), 2000)
-GATE_ARCHITECTURES, GATE_SEEDS = 20, (101, 102, 103)  # of no other piece
+Tokens = tuple[int, ...]
 
 
-def gate_jobs() -> list[Job]:
-    """Seed by seed, since each has graphs of its own."""
-    rng = seeds.numpy_rng(0, "bench_gate")
-    drawn: dict[tuple[int, ...], None] = {}
-    while len(drawn) < GATE_ARCHITECTURES:
-        drawn[tuple(autogan.SPACE.sample(rng, num_cells=2, number=1)[0].tolist())] = None
-    return [(tokens, seed) for seed in GATE_SEEDS for tokens in drawn]
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """Trainings of every architecture with every seed, seed by seed, since each seed has graphs of its own."""
+
+    architectures: tuple[Tokens, ...]
+    seeds: tuple[int, ...]
+    length: Length
+
+    @property
+    def jobs(self) -> list[tuple[Tokens, int]]:
+        """Tokens and seed of each training."""
+        return [(tokens, seed) for seed in self.seeds for tokens in self.architectures]
 
 
-PIECES = {"gate": (gate_jobs, GATE)}
+def drawn(number: int, purpose: str) -> tuple[Tokens, ...]:
+    """Different architectures of two cells."""
+    rng = seeds.numpy_rng(0, purpose)
+    found: dict[Tokens, None] = {}
+    while len(found) < number:
+        found[tuple(autogan.SPACE.sample(rng, num_cells=2, number=1)[0].tolist())] = None
+    return tuple(found)
 
 
-def rows_of(folder: pathlib.Path, piece: str) -> Iterator[dict]:
+def piece(name: str, steps: int) -> Piece:
+    """What belongs to a piece; `steps` of each training."""
+    length = Length((steps // 27, steps // 9, steps // 3, 2 * steps // 3, steps), 2000)
+    if name.startswith("tune"):
+        return Piece(drawn(12, "bench_tune"), (91, 92), length)
+    return Piece(drawn(20, "bench_gate_2"), (201, 202, 203), length)
+
+
+def rows_of(folder: pathlib.Path, name: str) -> Iterator[dict]:
     """All that are there; a line that was cut by a kill is left out."""
-    for path in sorted(folder.glob(f"{piece}-*.jsonl")):
+    for path in sorted(folder.glob(f"{name}-*-of-*.jsonl")):
         for line in path.read_text().splitlines():
             try:
                 yield json.loads(line)
@@ -61,26 +83,59 @@ def rows_of(folder: pathlib.Path, piece: str) -> Iterator[dict]:
                 continue
 
 
-def work(piece: str, folder: pathlib.Path, *, share: int, shares: int) -> None:
-    """Makes every `shares`-th row that is missing, beginning with number `share`."""
+def work(name: str, folder: pathlib.Path, flags: Sequence[str], *, share: int, shares: int) -> None:
+    """Makes every `shares`-th row of a piece that is missing, beginning with number `share`."""
     machine.use_threads(1)
-    jobs, length = PIECES[piece][0](), PIECES[piece][1]
-    done = {(tuple(row["tokens"]), row["seed"]) for row in rows_of(folder, piece)}
-    settings, where = recipe.settings(), machine_name()
-    path = folder / f"{piece}-{share}-of-{shares}.jsonl"
+    settings, where = recipe.settings(flags), machine_name()
+    wanted = piece(name, settings.max_iter)
+    done = {(tuple(row["tokens"]), row["seed"]) for row in rows_of(folder, name)}
+    path = folder / f"{name}-{share}-of-{shares}.jsonl"
     with path.open("a") as file:
         if path.stat().st_size and not path.read_text().endswith("\n"):
             file.write("\n")
         measurements, of_seed = None, None
-        for tokens, seed in jobs[share::shares]:
+        for tokens, seed in wanted.jobs[share::shares]:
             if (tokens, seed) in done:
                 continue
             if seed != of_seed:
                 cells = autogan.SPACE.num_cells_of(len(tokens))
-                measurements, of_seed = Measurements(settings, num_cells=cells, seed=seed, length=length), seed
+                measurements = Measurements(settings, num_cells=cells, seed=seed, length=wanted.length)
+                of_seed = seed
             assert measurements is not None
-            file.write(json.dumps(measurements.of(tokens) | {"machine": where}) + "\n")
+            row = measurements.of(tokens) | {"points": list(wanted.length.points), "flags": list(flags)}
+            file.write(json.dumps(row | {"machine": where}) + "\n")
             file.flush()
+
+
+def agreement(rows: Sequence[dict]) -> list[dict[str, object]]:
+    """How far seeds agree on the architectures that all of them have trained without a failure.
+
+    Returns:
+      For each point: its steps, the median Frechet distance, intraclass correlations of the three scores.
+    """
+    of_seed: dict[int, dict[Tokens, dict]] = {}
+    for row in rows:
+        if not row["failure"]:
+            of_seed.setdefault(row["seed"], {})[tuple(row["tokens"])] = row
+    common = sorted(set.intersection(*(set(found) for found in of_seed.values()))) if of_seed else []
+    if len(common) < 2 or len(of_seed) < 2:
+        raise SystemExit(f"needs 2 architectures trained with 2 seeds, there are {len(common)} with {len(of_seed)}")
+    table: list[dict[str, object]] = []
+    for number, steps in enumerate(rows[0]["points"]):
+        scores = {
+            key: np.array([[found[tokens][key][number] for found in of_seed.values()] for tokens in common])
+            for key in ("fid", "kid", "is")
+        }
+        table.append(
+            {
+                "step": steps,
+                "median Frechet distance": float(np.median(scores["fid"])),
+                "log Frechet distance": intraclass_correlation(np.log(scores["fid"])),
+                "log kernel distance": intraclass_correlation(np.log(np.maximum(scores["kid"], 1e-9))),
+                "Inception score": intraclass_correlation(scores["is"]),
+            }
+        )
+    return table
 
 
 def machine_name() -> str:
@@ -96,7 +151,7 @@ def machine_name() -> str:
 
 def make_judge() -> None:
     """Trains it, unless it is there."""
-    path = recipe.FOLDER / "judge-16.npz"
+    path = recipe.judge_file(16)
     if path.exists():
         raise SystemExit(f"{path} is there, and all rows were seen through it; delete both to begin anew")
     train, test = sources.labelled_splits(dataset="mnist5k", data_dir="", resolution=16)
@@ -119,30 +174,46 @@ def make_judge() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("piece", choices=["judge", *PIECES, "status"])
+    parser.add_argument("piece", choices=["judge", "tune", "gate", "status", "agreement"])
+    parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
+    parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
+    parser.add_argument("--of", default="gate", help="of `agreement`: gate, or tune-NAME (default gate)")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "docs" / "bench", help="of the rows")
     parser.add_argument("--workers", type=at_least(1), default=2, help="processes (default 2)")
     parser.add_argument("--share", type=int, default=-1, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
-    if arguments.piece == "judge":
+    if (arguments.piece == "tune") != bool(arguments.name) or (arguments.flags and arguments.piece != "tune"):
+        parser.error("--name and flags belong to tune, which needs the name: tune --name=falling --flags=--lr_decay")
+    name = f"tune-{arguments.name}" if arguments.piece == "tune" else arguments.piece
+    if name == "judge":
         make_judge()
-        return 0
-    if arguments.piece == "status":
-        for piece, (jobs, _) in PIECES.items():
-            print(f"{piece}: {sum(1 for _ in rows_of(arguments.folder, piece)):,} of {len(jobs()):,}")
-        return 0
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    if arguments.share >= 0:
+    elif name == "status":
+        names = {path.name.rpartition("-of-")[0].rpartition("-")[0] for path in arguments.folder.glob("*-of-*.jsonl")}
+        Report().rows("Rows", [{"piece": name, **_progress(arguments.folder, name)} for name in sorted(names)])
+    elif name == "agreement":
+        Report().rows(f"Agreement of seeds: {arguments.of}", agreement(list(rows_of(arguments.folder, arguments.of))))
+    elif arguments.share >= 0:
         with tensorflow_warnings.silenced():
-            work(arguments.piece, arguments.folder, share=arguments.share, shares=arguments.workers)
-        return 0
-    words = [
-        sys.executable,
-        __file__,
-        arguments.piece,
-        f"--folder={arguments.folder}",
-        f"--workers={arguments.workers}",
-    ]
+            work(name, arguments.folder, arguments.flags, share=arguments.share, shares=arguments.workers)
+    else:
+        return _in_processes(name, arguments)
+    return 0
+
+
+def _progress(folder: pathlib.Path, name: str) -> dict[str, object]:
+    rows = list(rows_of(folder, name))
+    flags = rows[0]["flags"] if rows else []
+    return {"rows": len(rows), "of": len(piece(name, recipe.settings(flags).max_iter).jobs), "flags": " ".join(flags)}
+
+
+def _in_processes(name: str, arguments: argparse.Namespace) -> int:
+    """Shares the piece among processes, unless rows of that name were made with other flags."""
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for row in rows_of(arguments.folder, name):
+        if row["flags"] != arguments.flags:
+            raise SystemExit(f"rows of {name} have flags {row['flags']}, got {arguments.flags}: take another --name")
+    words = [sys.executable, __file__, arguments.piece, f"--folder={arguments.folder}", f"--name={arguments.name}"]
+    words += [f"--workers={arguments.workers}", f"--flags={shlex.join(arguments.flags)}"]
     processes = [subprocess.Popen([*words, f"--share={share}"]) for share in range(arguments.workers)]
     return max(process.wait() for process in processes)
 

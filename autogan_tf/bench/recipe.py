@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 
 from autogan_tf.config import command_line
 from autogan_tf.config.train import TrainConfig
@@ -14,9 +15,9 @@ FLAGS = "bench_train.flags"
 FOLDER = pathlib.Path(__file__).parent / "table"
 
 
-def settings() -> TrainConfig:
-    """Of `train`; the architecture is left open."""
-    return command_line.parse(TrainConfig, [f"--flagfile={FLAGS}", "--arch=0 0 0 0"], doc="")
+def settings(flags: Sequence[str] = ()) -> TrainConfig:
+    """Of `train`; the architecture is left open. With `flags`, of a recipe that differs by them."""
+    return command_line.parse(TrainConfig, [f"--flagfile={FLAGS}", "--arch=0 0 0 0", *flags], doc="")
 
 
 def images(side: int) -> ImageData:
@@ -25,5 +26,10 @@ def images(side: int) -> ImageData:
 
 
 def judge(side: int) -> Classifier:
-    """The classifier for images of up to `side` pixels, 16 or 32, which comes with the table."""
-    return read(FOLDER / f"judge-{side}.npz")
+    """The classifier for images of up to `side` pixels, 16, that comes with the table; UserError for another side."""
+    return read(judge_file(side))
+
+
+def judge_file(side: int) -> pathlib.Path:
+    """Where `judge` reads."""
+    return FOLDER / f"judge-{side}.npz"

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from autogan_tf.config import plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 
@@ -35,6 +36,7 @@ class ConvertConfig:
         group=_BOTH,
         choices=("average", "last"),
     )
+    plugin: tuple[str, ...] = plugins.plugin(group=_BOTH)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_BOTH, minimum=0)
 
     def validate(self) -> None:

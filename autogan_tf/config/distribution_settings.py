@@ -1,20 +1,10 @@
 """The settings of where steps run and in what precision, which the search and the training share."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import setting
 
 DISTRIBUTIONS = ("one", "mirrored", "multi_worker", "tpu")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-
-
-def in_todays_names(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a run, whose distribution was called its strategy when an earlier version wrote them."""
-    if "distribution" in settings or settings.get("strategy") not in DISTRIBUTIONS:
-        return dict(settings)
-    return {"distribution" if name == "strategy" else name: value for name, value in settings.items()}
 
 
 def distribution(*, group: str) -> str:

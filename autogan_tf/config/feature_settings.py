@@ -55,6 +55,17 @@ def classifier_width(*, group: str) -> int:
     return setting(32, "Channels of the classifier's first block.", group=group, minimum=1)
 
 
+def classifier_seed(*, group: str) -> int:
+    """--classifier_seed."""
+    return setting(
+        0,
+        "Seed of the classifier, whatever --seed is: runs with the same one are judged by the same network.",
+        group=group,
+        minimum=0,
+        maximum=2**31 - 1,
+    )
+
+
 def cache_dir(*, group: str) -> str:
     """--cache_dir."""
     return setting(

@@ -174,6 +174,7 @@ class SearchConfig(
     classifier_steps: int = feature_settings.classifier_steps(group=_REWARD)
     classifier_batch_size: int = feature_settings.classifier_batch_size(group=_REWARD)
     classifier_width: int = feature_settings.classifier_width(group=_REWARD)
+    classifier_seed: int = feature_settings.classifier_seed(group=_REWARD)
     cache_dir: str = feature_settings.cache_dir(group=_REWARD)
 
     train_steps: int = setting(

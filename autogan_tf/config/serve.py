@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from autogan_tf.config import plugins
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import PATH, check_fields, setting
 
@@ -21,6 +22,7 @@ class ServeConfig:
         path=PATH,
     )
     poll_seconds: float = setting(2.0, "Seconds between looks for versions.", group=_MODEL, minimum=0.01)
+    plugin: tuple[str, ...] = plugins.plugin(group=_MODEL)
     threads: int = setting(0, "Threads that TensorFlow may use; 0 for all cores.", group=_MODEL, minimum=0)
 
     host: str = setting(

@@ -165,6 +165,7 @@ class TrainConfig:
     classifier_steps: int = feature_settings.classifier_steps(group=_SCORES)
     classifier_batch_size: int = feature_settings.classifier_batch_size(group=_SCORES)
     classifier_width: int = feature_settings.classifier_width(group=_SCORES)
+    classifier_seed: int = feature_settings.classifier_seed(group=_SCORES)
     cache_dir: str = feature_settings.cache_dir(group=_SCORES)
 
     run_dir: str = setting("", "The run's folder; empty for runs/train-<dataset>-<UTC time>.", group=_RUN, path=PATH)

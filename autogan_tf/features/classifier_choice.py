@@ -25,7 +25,7 @@ class ClassifierSettings:
     classifier_steps: int
     classifier_batch_size: int
     classifier_width: int
-    seed: int
+    classifier_seed: int
     cache_dir: str
     sides: Sequence[int]
 
@@ -56,7 +56,7 @@ def classifier(
         steps=settings.classifier_steps,
         batch_size=settings.classifier_batch_size,
         width=settings.classifier_width,
-        seed=settings.seed,
+        seed=settings.classifier_seed,
         cache_dir=choice.cache_folder(settings.cache_dir),
         log=lambda numbers: terminal.done(numbers["step"]),
     )

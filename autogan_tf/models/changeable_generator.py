@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -17,30 +18,13 @@ class ChangeableGenerator(SupernetGenerator):
     have the derived generator's paths and so begin with its weights, and the steps compute what it computes: results
     differ by the order in which float32 sums of gradients are taken.
 
-    Args: as for `Generator`, of which it has neither classes nor spectral norm; `genotype`: the first architecture.
+    Args:
+      genotype: the first architecture.
+      sizes: as for `SupernetGenerator`: gf_dim, latent_dim, ...; it has neither classes nor spectral norm.
     """
 
-    def __init__(
-        self,
-        genotype: Genotype,
-        *,
-        gf_dim: int = 256,
-        latent_dim: int = 128,
-        bottom_width: int = 4,
-        channels: int = 3,
-        compute_dtype: str = "float32",
-        name: str = "generator",
-    ) -> None:
-        super().__init__(
-            space=genotype.space,
-            num_cells=len(genotype.cells),
-            gf_dim=gf_dim,
-            latent_dim=latent_dim,
-            bottom_width=bottom_width,
-            channels=channels,
-            compute_dtype=compute_dtype,
-            name=name,
-        )
+    def __init__(self, genotype: Genotype, **sizes: Any) -> None:
+        super().__init__(space=genotype.space, num_cells=len(genotype.cells), **sizes)
         self.genotype = genotype
         chosen = tf.Variable(genotype.tokens, dtype=tf.int32, trainable=False, name="tokens")
         self._chosen = lambda: chosen  # out of Keras's sight: it is no weight, to be averaged or saved

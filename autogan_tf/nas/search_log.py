@@ -10,7 +10,7 @@ import numpy as np
 
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.trial import Tokens
-from autogan_tf.runs import diagram_pixels, history, report_charts, report_data
+from autogan_tf.runs import diagram_pixels, history, report_charts, report_search
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.image_grid import grid
 from autogan_tf.runs.metrics_log import MetricsLog
@@ -106,7 +106,7 @@ class SearchLog:
         self._log.picture("samples", grid(self._draw(tokens)), file=f"iteration-{done:04d}.png", step=done)
         board = self._log.tensorboard
         board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens, self._plan.space)), step=done)
-        so_far = report_data.of_search(history.read(self._folder.path))
+        so_far = report_search.of_search(history.read(self._folder.path))
         if any(row["stage"] == self._stage for row in so_far["policy"]):
             chart = report_charts.policy(
                 so_far["policy"], space=self._plan.space, stage=self._stage, resets=so_far["resets"]

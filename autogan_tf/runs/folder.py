@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from absl import logging
 
-from autogan_tf.config import distribution_settings, json_text, paths
+from autogan_tf.config import earlier_versions, json_text, paths
 from autogan_tf.config.errors import UserError
 from autogan_tf.data.atomic_file import replacing
 from autogan_tf.runs import machine
@@ -208,7 +208,7 @@ class RunFolder:
                 file.unlink(missing_ok=True)
         document = self.config()
         now = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
-        document["settings"] = distribution_settings.in_todays_names(document["settings"]) | dict(settings)
+        document["settings"] = earlier_versions.going_on(document["settings"], settings)
         document["resumed"] = [
             *document.get("resumed", []), {"time": now, "command_line": sys.argv, "commit": _commit()}
         ]  # fmt: skip
@@ -230,7 +230,7 @@ class RunFolder:
 
     def settings(self) -> dict[str, Any]:
         """The settings in config.json; UserError when that is missing or damaged."""
-        return distribution_settings.in_todays_names(self.config()["settings"])
+        return earlier_versions.in_todays_names(self.config()["settings"])
 
     def append_evaluation(self, scores: Mapping[str, Any]) -> None:
         """Adds a line to evaluations.jsonl."""

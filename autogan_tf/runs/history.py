@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from autogan_tf.config import distribution_settings, json_text
+from autogan_tf.config import earlier_versions, json_text
 from autogan_tf.config.errors import UserError
 from autogan_tf.runs.folder import FORMAT, VERSION, RunFolder
 from autogan_tf.search_space import autogan, catalog
@@ -59,7 +59,7 @@ class History:
     def settings(self) -> dict[str, Any]:
         """Of the command, by flag."""
         settings = self.config.get("settings")
-        return distribution_settings.in_todays_names(settings) if isinstance(settings, dict) else {}
+        return earlier_versions.in_todays_names(settings) if isinstance(settings, dict) else {}
 
     @property
     def space(self) -> SearchSpace | None:

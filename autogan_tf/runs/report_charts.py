@@ -107,6 +107,23 @@ def lines(
     return _figure(height, draw)
 
 
+def clouds(groups: Mapping[str, tuple[Sequence[float], Values]], *, x: str, y: str, height: float = 2.6) -> Figure:
+    """Dots of each group in a colour of its own, (x values, y values) by name."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (name, (xs, ys)), colour in zip(groups.items(), itertools.cycle(_COLOURS), strict=False):
+            axes.plot(xs, _numbers(ys), ".", label=name, color=colour, alpha=0.8, markersize=6, markeredgewidth=0,
+                      rasterized=len(xs) > _MANY)  # fmt: skip
+        axes.set_xlabel(x)
+        axes.set_ylabel(y)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(groups) > 1:
+            figure.legend(loc="outside upper right", ncols=min(len(groups), 5), fontsize=8)
+
+    return _figure(height, draw)
+
+
 def policy(rows: Sequence[Mapping[str, Any]], *, space: SearchSpace, stage: int, resets: Sequence[int] = ()) -> Figure:
     """A heat map for each decision of one cell, or of all where they are searched at once: a row for each choice, a
     column for each iteration.

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import math
 import shlex
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +13,8 @@ from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
-from autogan_tf.runs import history
+from autogan_tf.runs import history, report_search
 from autogan_tf.runs.history import History, Row
-from autogan_tf.search_space.space import SearchSpace
 
 FORMAT, VERSION = "autogan-report", 1
 _CONFIGS: dict[str, type] = {"search": SearchConfig, "train": TrainConfig}
@@ -29,7 +26,7 @@ def document(run: History) -> dict[str, Any]:
     is_search = run.command == "search"
     missing = list(run.missing)
     best = _best(run, missing) if is_search else None
-    search = of_search(run) if is_search else None
+    search = report_search.of_search(run) if is_search else None
     training = _training(best or run)
     state, complete = _state(run, search, training)
     settings, changed = _settings(run)
@@ -54,7 +51,7 @@ def document(run: History) -> dict[str, Any]:
         "commit": run.config.get("commit", ""),
         "time": _times(run, best),
         "memory_mb": max((row.get("memory_mb") or 0 for part in (run, best) if part for row in _all(part)), default=0),
-        "best_architecture": None if winner is None else _architecture(winner),
+        "best_architecture": None if winner is None else report_search.architecture(winner),
         "search": search,
         "training": training,
         "commands": _commands(run, best, complete),
@@ -132,9 +129,12 @@ def _times(run: History, best: History | None) -> dict[str, Any]:
     if run.command == "search":
         iterations = sum(row.get("seconds") or 0.0 for row in run.of("search"))
         scoring = sum(row.get("seconds") or 0.0 for row in run.of("strategy"))
-        parts["training the shared GAN"] = max(0.0, iterations - scoring)
-        if scoring:
-            parts["trying architectures, with scoring"] = scoring
+        if run.settings.get("estimation") == "from_scratch":
+            parts["training candidates, with scoring"] = scoring
+        else:
+            parts["training the shared GAN"] = max(0.0, iterations - scoring)
+            if scoring:
+                parts["trying architectures, with scoring"] = scoring
         own, trained = spans[0], spans[1] if len(spans) > 1 else []
         if own:
             parts[f"ranking and the rest of the search{rest}"] = max(0.0, max(own) - min(own) - iterations)
@@ -147,106 +147,6 @@ def _times(run: History, best: History | None) -> dict[str, Any]:
         "ended": _utc(max(everything)),
         "parts": {name: round(seconds, 1) for name, seconds in parts.items()},
     }
-
-
-def _architecture(found: history.Found) -> dict[str, Any]:
-    return {
-        "tokens": str(found.genotype),
-        "cells": [cell.in_words() for cell in found.genotype.cells],
-        "name": shown(found.genotype.name),
-        "scores": found.scores,
-        "cost": found.cost,
-    }
-
-
-def of_search(run: History) -> dict[str, Any]:
-    """The search's part of the document."""
-    iterations = [
-        {key: row.get(key) for key in ("step", "stage", "best", "mean", "best_so_far", "entropy", "entropies", "d_loss",
-                                       "g_loss", "d_loss_spread", "g_loss_spread", "collapsed", "seconds", "distinct",
-                                       "images_per_second", "mean_scores")}
-        for row in run.of("search")
-    ]  # fmt: skip
-    steps = run.settings.get("ctrl_step") or 1  # for rows of an earlier version, which do not tell the iteration
-    tried = [
-        (row.get("iteration", row["step"] // steps), name, reward)
-        for row in run.of("strategy")
-        for name, reward in (row.get("rewards") or {}).items()
-    ]
-    return {
-        "iterations": iterations,
-        "planned_iterations": run.settings.get("max_search_iter"),
-        # as columns, which take less room than one object for each
-        "tried": {"iteration": [t[0] for t in tried], "reward": [t[2] for t in tried]},
-        "policy": [
-            {"step": row["step"], "stage": row.get("stage", 0), "probabilities": row["policy"]}
-            for row in run.of("search")
-            if row.get("policy")
-        ],
-        "population": [  # of an evolution, who was alive after each round, the oldest first
-            {"step": row["step"], "stage": row.get("stage", 0), "members": row["population"]}
-            for row in run.of("search")
-            if row.get("population")
-        ],
-        "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
-                   for row in run.of("growth")],  # fmt: skip
-        "resets": [row["step"] for row in run.of("search") if row.get("collapsed")],
-        "choices": _choices(run, tried),
-        "ranked": [_architecture(found) for found in run.ranked],
-    }
-
-
-def _choices(run: History, tried: Sequence[tuple[int, str, float | None]]) -> list[dict[str, Any]]:
-    if run.space is None:
-        return []
-    at_once = bool(run.settings.get("single_level"))
-    return choice_counts([(name, reward) for _, name, reward in tried], run.space, at_once=at_once)
-
-
-def choice_counts(
-    tried: Sequence[tuple[str, float | None]], space: SearchSpace, *, at_once: bool = False
-) -> list[dict[str, Any]]:
-    """How often each choice was drawn, and the mean reward of the architectures with it.
-
-    A cell's choices are counted while it was the last one: later architectures repeat it. Where all cells are searched
-    at once, all are counted.
-
-    Args:
-      tried: architectures as integers with blanks between them, and their rewards (None: not finite).
-      space: that is searched.
-      at_once: all cells were searched at once.
-
-    Returns:
-      {"cell" (from 1), "decision", "choice", "drawn", "mean_reward"} for every choice of every cell that was reached.
-    """
-    rewards: dict[tuple[int, int, int], list[float]] = {}
-    drawn: dict[tuple[int, int, int], int] = {}
-    cells = 0
-    for name, reward in tried:
-        tokens = [int(token) for token in name.split()]
-        try:
-            cell = space.num_cells_of(len(tokens)) - 1
-        except ValueError:
-            continue
-        cells = max(cells, cell + 1)
-        slices = space.slices(cell + 1)
-        for counted in range(cell + 1) if at_once else (cell,):
-            for place, token in enumerate(tokens[slices[counted]]):
-                drawn[counted, place, token] = drawn.get((counted, place, token), 0) + 1
-                if reward is not None and math.isfinite(reward):
-                    rewards.setdefault((counted, place, token), []).append(reward)
-    return [
-        {
-            "cell": cell + 1,
-            "decision": decision.name,
-            "choice": option.name,
-            "drawn": drawn.get((cell, place, token), 0),
-            "mean_reward": statistics.fmean(found) if (found := rewards.get((cell, place, token))) else None,
-        }
-        for cell in range(cells)
-        for place, decision in enumerate(space.decisions(cell))
-        for token, option in enumerate(decision.options)
-    ]
 
 
 def _training(run: History) -> dict[str, Any]:

@@ -15,12 +15,17 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
+from autogan_tf.config import fields
+from autogan_tf.config.search import SearchConfig
 from autogan_tf.runs import diagram, report_charts
 from autogan_tf.runs.history import History
 from autogan_tf.search_space.space import SearchSpace
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
 _MOST_PICTURES = 8  # of samples as they came to be
+_MOST_CANDIDATES = 20  # in the table; report.json has all
+_OF_REWARDS = ("dataset", "data_digest", "reward", "features", "inception_weights", "features_resolution",
+               "classifier_steps", "classifier_batch_size", "classifier_width", "classifier_seed")  # fmt: skip
 _WIDEST = 700  # pixels of a picture in the page
 
 
@@ -31,6 +36,7 @@ def page(run: History, document: Mapping[str, Any]) -> str:
         document=document,
         charts=_charts(document, run.space),
         diagram=_diagram(run),
+        leading=_leading((document["search"] or {}).get("candidates", [])),
         search_pictures=_series(run.samples, "iteration-", "iteration"),
         pictures=_series(run.samples, "step-", "step") or _series(_files(best), "step-", "step"),
         real=_picture(run.samples.get("real") or best / "real.png"),
@@ -47,13 +53,20 @@ def comparison(documents: Sequence[Mapping[str, Any]]) -> str:
         for name, value in document["settings"].items():
             values.setdefault(name, set()).add(value)
     differing = sorted(name for name, found in values.items() if len(found) > 1 and name != "run_dir")
+    measures = {
+        (row.get("feature_network"), row.get("reference_digest"), row.get("num_images"))
+        for document in documents
+        if (row := document["training"]["best_evaluation"])
+    }
+    comparable = len(measures) <= 1
+    rewarded = {_rewarded(document["settings"]) for document in documents if document["search"]}
     charts = {}
     searches = {
         name: ([row["step"] + 1 for row in found], [row["mean"] for row in found])
         for name, document in zip(names, documents, strict=True)
         if document["search"] and (found := document["search"]["iterations"])
     }
-    if searches:
+    if searches and len(rewarded) == 1:
         figure = report_charts.lines(searches, x="search iteration", y="mean reward")
         charts["reward"] = _svg(figure, "reward")
     distances = {
@@ -61,20 +74,22 @@ def comparison(documents: Sequence[Mapping[str, Any]]) -> str:
         for name, document in zip(names, documents, strict=True)
         if (found := document["training"]["evaluations"])
     }
-    if distances:
+    if distances and comparable:
         figure = report_charts.lines(distances, x="generator step", y="Fréchet distance", points=True)
         charts["distance"] = _svg(figure, "distance")
-    measures = {
-        (row.get("feature_network"), row.get("reference_digest"), row.get("num_images"))
-        for document in documents
-        if (row := document["training"]["best_evaluation"])
-    }
     return _template("comparison.html").render(
         documents=list(zip(names, documents, strict=True)),
         differing=differing,
-        comparable=len(measures) <= 1,
+        comparable=comparable,
+        same_rewards=len(rewarded) <= 1,
         charts=charts,
     )
+
+
+def _rewarded(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """What a search's rewards depend on besides the architecture; a setting that there was not yet is its default."""
+    defaults = {field.name: fields.to_text(field.default) for field in fields.fields_of(SearchConfig)}
+    return tuple(settings.get(name, defaults.get(name, "")) for name in _OF_REWARDS)
 
 
 @functools.cache
@@ -120,6 +135,9 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
             charts["entropy"] = _svg(
                 line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy"
             )
+        if search["candidates"]:
+            figure = report_charts.clouds(_by_steps(search["candidates"]), x="search iteration", y="reward")
+            charts["candidates"] = _svg(figure, "candidates")
         if search["population"]:
             alive, members = _population(search["population"])
             charts["population"] = _svg(line(alive, y="reward", dots=members), "population")
@@ -145,6 +163,23 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
         }
         charts["training_losses"] = _svg(line(curves, y="loss", robust=True), "traininglosses")
     return charts
+
+
+def _leading(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that were trained longest, and among them the best."""
+    finite = [candidate for candidate in candidates if candidate["reward"] is not None]
+    return sorted(finite, key=lambda candidate: (-candidate["steps"], -candidate["reward"]))[:_MOST_CANDIDATES]
+
+
+def _by_steps(candidates: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[int], list[float | None]]]:
+    """Iterations and rewards of the candidates that were trained for as many steps, the longest first."""
+    return {
+        f"{steps:,} steps": (
+            [candidate["iteration"] + 1 for candidate in candidates if candidate["steps"] == steps],
+            [candidate["reward"] for candidate in candidates if candidate["steps"] == steps],
+        )
+        for steps in sorted({candidate["steps"] for candidate in candidates}, reverse=True)
+    }
 
 
 def _population(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, tuple[list[int], list[float]]], Any]:

@@ -76,8 +76,15 @@ def _class_counts(data: ImageData) -> list[int]:
     return np.bincount(data.labels, minlength=data.num_classes).tolist()
 
 
-def new_trainer(config: TrainConfig, genotype: Genotype, data: ImageData, distribution: Distribution) -> Trainer:
-    """The networks at their beginning, and the loop over them."""
+def new_trainer(
+    config: TrainConfig,
+    genotype: Genotype,
+    data: ImageData,
+    distribution: Distribution,
+    *,
+    changeable: bool = False,
+) -> Trainer:
+    """The networks at their beginning, and the loop over them; changeable: see `Trainer`."""
     threshold = config.semantics.as_standard_deviation(config.reset_threshold)
     detector = CollapseDetector(window=config.dynamic_reset_window, threshold=threshold)
     return Trainer(
@@ -119,6 +126,7 @@ def new_trainer(config: TrainConfig, genotype: Genotype, data: ImageData, distri
         jit_compile=config.jit_compile,
         detector=detector if threshold else None,
         semantics=config.semantics,
+        changeable=changeable,
     )
 
 

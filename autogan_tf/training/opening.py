@@ -21,6 +21,7 @@ from autogan_tf.training.distribution import Distribution, start
 @dataclasses.dataclass(frozen=True)
 class Opened:
     """Attributes:
+    config: the settings, of a run that goes on with its classifier's seed.
     distribution: where steps run.
     run_dir: the run's folder, which may not be there yet.
     where: the data set, as `sources.load` takes it.
@@ -29,6 +30,7 @@ class Opened:
     data: the images at the generator's resolution.
     """
 
+    config: Any
     distribution: Distribution
     run_dir: str
     where: Mapping[str, Any]
@@ -43,7 +45,7 @@ def opened(
     command: str,
     resolution: int,
     batches: Mapping[str, int],
-    complete: Callable[[RunFolder], str],
+    complete: Callable[[Any, RunFolder], str],
     architecture: str = "",
 ) -> Opened | None:
     """All that comes before a command's own work; to be called before TensorFlow computes anything.
@@ -52,8 +54,8 @@ def opened(
       command: "search" or "train".
       resolution: of the images, in pixels.
       batches: by flag, the batch sizes that replicas share.
-      complete: for the folder of a run that would go on: what to say where it has nothing left to do, else nothing.
-        Raises UserError where it cannot go on with these settings.
+      complete: for the settings and the folder of a run that would go on: what to say where it has nothing left to
+        do, else nothing. Raises UserError where it cannot go on with these settings.
       architecture: what workers must agree on besides the settings.
 
     Returns:
@@ -71,8 +73,10 @@ def opened(
     said = ""
     if distribution.is_chief:  # which alone writes; it may have begun by now
         _, resumes = RunFolder.open(run_dir, command=command, resume=config.resume)
+        if resumes:
+            config = _with_its_classifier(config, RunFolder(run_dir))
         if resumes and not config.dry_run:
-            said = complete(RunFolder(run_dir))
+            said = complete(config, RunFolder(run_dir))
             if said:
                 print(f"the run in {run_dir} is complete: {said}")
     if distribution.chiefs(bool(said)):
@@ -84,4 +88,12 @@ def opened(
     )
     data = sources.load(resolution=resolution, warn_enlarged=False, store=store, **where)
     distribution.check_same_images(data)
-    return Opened(distribution, run_dir, where, found, store, data)
+    return Opened(config, distribution, run_dir, where, found, store, data)
+
+
+def _with_its_classifier(config: SearchConfig | TrainConfig, folder: RunFolder) -> SearchConfig | TrainConfig:
+    """A run of an earlier version has no classifier seed; it goes on with the classifier that it began with."""
+    written = folder.config()["settings"]
+    if "classifier_seed" in written or config.classifier_seed:
+        return config
+    return dataclasses.replace(config, classifier_seed=folder.settings().get("classifier_seed", 0))

@@ -110,19 +110,16 @@ class Trainer(tf.Module):
         if changeable and (num_classes or generator_spectral_norm):
             raise ValueError("a changeable trainer's generator has neither classes nor spectral norm")
 
-        def new_generator(name: str, **options: Any) -> Generator | ChangeableGenerator:
-            sizes: dict[str, Any] = {
-                "gf_dim": gf_dim, "latent_dim": latent_dim, "bottom_width": bottom_width, "channels": channels
-            }  # fmt: skip
-            if changeable:
-                return ChangeableGenerator(genotype, name=name, **sizes, **options)
-            return Generator(
+        def new_generator(name: str, **more: Any) -> Generator | ChangeableGenerator:
+            more |= {} if changeable else {"num_classes": num_classes, "spectral_norm": generator_spectral_norm}
+            return (ChangeableGenerator if changeable else Generator)(
                 genotype,
-                num_classes=num_classes,
-                spectral_norm=generator_spectral_norm,
+                gf_dim=gf_dim,
+                latent_dim=latent_dim,
+                bottom_width=bottom_width,
+                channels=channels,
                 name=name,
-                **sizes,
-                **options,
+                **more,
             )
 
         with distribution.scope():

@@ -55,6 +55,20 @@ def test_where_the_time_went(whole):
     assert whole["time"]["began"] == "2027-01-15 08:00 UTC"
 
 
+def test_candidates_that_were_trained_by_themselves(whole, tmp_path):
+    """Each once, as it was last; their time is no training of a shared GAN."""
+    found = document(written_run.write_candidates(tmp_path / "run"))
+    candidates = found["search"]["candidates"]
+    assert candidates[:3] == [
+        {"architecture": "0 0 0 0", "iteration": 4, "steps": 300, "reward": None},
+        {"architecture": "1 2 1 1", "iteration": 0, "steps": 100, "reward": 2.0},
+        {"architecture": "0 1 0 0", "iteration": 1, "steps": 300, "reward": 3.0},
+    ]
+    assert len(candidates) == 10 and whole["search"]["candidates"] == []
+    assert found["time"]["parts"]["training candidates, with scoring"] == 21.0
+    assert "training the shared GAN" not in found["time"]["parts"]
+
+
 def test_a_run_that_was_interrupted_says_what_its_times_contain(tmp_path):
     folder = written_run.write_search(tmp_path / "run")
     config = json.loads((folder / "config.json").read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import shutil
 from xml.etree import ElementTree
 
@@ -42,6 +43,19 @@ def test_every_part_is_there(page):
     assert page.count('class="skip"') == 1 and page.count('class="shortcut"') == 0
     assert "A &amp; B, 2 cores" in page
     assert page.count('<img src="data:image/') == 5 + 2 + 3  # while searching, while training, final, real, neighbours
+
+
+def test_candidates_are_shown_with_the_steps_that_they_were_trained_for(page, tmp_path):
+    folder = written_run.write_candidates(tmp_path / "run")
+    report.write(folder)
+    of_candidates = (folder / "report.html").read_text(encoding="utf-8")
+    section = of_candidates.partition('<section id="candidates">')[2].partition("</section>")[0]
+    rows = re.findall(r'<td><code>(.*?)</code></td><td class="n">(.*?)</td><td class="n">(.*?)</td>', section)
+    assert rows[:2] == [("0 1 0 0 1 2 1 0 0", "300", "5"), ("0 1 0 1", "300", "4")]  # the longest, the best first
+    assert rows[-1] == ("0 1 2 1", "100", "1.5") and len(rows) == 9  # without the one that failed
+    assert "300 steps" in section and "100 steps" in section  # the chart's legend
+    assert "weights that all architectures share" in page and "as the search had trained them" in of_candidates
+    assert "weights that all architectures share" not in of_candidates and '<section id="candidates">' not in page
 
 
 def test_nothing_comes_from_elsewhere(page):
@@ -114,7 +128,24 @@ def test_runs_side_by_side(run, tmp_path):
             for row in written_run.training_rows()]  # fmt: skip
     written_run.write_rows(other / "best" / "metrics.jsonl", rows)
     report.compare([str(run), str(other)], tmp_path / "both.html")
-    assert "do not compare" in html.read_text(encoding="utf-8")
+    page = html.read_text(encoding="utf-8")
+    assert "The scores do not compare" in page and "lower is better" not in page
+    assert "The rewards do not compare" not in page and "Mean reward of each iteration" in page
+
+
+def test_rewards_of_another_classifier_are_not_set_side_by_side(run, tmp_path):
+    """In a run of an earlier version it has the run's seed; a setting that was not there yet is its default."""
+    other, third = (written_run.write_search(tmp_path / name) for name in ("other", "third"))
+    steps = {"classifier_steps": 800}
+    written_run.write_config(other, "search", written_run.SETTINGS | steps | {"seed": 3})
+    written_run.write_config(third, "search", written_run.SETTINGS | steps | {"seed": 4, "classifier_seed": 3})
+    both = tmp_path / "both.html"
+    report.compare([str(other), str(third)], both)
+    assert "do not compare" not in both.read_text(encoding="utf-8")
+    written_run.write_config(third, "search", written_run.SETTINGS | steps | {"seed": 3, "classifier_seed": 0})
+    report.compare([str(other), str(third)], both)
+    page = both.read_text(encoding="utf-8")
+    assert "The rewards do not compare" in page and "Mean reward of each iteration" not in page
 
 
 def test_a_file_that_is_no_report_is_not_overwritten(run, tmp_path):

@@ -75,6 +75,22 @@ def search_rows(iterations: int = 5) -> list[dict[str, Any]]:
     return rows
 
 
+def write_candidates(folder: pathlib.Path) -> pathlib.Path:
+    """A search whose candidates were trained by themselves, for 100 steps or 300; one came again and failed."""
+    write_search(folder)
+    write_config(folder, "search", SETTINGS | {"estimation": "from_scratch", "fidelities": [100, 300]})
+    rows = search_rows()
+    for row in rows:
+        if row["phase"] == "controller":
+            steps = {name: 300 if reward > 2.4 else 100 for name, reward in row["rewards"].items()}
+            row |= {"iteration": row["step"], "trained_steps": steps}
+    again = {"0 0 0 0": None}
+    rows.append({"step": 5, "phase": "strategy", "iteration": 4, "time": START + 51.0, "rewards": again,
+                 "trained_steps": {"0 0 0 0": 300}, "seconds": 1.0})  # fmt: skip
+    write_rows(folder / "metrics.jsonl", rows)
+    return folder
+
+
 def picture(file: pathlib.Path, seed: int = 0, side: int = 40) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3)).astype(np.uint8)

@@ -142,7 +142,8 @@ run = pathlib.Path(next(word for word in sys.argv if word.startswith("--run_dir=
 with open(run / "metrics.jsonl", "a") as file:
     for number in range({lines}):
         print(json.dumps({{"phase": "strategy", "process": os.getpid()}}), file=file, flush=True)
-        print(json.dumps({{"phase": "train", "process": os.getpid()}}), file=file, flush=True)
+        train = {{"step": 10 * number, "images_per_second": 1 / (number + 1 + {extra})}}
+        print(json.dumps({{"phase": "train", "process": os.getpid()}} | train), file=file, flush=True)
         print(json.dumps({{"phase": "search", "seconds": number + {extra}}}), file=file, flush=True)
 time.sleep({sleep})
 """
@@ -167,6 +168,22 @@ def test_all_but_the_first_iteration_of_each_cell_are_compared_with_another_chec
     medians = [[row["median_s"] for row in rows] for rows in found.values()]
     assert medians == [[2.5, 3.5], [7.5, 8.5], [12.5, 13.5]]  # of 1 to 4, 6 to 9 and 11 to 14, and one more
     assert [rows[0]["times_as_fast"] for rows in found.values()] == [3.5 / 2.5, 8.5 / 7.5, 13.5 / 12.5]
+
+
+def test_all_but_the_first_stretch_of_a_training_is_compared_with_another_checkout(load, tables, tmp_path, monkeypatch):
+    monkeypatch.setattr(load("benchmark_train"), "ROOT", stand_in(tmp_path / "ours", lines=3))
+    other = stand_in(tmp_path / "theirs", lines=3, extra=1)
+    sizes = [f"--{name}=4" for name in ("gf_dim", "df_dim", "gen_batch_size", "dis_batch_size")]
+    *_, rows = tables("train", f"--against={other}", "--rounds=2", "--ways=float32", *sizes).values()
+    assert [row["median_s"] for row in rows] == pytest.approx([2.5, 3.5])  # of 2 and 3, and one more
+    assert rows[0]["times_as_fast"] == pytest.approx(3.5 / 2.5)
+
+
+def test_a_training_too_short_to_tell_its_speed_is_refused(load, tmp_path, monkeypatch):
+    module = load("benchmark_train")
+    arguments = argparse.Namespace(genotype=Genotype.from_string(ALL_KINDS), flagfile="x.flags", max_iter=2)
+    with pytest.raises(UserError, match="--max_iter=2"):
+        module._seconds_an_image(stand_in(tmp_path / "ours", lines=1), arguments)
 
 
 def test_a_command_is_stopped_at_its_first_number(load, tables, tmp_path, monkeypatch):

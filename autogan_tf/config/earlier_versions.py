@@ -1,0 +1,33 @@
+"""Settings that an earlier version wrote, in today's names and with today's meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autogan_tf.config.distribution_settings import DISTRIBUTIONS
+
+
+def in_todays_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a run's config.json.
+
+    Its distribution was called its strategy, and its seed was that of its classifier, too.
+    """
+    found = dict(settings)
+    if "distribution" not in found and found.get("strategy") in DISTRIBUTIONS:
+        found["distribution"] = found.pop("strategy")
+    if "classifier_steps" in found and "seed" in found:
+        found.setdefault("classifier_seed", found["seed"])
+    return found
+
+
+def going_on(written: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What config.json holds when a run goes on with the settings `now`.
+
+    A classifier's seed that an earlier version did not write is not written either: else the command that went on with
+    the run would not go on with it a second time.
+    """
+    found = in_todays_names(written) | dict(now)
+    if "classifier_seed" not in written:
+        found.pop("classifier_seed", None)
+    return found

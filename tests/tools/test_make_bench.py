@@ -1,0 +1,127 @@
+"""tools/make_bench.py: which trainings there are, that they go on after a kill, and what is said of their agreement."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from autogan_tf.bench import recipe
+from autogan_tf.runs import machine
+from tests.tools.conftest import TOOLS
+
+
+class Measured:
+    """Stands in for `Measurements`: scores are sums of tokens and seed, at once."""
+
+    made: list[tuple[tuple[int, ...], int]] = []
+
+    def __init__(self, settings, *, num_cells, seed, length):
+        self.seed, self.length = seed, length
+
+    def of(self, tokens):
+        self.made.append((tokens, self.seed))
+        points = len(self.length.points)
+        score = [float(sum(tokens) + 1)] * points
+        return {"tokens": list(tokens), "seed": self.seed, "failure": "", "fid": score, "kid": score, "is": score}
+
+
+@pytest.fixture
+def bench(load, monkeypatch):
+    module = load("make_bench")
+    monkeypatch.setattr(module, "Measurements", Measured)
+    monkeypatch.setattr(Measured, "made", [])
+    monkeypatch.setattr(machine, "use_threads", lambda number: None)
+    return module
+
+
+@pytest.mark.parametrize(("name", "number"), [("gate", 20 * 3), ("tune-x", 12 * 2)])
+def test_a_piece_is_every_architecture_with_every_seed_seed_by_seed(bench, name, number):
+    jobs = bench.piece(name, 540).jobs
+    assert len(set(jobs)) == len(jobs) == number and jobs == bench.piece(name, 540).jobs
+    of_jobs = [seed for _, seed in jobs]
+    assert of_jobs == sorted(of_jobs)
+    assert bench.piece(name, 540).length.points == (20, 60, 180, 360, 540)
+
+
+def test_tuning_and_gate_have_no_seed_in_common(bench):
+    assert not set(bench.piece("gate", 540).seeds) & set(bench.piece("tune-x", 540).seeds)
+
+
+def test_it_goes_on_after_a_kill_and_makes_no_row_twice(bench, tmp_path):
+    for share in (0, 1):
+        bench.work("gate", tmp_path, [], share=share, shares=2)
+    file = tmp_path / "gate-1-of-2.jsonl"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(lines[:10]) + "\n" + lines[10][:20])  # killed in the middle of a line
+    Measured.made.clear()
+    bench.work("gate", tmp_path, [], share=0, shares=1)  # and with another number of workers
+    assert len(Measured.made) == 20
+    rows = list(bench.rows_of(tmp_path, "gate"))
+    found = [(tuple(row["tokens"]), row["seed"]) for row in rows]
+    assert sorted(found) == sorted(bench.piece("gate", 540).jobs)
+    assert all(row["machine"] and row["points"][-1] == recipe.settings().max_iter for row in rows)
+
+
+def test_a_cut_line_at_the_end_does_not_spoil_the_next(bench, tmp_path):
+    file = tmp_path / "tune-x-0-of-1.jsonl"
+    file.write_text('{"tokens": [0')
+    bench.work("tune-x", tmp_path, ["--lr_decay"], share=0, shares=1)
+    rows = list(bench.rows_of(tmp_path, "tune-x"))
+    assert len(rows) == 24 and all(row["flags"] == ["--lr_decay"] for row in rows)
+
+
+def test_rows_with_other_flags_are_not_mixed(bench, tmp_path):
+    bench.work("tune-x", tmp_path, ["--lr_decay"], share=0, shares=1)
+    with pytest.raises(SystemExit, match="take another --name"):
+        bench.main(["tune", "--name=x", f"--folder={tmp_path}", "--flags=--g_lr=1e-3"])
+
+
+@pytest.mark.parametrize("words", [["tune"], ["gate", "--name=x"], ["gate", "--flags=--lr_decay"], ["sweep"]])
+def test_words_that_do_not_go_together_are_refused(bench, capsys, words):
+    with pytest.raises(SystemExit):
+        bench.main(words)
+    assert "error:" in capsys.readouterr().err
+
+
+def test_agreement_by_hand(bench):
+    """Two architectures and two seeds; the third one failed with one of them, and does not count."""
+    rows = [
+        {"tokens": [tokens], "seed": seed, "failure": "", "points": [5, 10], "fid": fid, "kid": [0.1, 0.1], "is": fid}
+        for tokens, seed, fid in ((0, 1, [1.0, 1.0]), (1, 1, [4.0, 2.0]), (0, 2, [2.0, 2.0]), (1, 2, [8.0, 1.0]))
+    ]
+    rows.append(rows[0] | {"tokens": [2]})
+    rows.append(rows[2] | {"tokens": [2], "failure": "NaN"})
+    first, last = bench.agreement(rows)
+    assert (first["step"], first["median Frechet distance"], first["log Frechet distance"]) == (5, 3.0, 1)
+    assert (last["step"], last["log Frechet distance"], last["Inception score"]) == (10, -1, -1)
+    assert np.isnan(first["log kernel distance"])
+    with pytest.raises(SystemExit, match="1 with 2"):
+        bench.agreement(rows[1:4])
+
+
+@pytest.mark.slow
+def test_one_true_training(tmp_path):
+    """The command, killed in its second row; of the first row every column."""
+    flags = ["--max_iter=27", "--gf_dim=4", "--df_dim=4"]
+    words = [sys.executable, str(TOOLS / "make_bench.py"), "tune", "--name=small", f"--folder={tmp_path}"]
+    process = subprocess.Popen([*words, "--workers=1", f"--flags={' '.join(flags)}"], start_new_session=True)
+    file = tmp_path / "tune-small-0-of-1.jsonl"
+    try:
+        while not file.exists() or not file.read_text().count("\n"):
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # with the worker that it started
+        process.wait()
+    row = json.loads(file.read_text().splitlines()[0])
+    assert row["points"] == [1, 3, 9, 18, 27] and row["flags"] == flags and row["failure"] == ""
+    for column in ("fid", "kid", "is", "d_loss", "g_loss", "seconds", "scoring"):
+        assert len(row[column]) == 5 and np.isfinite(row[column]).all()
+    assert row["seconds"] == sorted(row["seconds"]) and len(row["mean"]) == recipe.judge(16).num_features
