@@ -87,7 +87,7 @@ class Measurements:
                 lists[name].append(_short(value))
             start = point
         features = np.concatenate([features for features, _ in outputs_of(batches, self._judge)])
-        return row | {"mean": [_short(value) for value in features.mean(axis=0, dtype=np.float64)]}
+        return row | {"mean": [float(f"{value:.4g}") for value in features.mean(axis=0, dtype=np.float64)]}
 
     def _train(self, start: int, end: int) -> dict[str, float]:
         seen: dict[str, float] = {}

@@ -2,7 +2,11 @@
 
     judge      the classifier that all scores are seen through (once)
     tune       12 architectures x 2 seeds with other settings, under a name: tune --name=falling --flags=--lr_decay
-    gate       20 architectures x 3 seeds, looked at at several lengths: how long a training must be to tell them apart
+    gate       20 architectures x 3 seeds: whether the recipe's trainings tell architectures apart
+    one-cell   all 36 architectures of one cell x 10 seeds
+    sweep      all 2,592 architectures of two cells, seed 0
+    replicates 300 of them, drawn at random, seeds 1 and 2
+    best       the 200 best of the sweep, three fresh seeds: the best of noisy scores are partly luck
     status     what of each there is
     agreement  how well seeds agree on the architectures of a piece: agreement --of=gate
 
@@ -14,8 +18,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -29,6 +35,7 @@ from autogan_tf.config import environment  # noqa: E402
 environment.set_tensorflow_defaults()
 
 import numpy as np  # noqa: E402
+import scipy.stats  # noqa: E402
 from bench_training import Length, Measurements  # noqa: E402 (beside this file)
 from timing import Report, at_least  # noqa: E402
 
@@ -40,6 +47,7 @@ from autogan_tf.runs import machine, tensorflow_warnings  # noqa: E402
 from autogan_tf.search_space import autogan  # noqa: E402
 
 Tokens = tuple[int, ...]
+PIECES = ("gate", "one-cell", "sweep", "replicates", "best")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +64,13 @@ class Piece:
         return [(tokens, seed) for seed in self.seeds for tokens in self.architectures]
 
 
+def every(num_cells: int) -> tuple[Tokens, ...]:
+    """All architectures, in an order drawn once, so that the first ones are a random sample, too."""
+    found = list(itertools.product(*map(range, autogan.SPACE.counts(num_cells))))
+    order = seeds.numpy_rng(0, "bench_order", num_cells).permutation(len(found))
+    return tuple(found[place] for place in order)
+
+
 def drawn(number: int, purpose: str) -> tuple[Tokens, ...]:
     """Different architectures of two cells."""
     rng = seeds.numpy_rng(0, purpose)
@@ -65,17 +80,34 @@ def drawn(number: int, purpose: str) -> tuple[Tokens, ...]:
     return tuple(found)
 
 
-def piece(name: str, steps: int) -> Piece:
-    """What belongs to a piece; `steps` of each training."""
-    length = Length((steps // 27, steps // 9, steps // 3, 2 * steps // 3, steps), 2000)
+def piece(name: str, steps: int, folder: pathlib.Path) -> Piece:
+    """What belongs to a piece; `steps` of each training, `folder` of the rows that it follows from."""
+    # the ladder of successive halving by thirds
+    length = Length((steps // 27, steps // 9, steps // 3, steps), 2000)
     if name.startswith("tune"):
         return Piece(drawn(12, "bench_tune"), (91, 92), length)
-    return Piece(drawn(20, "bench_gate_2"), (201, 202, 203), length)
+    if name == "gate":
+        return Piece(drawn(20, "bench_gate_2"), (201, 202, 203), length)
+    if name == "one-cell":
+        return Piece(every(1), tuple(range(10)), length)
+    if name == "sweep":
+        return Piece(every(2), (0,), length)
+    if name == "replicates":
+        return Piece(every(2)[:300], (1, 2), length)
+    assert name == "best", name
+    swept = {tuple(row["tokens"]): row for row in rows_of(folder, "sweep")}
+    missing = len(every(2)) - len(swept)
+    if missing:
+        raise SystemExit(f"the best of the sweep are not known yet: {missing:,} rows are missing; make them first")
+    sound = [tokens for tokens, row in swept.items() if not row["failure"]]
+    best = sorted(sound, key=lambda tokens: swept[tokens]["fid"][-1])[:200]
+    return Piece(tuple(best), (11, 12, 13), length)
 
 
 def rows_of(folder: pathlib.Path, name: str) -> Iterator[dict]:
     """All that are there; a line that was cut by a kill is left out."""
-    for path in sorted(folder.glob(f"{name}-*-of-*.jsonl")):
+    files = [path for path in folder.glob("*.jsonl") if re.fullmatch(rf"{re.escape(name)}-\d+-of-\d+", path.stem)]
+    for path in sorted(files):
         for line in path.read_text().splitlines():
             try:
                 yield json.loads(line)
@@ -87,7 +119,7 @@ def work(name: str, folder: pathlib.Path, flags: Sequence[str], *, share: int, s
     """Makes every `shares`-th row of a piece that is missing, beginning with number `share`."""
     machine.use_threads(1)
     settings, where = recipe.settings(flags), machine_name()
-    wanted = piece(name, settings.max_iter)
+    wanted = piece(name, settings.max_iter, folder)
     done = {(tuple(row["tokens"]), row["seed"]) for row in rows_of(folder, name)}
     path = folder / f"{name}-{share}-of-{shares}.jsonl"
     with path.open("a") as file:
@@ -111,7 +143,8 @@ def agreement(rows: Sequence[dict]) -> list[dict[str, object]]:
     """How far seeds agree on the architectures that all of them have trained without a failure.
 
     Returns:
-      For each point: its steps, the median Frechet distance, intraclass correlations of the three scores.
+      For each point: its steps, the median Frechet distance, intraclass correlations of the three scores, and of the
+      Frechet distance the mean rank correlation of two seeds, which a few bad architectures do not raise so much.
     """
     of_seed: dict[int, dict[Tokens, dict]] = {}
     for row in rows:
@@ -131,11 +164,17 @@ def agreement(rows: Sequence[dict]) -> list[dict[str, object]]:
                 "step": steps,
                 "median Frechet distance": float(np.median(scores["fid"])),
                 "log Frechet distance": intraclass_correlation(np.log(scores["fid"])),
+                "Kendall's tau of it": _tau_between_columns(scores["fid"]),
                 "log kernel distance": intraclass_correlation(np.log(np.maximum(scores["kid"], 1e-9))),
                 "Inception score": intraclass_correlation(scores["is"]),
             }
         )
     return table
+
+
+def _tau_between_columns(values: np.ndarray) -> float:
+    pairs = itertools.combinations(values.T, 2)
+    return float(np.mean([scipy.stats.kendalltau(one, other).statistic for one, other in pairs]))
 
 
 def machine_name() -> str:
@@ -174,7 +213,7 @@ def make_judge() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("piece", choices=["judge", "tune", "gate", "status", "agreement"])
+    parser.add_argument("piece", choices=["judge", "tune", *PIECES, "status", "agreement"])
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
     parser.add_argument("--of", default="gate", help="of `agreement`: gate, or tune-NAME (default gate)")
@@ -189,7 +228,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         make_judge()
     elif name == "status":
         names = {path.name.rpartition("-of-")[0].rpartition("-")[0] for path in arguments.folder.glob("*-of-*.jsonl")}
-        Report().rows("Rows", [{"piece": name, **_progress(arguments.folder, name)} for name in sorted(names)])
+        Report().rows("Rows", [_progress(arguments.folder, name) for name in sorted(names)])
     elif name == "agreement":
         Report().rows(f"Agreement of seeds: {arguments.of}", agreement(list(rows_of(arguments.folder, arguments.of))))
     elif arguments.share >= 0:
@@ -202,8 +241,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _progress(folder: pathlib.Path, name: str) -> dict[str, object]:
     rows = list(rows_of(folder, name))
-    flags = rows[0]["flags"] if rows else []
-    return {"rows": len(rows), "of": len(piece(name, recipe.settings(flags).max_iter).jobs), "flags": " ".join(flags)}
+    of = "" if name.startswith("tune") else f"{len(piece(name, recipe.settings().max_iter, folder).jobs):,}"
+    hours = sum(row["seconds"][-1] + row["scoring"][-1] for row in rows if row["seconds"]) / 3600
+    flags = " ".join(rows[0]["flags"]) if rows else ""
+    return {"piece": name, "rows": f"{len(rows):,}", "of": of, "core hours": round(hours, 1), "flags": flags}
 
 
 def _in_processes(name: str, arguments: argparse.Namespace) -> int:

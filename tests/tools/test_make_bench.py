@@ -14,6 +14,8 @@ import pytest
 
 from autogan_tf.bench import recipe
 from autogan_tf.runs import machine
+from autogan_tf.search_space import autogan
+from autogan_tf.search_space.genotype import Genotype
 from tests.tools.conftest import TOOLS
 
 
@@ -41,17 +43,40 @@ def bench(load, monkeypatch):
     return module
 
 
-@pytest.mark.parametrize(("name", "number"), [("gate", 20 * 3), ("tune-x", 12 * 2)])
-def test_a_piece_is_every_architecture_with_every_seed_seed_by_seed(bench, name, number):
-    jobs = bench.piece(name, 540).jobs
-    assert len(set(jobs)) == len(jobs) == number and jobs == bench.piece(name, 540).jobs
-    of_jobs = [seed for _, seed in jobs]
+COUNTS = {"gate": 20 * 3, "tune-x": 12 * 2, "sweep": 36 * 72, "replicates": 300 * 2, "one-cell": 36 * 10}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_piece_is_every_architecture_with_every_seed_seed_by_seed(bench, name, tmp_path):
+    found = bench.piece(name, 540, tmp_path)
+    assert len(set(found.jobs)) == len(found.jobs) == COUNTS[name] and found == bench.piece(name, 540, tmp_path)
+    of_jobs = [seed for _, seed in found.jobs]
     assert of_jobs == sorted(of_jobs)
-    assert bench.piece(name, 540).length.points == (20, 60, 180, 360, 540)
+    assert found.length.points == (20, 60, 180, 540)
+    cells = 1 if name == "one-cell" else 2
+    assert all(autogan.SPACE.num_cells_of(len(tokens)) == cells for tokens in found.architectures)
+    for tokens in found.architectures:
+        Genotype.from_tokens(tokens)
 
 
-def test_tuning_and_gate_have_no_seed_in_common(bench):
-    assert not set(bench.piece("gate", 540).seeds) & set(bench.piece("tune-x", 540).seeds)
+def test_tuning_gate_and_table_have_no_seed_in_common(bench, tmp_path):
+    found = [bench.piece(name, 540, tmp_path).seeds for name in ("gate", "tune-x", "sweep", "replicates")]
+    assert len(set().union(*found)) == sum(map(len, found))
+
+
+def test_the_best_are_those_of_the_whole_sweep(bench, tmp_path):
+    with pytest.raises(SystemExit, match="2,592 rows are missing"):
+        bench.piece("best", 540, tmp_path)
+    bench.work("sweep", tmp_path, [], share=0, shares=1)
+    file = tmp_path / "sweep-0-of-1.jsonl"
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    failed = next(row for row in rows if sum(row["tokens"]) == 0)  # whose distance is the lowest
+    file.write_text("".join(json.dumps(row | {"failure": "NaN" if row is failed else ""}) + "\n" for row in rows))
+    best = bench.piece("best", 540, tmp_path)
+    assert len(best.jobs) == 600 and tuple(failed["tokens"]) not in best.architectures
+    left_out = {tuple(row["tokens"]) for row in rows} - set(best.architectures) - {tuple(failed["tokens"])}
+    assert max(map(sum, best.architectures)) <= min(map(sum, left_out))
+    assert not set(best.seeds) & {0, 1, 2}
 
 
 def test_it_goes_on_after_a_kill_and_makes_no_row_twice(bench, tmp_path):
@@ -65,7 +90,7 @@ def test_it_goes_on_after_a_kill_and_makes_no_row_twice(bench, tmp_path):
     assert len(Measured.made) == 20
     rows = list(bench.rows_of(tmp_path, "gate"))
     found = [(tuple(row["tokens"]), row["seed"]) for row in rows]
-    assert sorted(found) == sorted(bench.piece("gate", 540).jobs)
+    assert sorted(found) == sorted(bench.piece("gate", 540, tmp_path).jobs)
     assert all(row["machine"] and row["points"][-1] == recipe.settings().max_iter for row in rows)
 
 
@@ -83,7 +108,14 @@ def test_rows_with_other_flags_are_not_mixed(bench, tmp_path):
         bench.main(["tune", "--name=x", f"--folder={tmp_path}", "--flags=--g_lr=1e-3"])
 
 
-@pytest.mark.parametrize("words", [["tune"], ["gate", "--name=x"], ["gate", "--flags=--lr_decay"], ["sweep"]])
+def test_a_name_that_begins_as_another_has_its_own_rows(bench, tmp_path):
+    bench.work("tune-x", tmp_path, [], share=0, shares=1)
+    assert not list(bench.rows_of(tmp_path, "tune")) and len(list(bench.rows_of(tmp_path, "tune-x"))) == 24
+    bench.work("tune-x-270", tmp_path, [], share=0, shares=1)
+    assert len(list(bench.rows_of(tmp_path, "tune-x"))) == len(list(bench.rows_of(tmp_path, "tune-x-270"))) == 24
+
+
+@pytest.mark.parametrize("words", [["tune"], ["gate", "--name=x"], ["gate", "--flags=--lr_decay"], ["all"]])
 def test_words_that_do_not_go_together_are_refused(bench, capsys, words):
     with pytest.raises(SystemExit):
         bench.main(words)
@@ -101,6 +133,7 @@ def test_agreement_by_hand(bench):
     first, last = bench.agreement(rows)
     assert (first["step"], first["median Frechet distance"], first["log Frechet distance"]) == (5, 3.0, 1)
     assert (last["step"], last["log Frechet distance"], last["Inception score"]) == (10, -1, -1)
+    assert (first["Kendall's tau of it"], last["Kendall's tau of it"]) == (1, -1)
     assert np.isnan(first["log kernel distance"])
     with pytest.raises(SystemExit, match="1 with 2"):
         bench.agreement(rows[1:4])
@@ -121,7 +154,7 @@ def test_one_true_training(tmp_path):
         os.killpg(process.pid, signal.SIGKILL)  # with the worker that it started
         process.wait()
     row = json.loads(file.read_text().splitlines()[0])
-    assert row["points"] == [1, 3, 9, 18, 27] and row["flags"] == flags and row["failure"] == ""
+    assert row["points"] == [1, 3, 9, 27] and row["flags"] == flags and row["failure"] == ""
     for column in ("fid", "kid", "is", "d_loss", "g_loss", "seconds", "scoring"):
-        assert len(row[column]) == 5 and np.isfinite(row[column]).all()
+        assert len(row[column]) == 4 and np.isfinite(row[column]).all()
     assert row["seconds"] == sorted(row["seconds"]) and len(row["mean"]) == recipe.judge(16).num_features
