@@ -7,6 +7,7 @@
     sweep      all 2,592 architectures of two cells, seed 0
     replicates 300 of them, drawn at random, seeds 1 and 2
     best       the 200 best of the sweep, three fresh seeds: the best of noisy scores are partly luck
+    table      packs the rows that there are into the files that come with the program
     status     what of each there is
     agreement  how well seeds agree on the architectures of a piece: agreement --of=gate
 
@@ -39,12 +40,15 @@ import scipy.stats  # noqa: E402
 from bench_training import Length, Measurements  # noqa: E402 (beside this file)
 from timing import Report, at_least  # noqa: E402
 
-from autogan_tf.bench import recipe  # noqa: E402
+from autogan_tf.bench import recipe, table  # noqa: E402
 from autogan_tf.bench.agreement import intraclass_correlation  # noqa: E402
+from autogan_tf.config.image_sides import image_sides  # noqa: E402
 from autogan_tf.data import seeds, sources  # noqa: E402
 from autogan_tf.features import classifier  # noqa: E402
 from autogan_tf.runs import machine, tensorflow_warnings  # noqa: E402
+from autogan_tf.runs.folder import write_atomically  # noqa: E402
 from autogan_tf.search_space import autogan  # noqa: E402
+from autogan_tf.training import assembly  # noqa: E402
 
 Tokens = tuple[int, ...]
 PIECES = ("gate", "one-cell", "sweep", "replicates", "best")
@@ -210,10 +214,24 @@ def make_judge() -> None:
     print(f"test accuracy {trained.accuracy}; written to {path}")
 
 
+def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
+    """Writes the rows that there are as tables, of one cell and of two; not those of tuning and gate."""
+    settings = recipe.settings()
+    for num_cells, names in ((1, ["one-cell"]), (2, ["sweep", "replicates", "best"])):
+        rows = [row for name in names for row in rows_of(folder, name)]
+        if not rows:
+            continue
+        images = recipe.images(image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1])
+        found = table.of_rows(rows, lambda genotype, images=images: assembly.cost_of(settings, genotype, images))
+        path = target / f"{num_cells}-cells.npz"
+        write_atomically(path, found.to_bytes())
+        print(f"{len(rows):,} trainings of {len(found.architectures):,} architectures written to {path}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("piece", choices=["judge", "tune", *PIECES, "status", "agreement"])
+    parser.add_argument("piece", choices=["judge", "tune", *PIECES, "table", "status", "agreement"])
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
     parser.add_argument("--of", default="gate", help="of `agreement`: gate, or tune-NAME (default gate)")
@@ -226,6 +244,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = f"tune-{arguments.name}" if arguments.piece == "tune" else arguments.piece
     if name == "judge":
         make_judge()
+    elif name == "table":
+        pack(arguments.folder, table.FOLDER)
     elif name == "status":
         names = {path.name.rpartition("-of-")[0].rpartition("-")[0] for path in arguments.folder.glob("*-of-*.jsonl")}
         Report().rows("Rows", [_progress(arguments.folder, name) for name in sorted(names)])

@@ -12,7 +12,8 @@ import time
 import numpy as np
 import pytest
 
-from autogan_tf.bench import recipe
+from autogan_tf.bench import recipe, table
+from autogan_tf.models.generator import generator_cost
 from autogan_tf.runs import machine
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
@@ -31,7 +32,8 @@ class Measured:
         self.made.append((tokens, self.seed))
         points = len(self.length.points)
         score = [float(sum(tokens) + 1)] * points
-        return {"tokens": list(tokens), "seed": self.seed, "failure": "", "fid": score, "kid": score, "is": score}
+        names = ("fid", "kid", "is", "d_loss", "g_loss", "seconds", "scoring")
+        return {"tokens": list(tokens), "seed": self.seed, "failure": ""} | dict.fromkeys(names, score)
 
 
 @pytest.fixture
@@ -77,6 +79,20 @@ def test_the_best_are_those_of_the_whole_sweep(bench, tmp_path):
     left_out = {tuple(row["tokens"]) for row in rows} - set(best.architectures) - {tuple(failed["tokens"])}
     assert max(map(sum, best.architectures)) <= min(map(sum, left_out))
     assert not set(best.seeds) & {0, 1, 2}
+
+
+def test_the_rows_become_tables(bench, tmp_path):
+    """Of both numbers of cells, without the rows of tuning; what the generators cost is counted for the recipe."""
+    bench.work("one-cell", tmp_path, [], share=0, shares=50)
+    bench.work("replicates", tmp_path, [], share=0, shares=50)
+    bench.work("tune-x", tmp_path, [], share=0, shares=1)
+    bench.pack(tmp_path, tmp_path)
+    one, two = (table.read(tmp_path / f"{cells}-cells.npz") for cells in (1, 2))
+    assert len(one.architectures) == 8 and len(two.architectures) == 6
+    entry = two.query(two.architectures[0], seed=two.seeds(two.architectures[0])[0])
+    assert entry.frechet_distance == sum(entry.tokens) + 1 and two.points == (20, 60, 180, 540)
+    cost = generator_cost(Genotype.from_tokens(entry.tokens), gf_dim=16, latent_dim=128, bottom_width=4, channels=1)
+    assert (entry.parameters, entry.multiply_adds) == (cost.parameters, cost.multiply_adds)
 
 
 def test_it_goes_on_after_a_kill_and_makes_no_row_twice(bench, tmp_path):
