@@ -113,7 +113,7 @@ def clouds(groups: Mapping[str, tuple[Sequence[float], Values]], *, x: str, y: s
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for (name, (xs, ys)), colour in zip(groups.items(), itertools.cycle(_COLOURS), strict=False):
-            axes.plot(xs, _numbers(ys), ".", label=name, color=colour, alpha=0.8, markersize=6, markeredgewidth=0,
+            axes.plot(xs, _numbers(ys), ".", label=name, color=colour, alpha=0.8, markersize=9, markeredgewidth=0,
                       rasterized=len(xs) > _MANY)  # fmt: skip
         axes.set_xlabel(x)
         axes.set_ylabel(y)

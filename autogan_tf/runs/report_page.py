@@ -166,9 +166,12 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
 
 
 def _leading(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that were trained longest, and among them the best."""
-    finite = [candidate for candidate in candidates if candidate["reward"] is not None]
-    return sorted(finite, key=lambda candidate: (-candidate["steps"], -candidate["reward"]))[:_MOST_CANDIDATES]
+    """Those of the most cells, of them the ones that were trained longest, and among these the best."""
+
+    def order(candidate: Mapping[str, Any]) -> tuple[int, int, float]:
+        return -len(candidate["architecture"].split()), -candidate["steps"], -candidate["reward"]
+
+    return sorted((one for one in candidates if one["reward"] is not None), key=order)[:_MOST_CANDIDATES]
 
 
 def _by_steps(candidates: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[int], list[float | None]]]:
