@@ -17,7 +17,9 @@ from collections.abc import Sequence
 
 from autogan_tf.config import command_line, environment, fields
 from autogan_tf.config.convert import ConvertConfig
-from autogan_tf.search_space import published
+from autogan_tf.config.errors import UserError
+from autogan_tf.search_space import autogan, published
+from autogan_tf.search_space.genotype import Genotype
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +48,7 @@ def _from_official(config: ConvertConfig) -> None:
     from autogan_tf.runs.folder import RunFolder, write_atomically
 
     genotype = published.choose(arch=config.arch, genotype=config.genotype)
+    _check_space(genotype)
     folder = RunFolder.check_free(config.run_dir)
     checkpoint = official_pytorch.read_checkpoint(config.checkpoint)
     last = checkpoint.get("gen_state_dict", checkpoint)
@@ -88,6 +91,7 @@ def _to_official(config: ConvertConfig) -> None:
     check_new_file(config.to_official, flag="to_official")
     target = pathlib.Path(config.to_official)
     folder = trained.training_run(config.run_dir)
+    _check_space(Genotype.load(folder.genotype_file))
     if config.network == "generator":
         network, name = trained.load_generator(folder, weights=config.weights), trained.WEIGHTS[config.weights]
     else:
@@ -100,6 +104,15 @@ def _to_official(config: ConvertConfig) -> None:
     np.savez(buffer, **arrays)
     write_atomically(target, buffer.getvalue())
     print(f"{target}: {len(arrays)} arrays of the {config.network} in {folder.path}")
+
+
+def _check_space(genotype: Genotype) -> None:
+    """UserError for an architecture that the published code does not know."""
+    if genotype.space.name != autogan.SPACE.name:
+        raise UserError(
+            f"the published implementation has the search space {autogan.SPACE.name}, and the architecture "
+            f"{genotype} is of {genotype.space.name}; there is nothing to convert it from or to"
+        )
 
 
 if __name__ == "__main__":

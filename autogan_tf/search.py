@@ -95,6 +95,7 @@ def _search_here(config: SearchConfig) -> int:
     image_data.warn_if_enlarged(data)
     constraints = assembly.new_constraints(config, data)
     constraints.check()
+    assembly.check_can_draw(config, constraints)
     assembly.check_measurable(config)
     assembly.check_counts(config, len(data.images))
     plan = assembly.new_plan(config, len(data.images))

@@ -15,11 +15,13 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf import convert, evaluate, export, sample
+from autogan_tf.config import plugins
 from autogan_tf.interop import official_pytorch
 from autogan_tf.runs.checkpoints import Checkpoints
-from autogan_tf.search_space import published
+from autogan_tf.search_space import catalog, published
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import trained
+from tests.plugged import restored
 
 TESTS = pathlib.Path(__file__).resolve().parent
 CHECKPOINT = TESTS / "interop" / "checkpoints" / "training.pth"
@@ -181,6 +183,23 @@ def test_bad_input_gets_one_line_and_nothing_written(tmp_path, monkeypatch, caps
     output = capsys.readouterr()
     assert part in output.err and output.err.count("\n") == 1 and output.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_architecture_of_another_space_is_refused_both_ways(run, tmp_path, capsys):
+    with restored():
+        plugins.load([str(TESTS.parent / "docs" / "examples" / "sub_pixel.py")])
+        genotype = Genotype.from_string(ARCHITECTURE, catalog.space("with_sub_pixel"))
+        other = tmp_path / "other"
+        shutil.copytree(run, other)
+        for file in (tmp_path / "other.json", other / "genotype.json"):
+            file.write_text(genotype.to_json())
+        there = [f"--checkpoint={CHECKPOINT}", f"--genotype={tmp_path / 'other.json'}", f"--run_dir={tmp_path / 'new'}"]
+        back = [f"--run_dir={other}", f"--to_official={tmp_path / 'official.npz'}"]
+        for words in (there, back):
+            assert convert.main(words) == 2
+            told = capsys.readouterr().err
+            assert "has the search space autogan" in told and "is of with_sub_pixel" in told and told.count("\n") == 1
+    assert not (tmp_path / "new").exists() and not (tmp_path / "official.npz").exists()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -21,7 +21,7 @@ from tests.test_search_command import OF_THE_MACHINE, SMALL
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 # two cells at once; ten candidates, of which some are trained to step 3 and some to the end
 SETTINGS = SMALL | {
-    "dataset": "folder:photos", "cache_dir": "cache", "num_cells": 2, "single_level": True, "grow_steps": "",
+    "dataset": "folder:photos", "cache_dir": "cache", "num_cells": 2, "single_level": True,
     "max_search_iter": 1, "strategy": "random", "round_trials": 6, "trial_batch": 3, "num_candidate": 2, "topk": 2,
     "estimation": "from_scratch", "fidelities": "1,3", "reward": "is - 0.01*fid", "train_steps": 4, "threads": 1,
 }  # fmt: skip
@@ -172,6 +172,7 @@ def workers_of(process: int) -> list[int]:
         ({"fidelities": "1,5"}, "--fidelities must end at train_steps = 4 or before"),
         ({"fidelities": "", "train_steps": 0}, "needs to know how long candidates are trained"),
         ({"fidelities": "0,2"}, "--fidelities must be whole numbers separated by commas, each at least 1"),
+        ({"shared_sampling": "fair", "max_parameters": 9}, "--shared_sampling=fair says what shared weights"),
         ({"workers": 0}, "--workers must be a whole number that is at least 1"),
         ({"distribution": "multi_worker"}, "--distribution=multi_worker trains one network on several machines"),
         ({"distribution": "mirrored", "workers": 2}, "--workers=2 trains that many candidates at once"),

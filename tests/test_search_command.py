@@ -24,6 +24,7 @@ from autogan_tf import search, train
 from autogan_tf.config import fields
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.models.generator import generator_cost
+from autogan_tf.nas import candidates
 from autogan_tf.search_space.genotype import Genotype
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
@@ -352,10 +353,19 @@ def test_rewards_and_constraints_that_cannot_be(place, monkeypatch, capsys):
         assert said in refused(place, monkeypatch, capsys, *arguments(TWO_CELLS), *words)
 
 
+def test_bounds_that_random_draws_do_not_meet_are_refused_before_anything_is_trained(place, monkeypatch, capsys):
+    monkeypatch.setattr(candidates, "LISTED", 10)
+    monkeypatch.setattr(candidates, "TRIES", 0)
+    monkeypatch.setattr(candidates, "TRIES_PER_DRAW", 1)
+    words = arguments(TWO_CELLS, single_level="true", max_parameters=1536)
+    said = refused(place, monkeypatch, capsys, *words)
+    assert "random architectures of 2 cells none keeps to --max_parameters" in said
+
+
 @pytest.mark.slow
 def test_a_reward_of_many_objectives_within_bounds(place):
     """And with both cells searched at once."""
-    at_once = {"grow_steps": "", "single_level": "true", "run_dir": "runs/objectives", "max_parameters": 1560}
+    at_once = {"single_level": "true", "run_dir": "runs/objectives", "max_parameters": 1560}
     words = arguments(TWO_CELLS, train_steps=0, **at_once)
     done = command(place, *words, "--reward=is-.1*fid + kid - log parameters")
     assert done.returncode == 0, done.stderr

@@ -121,15 +121,15 @@ def _start(arguments: argparse.Namespace, report: Report) -> None:
             common = ["--classifier_steps=1", f"--cache_dir={folder / 'cache'}"]
             return lambda: _until([*words, *common, f"--run_dir={folder / str(next(numbers))}"], phase, folder)
 
-        def goes_on(words: Sequence[str], phase: str) -> Callable[[], object]:
+        def going_on(words: Sequence[str], phase: str) -> Callable[[], object]:
             one = ["--classifier_steps=1", f"--cache_dir={folder / 'cache'}", "--save_steps=1"]
             return lambda: _until([*words, *one, f"--run_dir={folder / words[0]}"], phase, folder, saved=True)
 
         ways = {
             "first step of train": first(train, "train"),
             "first strategy step of search": first(search, "strategy"),
-            "next steps of a train that goes on": goes_on(train, "train"),
-            "next strategy step of a search that goes on": goes_on(search, "strategy"),
+            "next steps of a train that goes on": going_on(train, "train"),
+            "next strategy step of a search that goes on": going_on(search, "strategy"),
         }
         seconds = alternate(ways, arguments.rounds)  # the first time, which is not counted, trains the classifier
     report.times("Seconds from the command to", seconds)

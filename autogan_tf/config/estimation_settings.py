@@ -54,6 +54,11 @@ def validate(config: Any) -> None:
                 "process; give that, or leave --workers out"
             )
         return
+    if config.shared_sampling != "strategy":
+        raise UserError(
+            f"--shared_sampling={config.shared_sampling} says what shared weights are trained on, and "
+            f"--estimation={config.estimation} has none; leave it out"
+        )
     if list(config.fidelities) != sorted(set(config.fidelities)):
         raise UserError(f"--fidelities must rise, each number once, but they are {given}; give them in rising order")
     if not config.fidelities and not config.train_steps:

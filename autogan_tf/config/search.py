@@ -93,8 +93,8 @@ class SearchConfig(
     )
     single_level: bool = setting(
         False,
-        "Search the whole generator at once, at its full size, in place of growing it cell by cell; needs an empty "
-        "grow_steps.",
+        "Search the whole generator at once, at its full size, in place of growing it cell by cell; grow_steps "
+        "say nothing then.",
         group=_SEARCH,
     )
     shared_epoch: int = setting(
@@ -244,6 +244,11 @@ class SearchConfig(
         return image_sides(bottom_width=self.bottom_width, num_cells=self.num_cells)[-1]
 
     @property
+    def growths(self) -> tuple[int, ...]:
+        """Iterations at whose start the architectures get a cell more; none where the search begins with all cells."""
+        return () if self.single_level else self.grow_steps
+
+    @property
     def first_cells(self) -> int:
         """Cells of the architectures that the search begins with."""
         return self.num_cells if self.single_level else 1
@@ -281,6 +286,7 @@ class SearchConfig(
                 f"--topk must be at most num_candidate, from which it chooses, but it is {self.topk} and "
                 f"num_candidate is {self.num_candidate}; lower --topk or raise --num_candidate"
             )
+        estimation_settings.validate(self)
         if self.shared_sampling == "fair" and (self.max_parameters or self.max_multiply_adds):
             raise UserError(
                 "--shared_sampling=fair trains every option equally often, which --max_parameters and "
@@ -291,7 +297,7 @@ class SearchConfig(
                 f"--train_top must be at most topk, the number of ranked architectures, but it is {self.train_top} and "
                 f"topk is {self.topk}; lower --train_top or raise --topk"
             )
-        if self.reference_semantics and self.ctrl_sample_batch != 1:
+        if self.reference_semantics and self.strategy == "reinforce" and self.ctrl_sample_batch != 1:
             raise UserError(
                 f"--ctrl_sample_batch must be 1 with --reference_semantics, whose published code fails with more, but "
                 f"it is {self.ctrl_sample_batch}; set it to 1 or leave out --reference_semantics"
@@ -305,18 +311,12 @@ class SearchConfig(
                 f"--bottom_width must be 4 with --reference_semantics, whose published code grows through 8, 16, 32 "
                 f"pixels whatever it is, but it is {self.bottom_width}; set it to 4 or leave out --reference_semantics"
             )
-        estimation_settings.validate(self)
         self._validate_grow_steps()
         final_training.validate(self)
 
     def _validate_grow_steps(self) -> None:
         steps, received = self.grow_steps, ",".join(map(str, self.grow_steps))
         if self.single_level:
-            if steps:
-                raise UserError(
-                    f"--grow_steps must be empty with --single_level, which begins with all cells, but it is {received}"
-                    "; give --grow_steps= or leave out --single_level"
-                )
             return
         if len(steps) != self.num_cells - 1:
             remedy = "--grow_steps= (empty)" if self.num_cells == 1 else "one number for each cell after the first"

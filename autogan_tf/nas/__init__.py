@@ -1,1 +1,1 @@
-"""The search: shared training of the supernet, reward, REINFORCE, growth and beam, dynamic reset."""
+"""The search: strategies that ask for architectures, estimators that say what they are worth, and what joins them."""

@@ -12,7 +12,7 @@ from autogan_tf.config import strategy_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.search import SearchConfig
-from autogan_tf.data import pipeline
+from autogan_tf.data import pipeline, seeds
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.image_store import ImageStore
 from autogan_tf.features import choice
@@ -21,6 +21,7 @@ from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import kernel, reference
 from autogan_tf.models.cost import Cost
 from autogan_tf.nas import reward_check
+from autogan_tf.nas.candidates import Candidates
 from autogan_tf.nas.constraints import Constraints
 from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.candidate_training import CandidateTraining, for_worker
@@ -49,11 +50,12 @@ from autogan_tf.training.opening import Opened
 def new_plan(config: SearchConfig, num_images: int) -> Plan:
     """How much of everything, on so many images."""
     steps = config.shared_steps or max(1, config.shared_epoch * num_images // config.dis_batch_size)
-    names = {field.name for field in dataclasses.fields(Plan)} - {"space", "shared_steps", "first_cells"}
+    names = {field.name for field in dataclasses.fields(Plan)} - {"space", "shared_steps", "first_cells", "grow_steps"}
     return Plan(
         space=catalog.space(config.space),
         shared_steps=steps,
         first_cells=config.first_cells,
+        grow_steps=config.growths,
         **{name: getattr(config, name) for name in names},
     )
 
@@ -99,6 +101,13 @@ def new_constraints(config: SearchConfig, data: ImageData) -> Constraints:
         max_parameters=config.max_parameters or None,
         max_multiply_adds=config.max_multiply_adds or None,
     )
+
+
+def check_can_draw(config: SearchConfig, constraints: Constraints) -> None:
+    """UserError where the bounds leave so few architectures of all cells at once that random draws find none."""
+    if constraints.is_bounded and config.single_level:
+        every = Candidates(catalog.space(config.space), num_cells=config.num_cells, admits=constraints.admits)
+        every.draw(1, seeds.numpy_rng(config.seed, "can_draw"))
 
 
 def new_strategy(config: SearchConfig, distribution: Distribution, constraints: Constraints) -> Strategy:

@@ -60,8 +60,8 @@ class Candidates:
             self._listed = [tokens for tokens in everything if self.admitted(tokens)]
             if not self._listed:
                 raise UserError(
-                    f"none of the {self.size:,} architectures of {num_cells} cells that could come next meets the "
-                    "constraints on candidates; loosen them"
+                    f"none of the {self.size:,} architectures of {num_cells} cells that could come next keeps to "
+                    "--max_parameters and --max_multiply_adds; raise these bounds"
                 )
 
     def admitted(self, tokens: Tokens) -> bool:
@@ -89,8 +89,8 @@ class Candidates:
             tries += number
         if number and not found:
             raise UserError(
-                f"of {tries:,} random architectures of {self.num_cells} cells none meets the constraints on "
-                "candidates; loosen them"
+                f"of {tries:,} random architectures of {self.num_cells} cells none keeps to --max_parameters "
+                "and --max_multiply_adds; raise these bounds"
             )
         return list(itertools.islice(itertools.cycle(found), number))
 

@@ -18,11 +18,19 @@ def choose(*, arch: str, genotype: str, space: str = autogan.SPACE.name) -> Geno
     """The architecture that a command was given: integers as text, of the space of this name, or a genotype file or
     published name.
 
-    Exactly one of the two is not empty. Raises UserError where it is neither of these, or there is no such space.
+    Exactly one of the two is not empty. Raises UserError where it is neither of these, there is no such space, or
+    another space than the default is named and a genotype is not of it.
     """
+    wanted = catalog.space(space)
     if arch:
-        return Genotype.from_string(arch, catalog.space(space))
-    return load(genotype) if genotype in TOKENS else Genotype.load(genotype)
+        return Genotype.from_string(arch, wanted)
+    found = load(genotype) if genotype in TOKENS else Genotype.load(genotype)
+    if space not in (autogan.SPACE.name, found.space.name):
+        raise UserError(
+            f"--genotype={genotype} is an architecture of the search space {found.space.name}, not of "
+            f"--space={space}; leave --space out, as a genotype names its own"
+        )
+    return found
 
 
 def load(name: str) -> Genotype:

@@ -85,8 +85,7 @@ def test_reset_threshold(threshold, reference, resolved):
         ({"image_size": 48}, ["--image_size", "4 * 2**3 = 32", "48", "--bottom_width"]),
         ({"image_size": 32, "bottom_width": 6}, ["--image_size", "6 * 2**3 = 48", "32"]),
         ({"topk": 11}, ["--topk", "11", "num_candidate is 10"]),
-        ({"single_level": True}, ["--grow_steps must be empty with --single_level", "15,35", "--grow_steps="]),
-        ({"single_level": True, "grow_steps": (), "reference_semantics": True}, ["--single_level", "search grows"]),
+        ({"single_level": True, "reference_semantics": True}, ["--single_level", "search grows"]),
         ({"shared_sampling": "fair", "max_parameters": 9}, ["--shared_sampling=fair", "--shared_sampling=uniform"]),
         ({"grow_steps": (35, 15)}, ["--grow_steps", "rise", "15 follows 35", "35,15"]),
         ({"grow_steps": (15, 15)}, ["--grow_steps", "rise", "15 follows 15"]),
@@ -124,6 +123,8 @@ def test_cross_checks_run_when_a_command_line_is_parsed():
         {"grow_steps": (1, 64)},
         {"reference_semantics": True},
         {"train_steps": 0},
+        {"single_level": True, "max_search_iter": 1},  # whatever grow_steps are, as a flag file may give them
+        {"reference_semantics": True, "ctrl_sample_batch": 2, "strategy": "random"},
         {"max_search_iter": 1, "num_cells": 1, "grow_steps": ()},
     ],
 )

@@ -102,7 +102,7 @@ def test_what_cannot_be_is_refused(monkeypatch):
         Candidates(SPACE, admits=lambda tokens: False)
     monkeypatch.setattr(candidates, "TRIES", 100)
     none = Candidates(autogan.SPACE, num_cells=3, admits=lambda tokens: False)
-    with pytest.raises(UserError, match="of 120 random architectures of 3 cells none meets .* loosen them"):
+    with pytest.raises(UserError, match="of 120 random architectures of 3 cells none keeps to .* raise these bounds"):
         none.draw(1, rng())
     with pytest.raises(UserError, match="has 1 to 4 cells, got 5"):
         Candidates(SPACE, num_cells=5)

@@ -45,7 +45,7 @@ def weights(strategy) -> dict[str, list[bytes]]:
     return {name: [variable.numpy().tobytes() for variable in part.variables] for name, part in trackables}
 
 
-def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
+def resumed_from_pauses(fake_search, options, *, every: int) -> None:
     whole = fake_search(drifting=True, **options).run()
     expected = rows(whole)
     assert len(whole.pauses) > 25
@@ -63,7 +63,7 @@ def goes_on_from_pauses(fake_search, options, *, every: int) -> None:
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_from_pauses(fake_search, plan):
-    goes_on_from_pauses(fake_search, PLANS[plan], every=13)
+    resumed_from_pauses(fake_search, PLANS[plan], every=13)
 
 
 @pytest.mark.slow
@@ -73,12 +73,12 @@ def test_from_pauses_of_a_search_of_whole_generators(fake_search):
     assert {numbers["stage"] for _, numbers in whole.told.of("search")} == {2} and not whole.told.of("growth")
     assert {len(name.split()) for _, numbers in whole.told.of("strategy") for name in numbers["rewards"]} == {14}
     assert {entry[1] for entry in whole.entries("train")} == {2} and len(whole.ranked[0].genotype.cells) == 3
-    goes_on_from_pauses(fake_search, at_once, every=11)
+    resumed_from_pauses(fake_search, at_once, every=11)
 
 
 @pytest.mark.parametrize("strategy", OTHERS)
 def test_from_every_pause_of_other_strategies(fake_search, strategy):
-    goes_on_from_pauses(fake_search, {"strategy": strategy, "collapse": (1, 3), "max_search_iter": 5}, every=1)
+    resumed_from_pauses(fake_search, {"strategy": strategy, "collapse": (1, 3), "max_search_iter": 5}, every=1)
 
 
 def in_final(state: dict) -> bool:
@@ -152,7 +152,7 @@ def test_what_the_scorer_remembers_comes_back(fake_search):
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", PLANS)
 def test_from_every_pause(fake_search, plan):
-    goes_on_from_pauses(fake_search, PLANS[plan], every=1 if plan == "plain" else 3)
+    resumed_from_pauses(fake_search, PLANS[plan], every=1 if plan == "plain" else 3)
 
 
 def test_a_finished_search_only_tells_its_result(fake_search):

@@ -105,6 +105,9 @@ OBJECTIVES: dict[str, Objective] = {
     "parameters": Objective(_parameters, ("cost",), "parameters"),
     "multiply_adds": Objective(_multiply_adds, ("cost",), "multiply_adds"),
 }
+# a function of the reward's, and what stands beside the scores in genotype files, evaluations and candidates
+_RESERVED = ("log", "step", "steps", "reward", "score", "num_images", "weights", "trained", "feature_network",
+             "reference", "seed")  # fmt: skip
 _EVALUATED = ("is", "fid", "kid")  # which `evaluate_images` gives by itself
 
 
@@ -120,8 +123,9 @@ def register(name: str, measure: Callable[[Seen], float], *, needs: Collection[s
       UserError: a name that is taken or that --reward cannot read, or a need that `Seen` does not have.
     """
     fields = [field.name for field in dataclasses.fields(Seen)]
-    if name in OBJECTIVES or name == "log" or not re.fullmatch("[A-Za-z_][A-Za-z_0-9]*", name):
-        why = "is taken" if name in OBJECTIVES or name == "log" else "must be of letters, digits and _"
+    taken = {*OBJECTIVES, *(objective.key for objective in OBJECTIVES.values()), *_RESERVED}
+    if name in taken or not re.fullmatch("[A-Za-z_][A-Za-z_0-9]*", name):
+        why = "is taken" if name in taken else "must be of letters, digits and _"
         raise UserError(f"an objective's name {why}, and it is {name!r}; give yours another one")
     if not needs or not set(needs) <= set(fields):
         raise UserError(f"the objective {name} must need some of {', '.join(fields)}, got {', '.join(needs) or 'none'}")

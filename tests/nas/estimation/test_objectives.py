@@ -86,3 +86,10 @@ def test_which_objectives_an_evaluation_has_not_got():
         objectives.register("thrift", lambda seen: 0.0, needs=["cost"])
         names = ["is", "fid", "kid", "parameters", "multiply_adds", "own", "thrift"]
         assert list(objectives.beyond_evaluation(names)) == ["own"]
+
+
+@pytest.mark.parametrize("name", ["is", "log", "frechet_distance", "step", "reward", "num_images", "weights", "seed"])
+def test_names_that_stand_beside_scores_are_taken(name):
+    """In genotype files, evaluations and what is kept of candidates."""
+    with restored(), pytest.raises(UserError, match=f"is taken, and it is '{name}'"):
+        objectives.register(name, lambda seen: 0.0, needs=["logits"])
