@@ -100,7 +100,7 @@ def test_each_candidate_is_a_run_and_the_winner_goes_on_from_its_own(alone, plac
     assert [(row["step"], row["num_images"]) for row in rows] == [(1, 40), (3, 40), (4, 60)]
     assert rows[:2] == [json.loads(line) for line in (of_winner / "evaluations.jsonl").read_text().splitlines()]
     assert "going on from step 3" in output and "retracing" not in output
-    assert re.search(r"iteration   1  stage 2  best -?\d.*candidates 6  steps \d+ ", output)
+    assert re.search(r"iteration   1  stage 2  best -?\d.*candidates 6  candidate_steps [\d,]+ ", output)
     page = (run / "report.html").read_text()
     assert "The best architectures" in page and "Losses of the shared GAN" not in page  # there is none
     assert not list(run.glob("**/.lock")) and not list(run.glob(".best*"))

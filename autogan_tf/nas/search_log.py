@@ -23,7 +23,8 @@ from autogan_tf.search_space.genotype import Genotype
 # The next cell has four times the pixels, and all that came before it; until one was seen its cost is guessed so.
 _NEXT_CELL = 4.0
 _RANKING = "ranking"
-_NOT_TOLD_BY_STRATEGIES = ("rewards", "scores", "trained_steps", "iteration", "scored", "seconds")
+# Of an iteration's numbers those that have a place of their own in its line, or none; all others are told by name.
+_PLACED = ("stage", "seconds", "memory_mb", "best", "best_so_far", "mean", "distinct", "entropy")
 
 
 class SearchLog:
@@ -67,9 +68,8 @@ class SearchLog:
             self._iteration(step, numbers)
         elif phase == "strategy":
             self._left.did(_images(self._stage), self._plan.rl_num_eval_img * numbers["scored"], numbers["seconds"])
-            told = {name: numbers[name] for name in numbers if name not in _NOT_TOLD_BY_STRATEGIES}
-            words = [f"{name} {value:.3f}" for name, value in told.items() if value is not None]
-            self._terminal.detail(f"  strategy step {step + 1}  {'  '.join(words)}  {numbers['seconds']:.2f} s")
+            words = "".join(f"{name} {value:.3f}  " for name, value in report_search.numbers_of_strategy(numbers))
+            self._terminal.detail(f"  strategy step {step + 1}  {words}{numbers['seconds']:.2f} s")
         elif phase == "growth":
             self._stage = numbers["stage"] + 1
             rows = [(name, f"{score:.3f}") for name, score in numbers["kept"].items()]
@@ -84,15 +84,9 @@ class SearchLog:
         self._terminal.best(
             ("best of this stage so far", "reward"), [(name, f"{reward:.3f}") for name, reward in leaders]
         )
-        entropy = f"entropy {numbers['entropy']:.3f}  " if "entropy" in numbers else ""
-        losses = (
-            f"d_loss {numbers['d_loss']:.3f}  g_loss {numbers['g_loss']:+.3f}  "
-            if "d_loss" in numbers
-            else f"candidates {numbers['candidates']}  steps {numbers['candidate_steps']:,}  "
-        )
         self._terminal.line(
             f"iteration {step + 1:3d}  stage {numbers['stage'] + 1}  best {numbers['best']:.3f}  "
-            f"mean {numbers['mean']:.3f}  {entropy}{losses}{numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
+            f"mean {numbers['mean']:.3f}  {_told(numbers)}{numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
         )
         done = step + 1
         last = done == self._plan.max_search_iter or done in self._plan.grow_steps
@@ -118,6 +112,18 @@ class SearchLog:
             for row in so_far["choices"]
         ]  # fmt: skip
         board.text("choices", table(("cell", "decision", "choice", "drawn", "mean reward"), rows), step=done)
+
+
+def _told(numbers: Mapping[str, Any]) -> str:
+    """The entropy where there is one, and the losses; where there are none, whatever else is a number."""
+    told = {name: value for name, value in numbers.items() if report_search.is_number(value)}
+    words = [f"entropy {told['entropy']:.3f}"] if "entropy" in told else []
+    if "d_loss" in told and "g_loss" in told:
+        words += [f"d_loss {told['d_loss']:.3f}", f"g_loss {told['g_loss']:+.3f}"]
+    else:
+        others = ((name, value) for name, value in told.items() if name not in _PLACED)
+        words += [f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.3f}" for name, value in others]
+    return "".join(f"{word}  " for word in words)
 
 
 def time_left(plan: Plan) -> TimeLeft:

@@ -104,8 +104,9 @@ class Searcher:
         if part.name == "shared again":
             self._train()
         seconds = part.seconds + time.monotonic() - self._clock
-        numbers = part.numbers | {"stage": self.stage, "seconds": seconds} | dict(self.estimator.summary())
-        numbers["memory_mb"] = machine.peak_memory_mb()
+        # a strategy's numbers hide none of the estimator's of the same name, and neither's hide the searcher's
+        numbers = dict(self.strategy.summary()) | dict(self.estimator.summary()) | part.numbers
+        numbers |= {"stage": self.stage, "seconds": seconds, "memory_mb": machine.peak_memory_mb()}
         self._observer.numbers(step=self.iteration, phase="search", numbers=numbers)
 
     def _train(self) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class Searcher:
         )
 
     def _run_round(self) -> dict[str, Any]:
-        """A round of the strategy: architectures are asked for, scored and told."""
+        """A round of the strategy: architectures are asked for, scored and told. What came of it, to log."""
         strategy, part, total = self.strategy, self.part, self.strategy.steps_per_round
         scoring = Scoring("round", self.iteration, self.plan.rl_num_eval_img)
         self.estimator.begin(scoring, again=part.step > 0)
@@ -144,7 +145,8 @@ class Searcher:
             rewards_by_name = {_named(trial.tokens): trial.reward for trial in trials}
             part.tried |= rewards_by_name
             part.rewards += [trial.reward for trial in trials]
-            told: dict[str, Any] = dict(numbers) | {"rewards": rewards_by_name}
+            told: dict[str, Any] = {n: v for n, v in numbers.items() if n not in ("scores", "trained_steps")}
+            told["rewards"] = rewards_by_name
             scores = {_named(trial.tokens): dict(trial.scores_beyond_reward) for trial in trials}
             if any(scores.values()):
                 told["scores"] = scores
@@ -166,14 +168,15 @@ class Searcher:
         leaders = sorted((self.leaders | tried).items(), key=lambda entry: -entry[1])
         self.leaders = dict(leaders[: self.plan.topk])
         means = {name: float(np.mean(scores)) for name, scores in part.scores.items()}
-        return ({"mean_scores": means} if means else {}) | {
+        return {
+            **({"mean_scores": means} if means else {}),
             "best": tried[best],
             "best_architecture": best,
             "best_so_far": next(iter(self.leaders.values())),
             "leaders": self.leaders,
             "mean": float(np.mean(part.rewards)),
             "distinct": len(tried),
-        } | dict(strategy.summary())
+        }
 
     def _rank(self, description: str) -> tuple[list[Tokens], list[float]]:
         """The best `topk` of `num_candidate` architectures of the present stage, best first, with their rewards."""

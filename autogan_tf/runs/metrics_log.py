@@ -35,7 +35,7 @@ class MetricsLog:
     def write(self, *, step: int, phase: str, numbers: Mapping[str, Any]) -> None:
         """Adds one line; flushed, so that it survives the process."""
         row = {"step": step, "phase": phase, "time": round(time.time(), 3)}
-        row |= {name: _jsonable(value) for name, value in numbers.items()}
+        row |= {name: _jsonable(value) for name, value in numbers.items() if name not in row}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         self.tensorboard.scalars(step=step, phase=phase, numbers=numbers)
@@ -69,12 +69,14 @@ class MetricsLog:
 
 
 def _jsonable(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):  # as a plugin may well tell
+        value = value.tolist()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):
         return {key: _jsonable(entry) for key, entry in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_jsonable(entry) for entry in value]
     return value

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import numbers
 import statistics
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from autogan_tf.config.encoding import shown
 from autogan_tf.runs import history
 from autogan_tf.runs.history import History
 from autogan_tf.search_space.space import SearchSpace
+
+# Of a step of the strategy what the search itself tells.
+_OF_EVERY_STEP = ("step", "phase", "time", "iteration", "scored", "seconds", "rewards", "scores", "trained_steps")
+
+
+class Tried(NamedTuple):
+    """An architecture that the strategy was told of; reward: None where it is not finite."""
+
+    iteration: int
+    name: str
+    reward: float | None
+
+
+def is_number(value: Any) -> bool:
+    """Python's or NumPy's; neither a text nor a list, nor true or false."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def numbers_of_strategy(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Names and values of the numbers that a strategy told in a step, whichever strategy it is."""
+    for name, value in row.items():
+        if name not in _OF_EVERY_STEP and is_number(value):
+            yield name, value
 
 
 def architecture(found: history.Found) -> dict[str, Any]:
@@ -30,6 +55,7 @@ def of_search(run: History) -> dict[str, Any]:
         {key: row.get(key) for key in ("step", "stage", "best", "mean", "best_so_far", "entropy", "entropies", "d_loss",
                                        "g_loss", "d_loss_spread", "g_loss_spread", "collapsed", "seconds", "distinct",
                                        "images_per_second", "mean_scores")}
+        | {"entropy": _finite(row.get("entropy"))}
         for row in run.of("search")
     ]  # fmt: skip
     tried = _tried(run)
@@ -37,7 +63,12 @@ def of_search(run: History) -> dict[str, Any]:
         "iterations": iterations,
         "planned_iterations": run.settings.get("max_search_iter"),
         # as columns, which take less room than one object for each
-        "tried": {"iteration": [t[0] for t in tried], "reward": [t[2] for t in tried]},
+        "tried": {
+            "iteration": [one.iteration for one in tried],
+            "reward": [one.reward for one in tried],
+            **_learning_curve([one.reward for one in tried], _stages(run, tried)),
+        },
+        "told": _told(run),
         "candidates": _candidates(run),
         "policy": [
             {"step": row["step"], "stage": row.get("stage", 0), "probabilities": row["policy"]}
@@ -49,6 +80,11 @@ def of_search(run: History) -> dict[str, Any]:
             for row in run.of("search")
             if row.get("population")
         ],
+        "optima": [  # of a local search, where the climbs of each round ended
+            {"step": row["step"], "stage": row.get("stage", 0), "architectures": row["optima"]}
+            for row in run.of("search")
+            if isinstance(row.get("optima"), dict) and row["optima"]
+        ],
         "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
                    for row in run.of("growth")],  # fmt: skip
         "resets": [row["step"] for row in run.of("search") if row.get("collapsed")],
@@ -57,14 +93,63 @@ def of_search(run: History) -> dict[str, Any]:
     }
 
 
-def _tried(run: History) -> list[tuple[int, str, float | None]]:
-    """Iteration, architecture and reward of all that was told."""
-    steps = run.settings.get("ctrl_step") or 1  # for rows of an earlier version, which do not tell the iteration
+def _tried(run: History) -> list[Tried]:
+    """All that was told, in its order."""
     return [
-        (row.get("iteration", row["step"] // steps), name, reward)
+        Tried(_iteration(run, row), name, reward)
         for row in run.of("strategy")
         for name, reward in (row.get("rewards") or {}).items()
     ]
+
+
+def _iteration(run: History, row: Mapping[str, Any]) -> int:
+    steps = run.settings.get("ctrl_step") or 1  # for rows of an earlier version, which do not tell the iteration
+    return int(row.get("iteration", row["step"] // steps))
+
+
+def _stages(run: History, tried: Sequence[Tried]) -> list[int]:
+    """Of each architecture its cells less one; where the space is not known, as the lengths that came up say."""
+    lengths = [len(one.name.split()) for one in tried]
+    first = (run.settings.get("num_cells") or 1) - 1 if run.settings.get("single_level") else 0
+    stages = {length: first + place for place, length in enumerate(sorted(set(lengths)))}
+    if run.space is not None:
+        ends = [part.stop for part in run.space.slices(run.space.max_cells)]
+        stages |= {length: stage for stage, length in enumerate(ends)}
+    return [stages[length] for length in lengths]
+
+
+def _learning_curve(rewards: Sequence[float | None], stages: Sequence[int]) -> dict[str, list[Any]]:
+    """Stage, best so far and mean so far after each; both begin anew with the stage, None until a reward is finite."""
+    best: list[float | None] = []
+    mean: list[float | None] = []
+    highest, total, count, before = -math.inf, 0.0, 0, -1
+    for reward, stage in zip(rewards, stages, strict=True):
+        if stage != before:
+            highest, total, count, before = -math.inf, 0.0, 0, stage
+        if reward is not None and math.isfinite(reward):
+            highest, total, count = max(highest, reward), total + reward, count + 1
+        best.append(highest if count else None)
+        mean.append(float(f"{total / count:.6g}") if count else None)
+    return {"stage": list(stages), "best_so_far": best, "mean_so_far": mean}
+
+
+def _told(run: History) -> dict[str, Any]:
+    """What the strategy told, as columns: by number its value in each step, None where it told none.
+
+    "tried": architectures up to and with the step.
+    """
+    rows = run.of("strategy")
+    names = dict.fromkeys(name for row in rows for name, _ in numbers_of_strategy(row))
+    tried = list(itertools.accumulate(len(row.get("rewards") or {}) for row in rows))
+    return {
+        "iteration": [_iteration(run, row) for row in rows],
+        "tried": tried,
+        "numbers": {name: [_finite(row.get(name)) for row in rows] for name in names},
+    }
+
+
+def _finite(value: Any) -> float | None:
+    return value if is_number(value) and math.isfinite(value) else None
 
 
 def _candidates(run: History) -> list[dict[str, Any]]:
@@ -81,11 +166,11 @@ def _candidates(run: History) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _choices(run: History, tried: Sequence[tuple[int, str, float | None]]) -> list[dict[str, Any]]:
+def _choices(run: History, tried: Sequence[Tried]) -> list[dict[str, Any]]:
     if run.space is None:
         return []
     at_once = bool(run.settings.get("single_level"))
-    return choice_counts([(name, reward) for _, name, reward in tried], run.space, at_once=at_once)
+    return choice_counts([(one.name, one.reward) for one in tried], run.space, at_once=at_once)
 
 
 def choice_counts(

@@ -8,6 +8,7 @@ import math
 import pathlib
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,12 @@ class TensorBoardLog:
         values = {
             f"{groups.get(name, _PHASES.get(phase, phase))}/{name}": float(value)
             for name, value in numbers.items()
-            if isinstance(value, int | float) and name != "iteration"
+            if isinstance(value, Real) and name != "iteration"
         }
-        values |= {f"entropy/{decision}": value for decision, value in numbers.get("entropies", {}).items()}
-        values |= {f"objectives/{name}": value for name, value in numbers.get("mean_scores", {}).items()}
+        for group, key in (("entropy", "entropies"), ("objectives", "mean_scores")):
+            by_name = numbers.get(key)
+            if isinstance(by_name, Mapping):  # a strategy may call something else so
+                values |= {f"{group}/{name}": value for name, value in by_name.items()}
         together = Summary()  # one record instead of an operation for each number
         for tag, value in values.items():
             together.MergeFrom(scalar_pb(tag, value))

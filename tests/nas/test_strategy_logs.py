@@ -3,39 +3,77 @@
 from __future__ import annotations
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
-from autogan_tf.config import strategy_settings
+from autogan_tf.config import plugins, strategy_settings
 from autogan_tf.nas.search_log import SearchLog
+from autogan_tf.nas.strategies.random_search import RandomSearch
 from autogan_tf.runs import report
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
+from tests.plugged import restored
 from tests.runs import written_run
+
+ANNEALING = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples" / "annealing.py"
 
 PLAN = {"max_search_iter": 3, "grow_steps": (2,), "ctrl_step": 2, "trial_batch": 1, "shared_steps": 1}
 
 
-@pytest.mark.parametrize("name", strategy_settings.STRATEGIES)
-def test_a_whole_report(name, fake_search, tmp_path, capsys):
-    search = fake_search(strategy=name, **PLAN).run()
-    folder = tmp_path / "run"
-    settings = {"num_cells": 2, "max_search_iter": 3, "ctrl_step": 2 if name == "reinforce" else 30}
-    written_run.write_config(folder, "search", settings)
+class Talkative(RandomSearch):
+    """Tells what no line can hold, and under names that are others'."""
+
+    def _learn(self, trials):
+        more = {"words": "a text", "row": [1.0, 2.0], "none": None, "half": np.float32(0.5), "sure": True}
+        others = {"scores": 3.0, "trained_steps": 4.0, "iteration": 77, "rewards": 5.0, "step": 99, "phase": "search"}
+        return dict(super()._learn(trials)) | more | others
+
+    def summary(self):
+        of_searcher = {"best": -1.0, "mean": -2.0, "leaders": 3, "stage": 9, "best_so_far": -5.0, "distinct": "none"}
+        of_estimator = {"d_loss": -7.0, "collapsed": True, "resets": 99, "entropies": 3.0}
+        return of_searcher | of_estimator | {"own": 2.5, "entropy": [0.5, 0.5]}
+
+
+@pytest.fixture(autouse=True)
+def plugged():
+    """Strategies of files that --plugin takes."""
+    with restored():
+        plugins.load([str(ANNEALING)])
+        strategy_settings.register(
+            "talkative", Talkative, settings=strategy_settings.entry("random").settings, words="tells everything"
+        )
+        yield
+
+
+def logged(search, folder: pathlib.Path, **changes) -> None:
+    """Takes what a search told to a run's folder."""
+    written_run.write_config(folder, "search", {"num_cells": 2, "max_search_iter": 3} | changes)
     terminal = Terminal(verbosity="detailed")
     with terminal, MetricsLog(RunFolder(folder)) as log:
         observer = SearchLog(plan=search.plan, folder=RunFolder(folder), terminal=terminal, log=log, grid_every=1,
                              draw=lambda tokens: np.zeros([4, 8, 8, 1], np.uint8))  # fmt: skip
         for step, phase, numbers in search.told.rows:
             observer.numbers(step=step, phase=phase, numbers=numbers)
+    report.write(folder)
+
+
+def of_file(folder: pathlib.Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", [*strategy_settings.STRATEGIES, "annealing"])
+def test_a_whole_report(name, fake_search, tmp_path, capsys):
+    search = fake_search(strategy=name, **PLAN).run()
+    folder = tmp_path / "run"
+    logged(search, folder, ctrl_step=2 if name == "reinforce" else 30)
     has_controller, evolves = name == "reinforce", name == "evolution"
     output = capsys.readouterr().out
     assert output.count("iteration ") >= 3 and ("entropy" in output) == has_controller
 
-    report.write(folder)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert '<section id="search">' in page and '<section id="choices">' in page
     assert ('<section id="policy">' in page) == ("entropy by search iteration" in page) == has_controller
@@ -52,3 +90,39 @@ def test_a_whole_report(name, fake_search, tmp_path, capsys):
     assert {"reward/best", "reward/best_so_far", "strategy/reward", "choices", "samples"} <= tags
     assert "strategy/iteration" not in tags and ("entropy/conv" in tags) == has_controller
     assert ("strategy/population_best" in tags) == evolves
+
+
+def test_what_a_strategy_tells_hides_nothing_and_stops_no_log(fake_search, tmp_path, capsys):
+    """Besides what it tells, all rows are those of the same search without its telling."""
+    for name in ("random", "talkative"):
+        logged(fake_search(strategy=name, **PLAN).run(), tmp_path / name)
+        output = capsys.readouterr().out
+    plain, talkative = of_file(tmp_path / "random"), of_file(tmp_path / "talkative")
+    passing = ("time", "seconds", "memory_mb", "images_per_second")
+    for row, same in zip(talkative, plain, strict=True):
+        assert {key: row[key] for key in same if key not in passing} == {
+            key: value for key, value in same.items() if key not in passing
+        }
+    told = [row for row in talkative if row["phase"] == "strategy"]
+    assert all(row["half"] == 0.5 and row["words"] == "a text" and row["row"] == [1.0, 2.0] for row in told)
+    assert [row["own"] for row in talkative if row["phase"] == "search"] == [2.5] * 3
+    line = next(line for line in output.splitlines() if "strategy step 1 " in line)
+    assert "round_best" in line and "half 0.500" in line and "a text" not in line and "none" not in line and "sure" not in line
+    assert "d_loss 0.500" in output and "entropy" not in output
+    assert set(json.loads((tmp_path / "talkative" / "report.json").read_text())["search"]["told"]["numbers"]) == {
+        "reward", "round_best", "half"
+    }  # fmt: skip
+
+
+def test_an_estimator_without_losses_is_logged_by_what_it_tells(fake_search, tmp_path, capsys):
+    search = fake_search(strategy="random", **PLAN).run()
+    search.told.rows = [
+        (step, phase, {k: v for k, v in numbers.items() if k not in ("d_loss", "g_loss", "d_loss_spread",
+                                                                     "g_loss_spread", "images_per_second", "resets")}
+         | ({"proxies": 12345, "agreement": 0.25, "kind": "zero-cost"} if phase == "search" else {}))
+        for step, phase, numbers in search.told.rows
+    ]  # fmt: skip
+    logged(search, tmp_path / "run")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("iteration ")]
+    assert len(lines) == 3 and all("proxies 12,345  agreement 0.250" in line for line in lines)
+    assert "losses by search iteration" not in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import numpy as np
 import pytest
 
 from autogan_tf.runs.folder import RunFolder
@@ -61,6 +62,17 @@ def test_six_digits_are_kept(folder):
         log.write(step=0, phase="search", numbers={"a": 1 / 3, "b": 123456.789, "c": [[1.23456789e-9]]})
     (row,) = lines(folder)
     assert (row["a"], row["b"], row["c"]) == (0.333333, 123457.0, [[1.23457e-9]])
+
+
+def test_what_numpy_calls_a_number_is_one_and_the_lines_own_names_stay(folder):
+    told = {"half": np.float32(0.5), "none": np.float64("nan"), "count": np.int64(3), "row": (1.0, float("inf")),
+            "array": np.array([1, 2]), "step": 7, "phase": "other", "time": 0}  # fmt: skip
+    with MetricsLog(folder) as log:
+        log.write(step=1, phase="strategy", numbers=told)
+    (row,) = lines(folder)
+    assert row.pop("time") > 0
+    assert row == {"step": 1, "phase": "strategy", "half": 0.5, "none": None, "count": 3, "row": [1.0, None],
+                   "array": [1, 2]}  # fmt: skip
 
 
 def test_a_row_after_one_that_was_cut_begins_a_line(folder):
