@@ -10,6 +10,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -49,6 +50,11 @@ def svg(figure: Figure, name: str) -> str:
     # in the order in which they come: Matplotlib's own are other ones every time
     ids = {found: f"{name}-{place}" for place, found in enumerate(re.findall(r'\bid="([^"]+)"', body))}
     return re.sub(r'(\bid="|url\(#|href="#)([^")]+)', lambda m: m[1] + ids.get(m[2], m[2]), body)
+
+
+def element(figure: Figure, name: str) -> Markup:
+    """As `svg`, for a template."""
+    return Markup(svg(figure, name))
 
 
 def pixels(figure: Figure) -> np.ndarray:

@@ -7,7 +7,6 @@ import functools
 import io
 import pathlib
 import re
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,15 +16,17 @@ from PIL import Image
 
 from autogan_tf.config import fields
 from autogan_tf.config.search import SearchConfig
-from autogan_tf.runs import diagram, report_charts
+from autogan_tf.runs import diagram, report_charts, report_search_charts
 from autogan_tf.runs.history import History
 from autogan_tf.search_space.space import SearchSpace
 
 _TEMPLATES = pathlib.Path(__file__).with_name("templates")
 _MOST_PICTURES = 8  # of samples as they came to be
 _MOST_CANDIDATES = 20  # in the table; report.json has all
+# What makes the rewards of two searches another quantity; not what only decides which architectures are tried.
 _OF_REWARDS = ("dataset", "data_digest", "reward", "features", "inception_weights", "features_resolution",
-               "classifier_steps", "classifier_batch_size", "classifier_width", "classifier_seed")  # fmt: skip
+               "classifier_steps", "classifier_batch_size", "classifier_width", "classifier_seed", "rl_num_eval_img",
+               "estimation", "space", "num_cells", "bottom_width", "single_level")  # fmt: skip
 _WIDEST = 700  # pixels of a picture in the page
 
 
@@ -36,6 +37,9 @@ def page(run: History, document: Mapping[str, Any]) -> str:
         document=document,
         charts=_charts(document, run.space),
         diagram=_diagram(run),
+        cells_differ=report_search_charts.cells_differ(document),
+        timeline=_timeline(document["search"]),
+        optima=_optima(document["search"]),
         leading=_leading((document["search"] or {}).get("candidates", [])),
         search_pictures=_series(run.samples, "iteration-", "iteration"),
         pictures=_series(run.samples, "step-", "step") or _series(_files(best), "step-", "step"),
@@ -62,13 +66,13 @@ def comparison(documents: Sequence[Mapping[str, Any]]) -> str:
     rewarded = {_rewarded(document["settings"]) for document in documents if document["search"]}
     charts = {}
     searches = {
-        name: ([row["step"] + 1 for row in found], [row["mean"] for row in found])
+        name: curve
         for name, document in zip(names, documents, strict=True)
-        if document["search"] and (found := document["search"]["iterations"])
+        if document["search"] and (curve := report_search_charts.whole_generators(document))[0]
     }
     if searches and len(rewarded) == 1:
-        figure = report_charts.lines(searches, x="search iteration", y="mean reward")
-        charts["reward"] = _svg(figure, "reward")
+        figure = report_charts.lines(searches, x="architectures tried", y="best reward so far")
+        charts["reward"] = report_charts.element(figure, "reward")
     distances = {
         name: ([row["step"] for row in found], [row.get("frechet_distance") for row in found])
         for name, document in zip(names, documents, strict=True)
@@ -76,7 +80,7 @@ def comparison(documents: Sequence[Mapping[str, Any]]) -> str:
     }
     if distances and comparable:
         figure = report_charts.lines(distances, x="generator step", y="Fréchet distance", points=True)
-        charts["distance"] = _svg(figure, "distance")
+        charts["distance"] = report_charts.element(figure, "distance")
     return _template("comparison.html").render(
         documents=list(zip(names, documents, strict=True)),
         differing=differing,
@@ -86,10 +90,13 @@ def comparison(documents: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _rewarded(settings: Mapping[str, str]) -> tuple[str, ...]:
+def _rewarded(settings: dict[str, str]) -> tuple[str, ...]:
     """What a search's rewards depend on besides the architecture; a setting that there was not yet is its default."""
     defaults = {field.name: fields.to_text(field.default) for field in fields.fields_of(SearchConfig)}
-    return tuple(settings.get(name, defaults.get(name, "")) for name in _OF_REWARDS)
+    found = defaults | settings
+    steps = found["fidelities"] or found["train_steps"]  # that candidates are trained for
+    by_itself = found["estimation"] == "from_scratch"
+    return *(found.get(name, "") for name in _OF_REWARDS), steps if by_itself else ""
 
 
 @functools.cache
@@ -101,51 +108,12 @@ def _template(name: str) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "duration": _duration}
+    environment.filters |= {"number": _number, "duration": _duration, "own_weights": _own_weights}
     return environment.get_template(name)
 
 
 def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str, Any]:
-    charts: dict[str, Any] = {}
-    search = document["search"]
-    if search and search["iterations"]:
-        rows = search["iterations"]
-        steps = [row["step"] + 1 for row in rows]
-        marks = [(entry["step"] + 0.5, "a cell more") for entry in search["growth"]]
-        marks += [(step + 1.0, "reset") for step in search["resets"]]
-
-        def column(key: str) -> tuple[list[int], list[float | None]]:
-            return steps, [row[key] for row in rows]
-
-        tried = search["tried"]
-        dots = ([iteration + 1 for iteration in tried["iteration"]], tried["reward"])
-        line = functools.partial(report_charts.lines, x="search iteration", marks=marks)
-        curves = {"best of the iteration": column("best"), "mean": column("mean")}
-        charts["reward"] = _svg(line(curves, y="reward", dots=dots, height=3.2), "reward")
-        scores = [row["mean_scores"] or {} for row in rows]
-        charts["objectives"] = [
-            (name, _svg(line({name: (steps, [of_row.get(name) for of_row in scores])}, y=name, height=2.0), name))
-            for name in dict.fromkeys(name for of_row in scores for name in of_row)
-        ]
-        if any(row["d_loss"] is not None for row in rows):  # none where candidates are trained by themselves
-            charts["losses"] = _svg(
-                line({"discriminator": column("d_loss"), "generator": column("g_loss")}, y="loss"), "losses"
-            )
-        if any(row["entropy"] is not None for row in rows):
-            charts["entropy"] = _svg(
-                line({"entropy": column("entropy")}, y="nats per decision", height=2.0), "entropy"
-            )
-        if search["candidates"]:
-            figure = report_charts.clouds(_by_steps(search["candidates"]), x="search iteration", y="reward")
-            charts["candidates"] = _svg(figure, "candidates")
-        if search["population"]:
-            alive, members = _population(search["population"])
-            charts["population"] = _svg(line(alive, y="reward", dots=members), "population")
-        if space is not None:
-            draw = functools.partial(report_charts.policy, search["policy"], space=space, resets=search["resets"])
-            stages = sorted({row["stage"] for row in search["policy"]})
-            which = "Cells 1 to" if document["settings"].get("single_level") == "true" else "Cell"
-            charts["policy"] = [(f"{which} {stage + 1}", _svg(draw(stage=stage), f"policy{stage}")) for stage in stages]
+    charts = report_search_charts.charts(document, space)
     training = document["training"]
     line = functools.partial(report_charts.lines, x="generator step")
     if training["evaluations"]:
@@ -154,15 +122,35 @@ def _charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str,
                            ("kernel_distance", "kernel distance")):  # fmt: skip
             if len(rows) > 1 and any(row.get(key) is not None for row in rows):
                 curve = ([row["step"] for row in rows], [row.get(key) for row in rows])
-                charts[key] = _svg(line({title: curve}, y=title, points=True, height=2.2), key)
+                charts[key] = report_charts.element(line({title: curve}, y=title, points=True, height=2.2), key)
     if training["reports"]:
         rows = training["reports"]
         curves = {
             name: ([row["step"] for row in rows], [row[key] for row in rows])
             for key, name in (("d_loss", "discriminator"), ("g_loss", "generator"))
         }
-        charts["training_losses"] = _svg(line(curves, y="loss", robust=True), "traininglosses")
+        charts["training_losses"] = report_charts.element(line(curves, y="loss", robust=True), "traininglosses")
     return charts
+
+
+def _timeline(search: Mapping[str, Any] | None) -> list[tuple[int, Mapping[str, float] | None]]:
+    """(iterations done, what was kept where a cell came, None at a reset), in the order in which it happened."""
+    if not search:
+        return []
+    resets: list[tuple[int, Mapping[str, float] | None]] = [(step + 1, None) for step in search["resets"]]
+    growth = [(entry["step"], entry["kept"]) for entry in search["growth"]]
+    return sorted(resets + growth, key=lambda entry: entry[0])  # a reset is still within the iteration before a growth
+
+
+def _optima(search: Mapping[str, Any] | None) -> list[tuple[int, str, float | None]]:
+    """(iteration, architecture, reward) of the optima that a local search found, the newest iteration's best first."""
+    found = [
+        (row["step"] + 1, name, reward)
+        for row in (search or {}).get("optima", [])
+        for name, reward in row["architectures"].items()
+        if reward is not None
+    ]
+    return sorted(found, key=lambda entry: (-entry[0], -entry[2]))[:_MOST_CANDIDATES]
 
 
 def _leading(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -172,35 +160,6 @@ def _leading(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
         return -len(candidate["architecture"].split()), -candidate["steps"], -candidate["reward"]
 
     return sorted((one for one in candidates if one["reward"] is not None), key=order)[:_MOST_CANDIDATES]
-
-
-def _by_steps(candidates: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[int], list[float | None]]]:
-    """Iterations and rewards of the candidates that were trained for as many steps, the longest first."""
-    return {
-        f"{steps:,} steps": (
-            [candidate["iteration"] + 1 for candidate in candidates if candidate["steps"] == steps],
-            [candidate["reward"] for candidate in candidates if candidate["steps"] == steps],
-        )
-        for steps in sorted({candidate["steps"] for candidate in candidates}, reverse=True)
-    }
-
-
-def _population(rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, tuple[list[int], list[float]]], Any]:
-    """The best and the mean of the members by iteration, as curves, and all members, as dots."""
-    members = [(row["step"] + 1, member["reward"]) for row in rows for member in row["members"]]
-    finite: dict[int, list[float]] = {}
-    for iteration, reward in members:
-        if reward is not None:
-            finite.setdefault(iteration, []).append(reward)
-    curves = {
-        "best": (list(finite), [max(rewards) for rewards in finite.values()]),
-        "mean": (list(finite), [statistics.fmean(rewards) for rewards in finite.values()]),
-    }
-    return curves, ([iteration for iteration, _ in members], [reward for _, reward in members])
-
-
-def _svg(figure: Any, name: str) -> Markup:
-    return Markup(report_charts.svg(figure, name))
 
 
 def _diagram(run: History) -> Markup | None:
@@ -243,6 +202,12 @@ def _picture(file: pathlib.Path) -> str | None:
 
 def _distinct(names: Sequence[str]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} ({place})" for place, name in enumerate(names, 1)]
+
+
+def _own_weights(scores: Mapping[str, Any], search: Mapping[str, Any] | None) -> bool:
+    """Whether an architecture's reward is of weights of its own; where its file does not say, as the search looks."""
+    told = scores.get("weights")
+    return told == "own" if told in ("own", "shared") else bool(search and search["candidates"])
 
 
 def _number(value: Any, digits: int = 4) -> str:

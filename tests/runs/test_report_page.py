@@ -132,7 +132,7 @@ def test_runs_side_by_side(run, tmp_path):
     report.compare([str(run), str(other)], tmp_path / "both.html")
     page = html.read_text(encoding="utf-8")
     assert "The scores do not compare" in page and "lower is better" not in page
-    assert "The rewards do not compare" not in page and "Mean reward of each iteration" in page
+    assert "The rewards do not compare" not in page and "Best reward so far" in page
 
 
 def test_rewards_of_another_classifier_are_not_set_side_by_side(run, tmp_path):
@@ -147,7 +147,7 @@ def test_rewards_of_another_classifier_are_not_set_side_by_side(run, tmp_path):
     written_run.write_config(third, "search", written_run.SETTINGS | steps | {"seed": 3, "classifier_seed": 0})
     report.compare([str(other), str(third)], both)
     page = both.read_text(encoding="utf-8")
-    assert "The rewards do not compare" in page and "Mean reward of each iteration" not in page
+    assert "The rewards do not compare" in page and "Best reward so far" not in page
 
 
 def test_a_file_that_is_no_report_is_not_overwritten(run, tmp_path):
