@@ -103,6 +103,42 @@ def test_what_happened_when(whole):
     assert [len(row["probabilities"]) for row in search["policy"]] == [4, 4, 4, 5, 5]
 
 
+def test_best_and_mean_so_far_begin_anew_with_a_cell(whole, tmp_path):
+    """Of 1, 2, 3, 2.5, 1.5, 4 with one cell and of 2, 3, 5, 3.5 with two, by hand."""
+    tried = whole["search"]["tried"]
+    assert tried["stage"] == [0] * 6 + [1] * 4
+    assert tried["best_so_far"] == [1, 2, 3, 3, 3, 4, 2, 3, 5, 5]
+    means = [1, 1.5, 2, 8.5 / 4, 2, 14 / 6, 2, 2.5, 10 / 3, 13.5 / 4]
+    assert tried["mean_so_far"] == pytest.approx(means, rel=1e-5)
+    folder = written_run.write_search(tmp_path / "run")
+    written_run.write_config(folder, "search", written_run.SETTINGS | {"space": "of a plugin"})
+    assert document(folder)["search"]["tried"] == tried  # the lengths tell the stages
+    failed = {"0 1 0 0": None, "0 1 0 1": 2.0, "1 1 0 1": None, "0 0 0 1": 4.0}
+    row = {"step": 0, "phase": "strategy", "iteration": 0, "time": 1.0, "rewards": failed}
+    written_run.write_rows(folder / "metrics.jsonl", [row])
+    tried = document(folder)["search"]["tried"]
+    assert (tried["best_so_far"], tried["mean_so_far"]) == ([None, 2, 2, 4], [None, 2, 2, 3])
+    # all cells at once, in a space that is not known
+    written_run.write_config(folder, "search", written_run.SETTINGS | {"space": "another", "single_level": True})
+    assert document(folder)["search"]["tried"]["stage"] == [1] * 4
+
+
+def test_what_a_strategy_told(tmp_path):
+    folder = written_run.write_search(tmp_path / "run")
+    rows = written_run.search_rows(3)
+    told = [{"height": 1.5, "word": "up", "sure": True}, {"width": 2, "height": None}, {"height": -1.0, "row": [1.0]}]
+    for row, more in zip([row for row in rows if row["phase"] == "controller"], told, strict=True):
+        row |= more
+    rows[-1]["optima"] = {"0 1 0 1": 4.0}
+    written_run.write_rows(folder / "metrics.jsonl", rows)
+    search = document(folder)["search"]
+    assert search["told"] == {
+        "iteration": [0, 1, 2], "tried": [2, 4, 6],
+        "numbers": {"height": [1.5, None, -1.0], "width": [None, 2, None]},
+    }  # fmt: skip
+    assert search["optima"] == [{"step": 2, "stage": 0, "architectures": {"0 1 0 1": 4.0}}]
+
+
 def test_the_training(whole):
     training = whole["training"]
     assert (training["steps_done"], training["steps_planned"], training["collapses"]) == (20, 20, [])

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from autogan_tf.config import fields
 from autogan_tf.config.errors import UserError
-from autogan_tf.runs import history, report, report_charts, report_data
+from autogan_tf.runs import history, report, report_charts, report_data, report_page, report_search_charts
 from autogan_tf.search_space import autogan
 from tests.runs import written_run
 
@@ -58,6 +59,60 @@ def test_candidates_are_shown_with_the_steps_that_they_were_trained_for(page, tm
     assert "300 steps" in section and "100 steps" in section  # the chart's legend
     assert "weights that all architectures share" in page and "as the search had trained them" in of_candidates
     assert "weights that all architectures share" not in of_candidates and '<section id="candidates">' not in page
+
+
+def test_the_timeline_is_in_the_order_of_the_iterations(tmp_path):
+    """Resets in the iterations 2, 3 and 5 and a cell more after 3: that reset belongs to the iteration before it."""
+    folder = written_run.write_search(tmp_path / "run")
+    rows = [row | ({"collapsed": row["step"] in (1, 2, 4)} if row["phase"] == "search" else {})
+            for row in written_run.search_rows()]  # fmt: skip
+    written_run.write_rows(folder / "metrics.jsonl", rows)
+    report.write(folder)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    table = page.partition("<h3>Timeline</h3>")[2].partition("</table>")[0]
+    entries = re.findall(r'<td class="n">(\d)</td><td>(the losses|a cell more|the last)', table)
+    assert entries == [("2", "the losses"), ("3", "the losses"), ("3", "a cell more"), ("5", "the losses"),
+                       ("5", "the last")]  # fmt: skip
+
+
+def test_what_the_strategy_told_is_drawn_and_where_its_climbs_ended(page, tmp_path):
+    folder = written_run.write_search(tmp_path / "run")
+    rows = written_run.search_rows()
+    for row in rows:
+        if row["phase"] == "controller":
+            row |= {"climbs": row["step"], "entropy": 0.5, "<b>odd</b>": 0.25, "never": None}
+        elif row["phase"] == "search":
+            row["optima"] = {row["best_architecture"]: row["best"]}
+    written_run.write_rows(folder / "metrics.jsonl", rows)
+    report.write(folder)
+    told = (folder / "report.html").read_text(encoding="utf-8")
+    section = told.partition('<section id="told">')[2].partition("</section>")[0]
+    assert re.findall('aria-label="(.*?)"', section) == [
+        "climbs by architectures tried", "&lt;b&gt;odd&lt;/b&gt; by architectures tried",
+    ]  # fmt: skip
+    assert "<b>odd" not in section
+    rows = re.findall(r'<code>(.*?)</code></td><td class="n">(.*?)</td><td class="n">(.*?)</td>', section)
+    assert rows[0] == ("0 1 0 0 1 2 1 0 0", "5", "5") and [row[2] for row in rows] == list("54321")
+    assert '<section id="told">' not in page
+
+
+def test_rewards_of_different_cells_are_spoken_of_where_there_are_any(page, tmp_path):
+    assert page.count("ewards of different cells do not compare") == 2
+    folder = written_run.write_candidates(tmp_path / "run")
+    written_run.write_config(folder, "search", written_run.SETTINGS | {"single_level": True, "grow_steps": []})
+    report.write(folder)
+    at_once = (folder / "report.html").read_text(encoding="utf-8")
+    assert "best and mean reward so far by architectures tried" in at_once and "different numbers of steps" in at_once
+    assert "of different cells" not in at_once and "different numbers of cells" not in at_once
+
+
+@pytest.mark.parametrize(("weights", "words"), [("own", "as a candidate"), ("shared", "shared weights")])
+def test_the_genotype_file_says_whose_weights_the_reward_is_of(tmp_path, weights, words):
+    folder = written_run.write_training(tmp_path / "run")
+    file = folder / "genotype.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"scores": {"reward": 3.5, "weights": weights}}))
+    report.write(folder)
+    assert f"<dt>reward, {words}</dt><dd>3.5</dd>" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_nothing_comes_from_elsewhere(page):
@@ -148,6 +203,36 @@ def test_rewards_of_another_classifier_are_not_set_side_by_side(run, tmp_path):
     report.compare([str(other), str(third)], both)
     page = both.read_text(encoding="utf-8")
     assert "The rewards do not compare" in page and "Best reward so far" not in page
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "compare"),
+    [
+        ({}, {"strategy": "random", "grow_steps": [2], "max_parameters": 10_000_000, "seed": 3, "gf_dim": 8}, True),
+        ({}, {"estimation": "shared_weights", "train_steps": 90, "space": "autogan", "single_level": False}, True),
+        ({}, {"estimation": "from_scratch"}, False),
+        ({}, {"space": "chain"}, False),
+        ({}, {"num_cells": 3}, False),
+        ({}, {"bottom_width": 6}, False),
+        ({}, {"single_level": True}, False),
+        ({}, {"rl_num_eval_img": 100}, False),
+        ({"estimation": "from_scratch"}, {"estimation": "from_scratch", "fidelities": [20]}, True),  # its train_steps
+        ({"estimation": "from_scratch"}, {"estimation": "from_scratch", "fidelities": [10, 20]}, False),
+        ({"estimation": "from_scratch"}, {"estimation": "from_scratch", "train_steps": 30}, False),
+    ],
+)
+def test_which_settings_make_rewards_another_quantity(one, other, compare):
+    texts = [{name: fields.to_text(tuple(value) if isinstance(value, list) else value)
+              for name, value in (written_run.SETTINGS | settings).items()} for settings in (one, other)]  # fmt: skip
+    assert (report_page._rewarded(texts[0]) == report_page._rewarded(texts[1])) == compare
+
+
+def test_searches_compare_by_the_best_so_far_at_equal_numbers_of_trials(run, tmp_path):
+    """Whole generators are those of two cells, which came 7th to 10th: 2, 3, 5, 3.5."""
+    document = report_data.document(history.read(run))
+    assert report_search_charts.whole_generators(document) == ([7, 8, 9, 10], [2, 3, 5, 5])
+    half = written_run.write_search(tmp_path / "half", iterations=3)
+    assert report_search_charts.whole_generators(report_data.document(history.read(half))) == ([], [])
 
 
 def test_a_file_that_is_no_report_is_not_overwritten(run, tmp_path):
