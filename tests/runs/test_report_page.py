@@ -159,8 +159,9 @@ def test_a_thousand_iterations_stay_under_5_megabytes(tmp_path):
     for step in range(1000):
         for number in range(30):
             name = " ".join(str(token) for token in rng.integers(0, 2, 9))
+            told = {f"number_{i}": round(float(rng.normal()), 6) for i in range(4)}
             rows.append({"step": 30 * step + number, "phase": "strategy", "iteration": step, "time": 10.0 * step,
-                         "seconds": 0.1, "rewards": {name: float(rng.normal())}})  # fmt: skip
+                         "seconds": 0.1, "rewards": {name: float(rng.normal())}, **told})  # fmt: skip
         first = written_run.search_rows()[-1]
         rows.append(first | {"step": step, "time": 10.0 * step})
     written_run.write_rows(folder / "metrics.jsonl", rows)
