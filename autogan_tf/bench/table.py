@@ -40,7 +40,7 @@ Tokens = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class Training:
     """A training, as it was after some steps.
 
     tokens, seed: of what, and of weights, latents and the order of images.
@@ -97,7 +97,7 @@ class Table:
 
     def query(
         self, architecture: Genotype | str | Sequence[int], *, steps: int | None = None, seed: int = 0
-    ) -> Entry:
+    ) -> Training:
         """What a training came to.
 
         Args:
@@ -123,7 +123,7 @@ class Table:
             name = " ".join(map(str, tokens))
             raise UserError(f"the training of {name} with seed {seed} failed before it was scored")
         last = int(finite[-1])
-        return Entry(
+        return Training(
             tokens=tokens,
             seed=seed,
             steps=self.points[last],
@@ -144,7 +144,7 @@ class Table:
             if (tokens, seed) in self._places
         }
 
-    def best(self, score: str = "frechet_distance", *, seed: int = 0) -> Entry:
+    def best(self, score: str = "frechet_distance", *, seed: int = 0) -> Training:
         """The best of all, what an oracle would find, of fully trained ones with the seed."""
         values = self.values(score, seed=seed)
         tokens = min(values, key=lambda tokens: values[tokens] if LOW_IS_GOOD[score] else -values[tokens])

@@ -48,7 +48,7 @@ def made(request, tmp_path_factory) -> table.Table:
 
 def test_a_training_is_found_by_architecture_length_and_seed(made):
     assert made.points == (10, 30) and made.num_cells == 1 and len(made.architectures) == 6
-    assert made.query("0 0 1 0") == table.Entry(
+    assert made.query("0 0 1 0") == table.Training(
         tokens=(0, 0, 1, 0), seed=0, steps=30, inception_score=2.0, frechet_distance=5.0,
         kernel_distance=float(np.float32(0.2)), d_loss=1.5, g_loss=0.5, seconds=3.0, scoring_seconds=1.0,
         parameters=1001, multiply_adds=2000, failure="", machine="A",
