@@ -28,6 +28,15 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
 
 
+def share_gpus() -> None:
+    """GPU memory is taken as it is needed, not all at once, so that other processes have some; called before TensorFlow
+    computes anything."""
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
 def use_threads(number: int) -> None:
     """Limits TensorFlow to so many threads, before it computes anything; 0 leaves it all cores."""
     if number:

@@ -65,6 +65,8 @@ def opened(
       UserError: devices, folder, data or workers are not as the settings say.
     """
     machine.use_threads(config.threads)
+    if getattr(config, "workers", 1) > 1:
+        machine.share_gpus()
     distribution = start(config.distribution, replicas=config.replicas)
     distribution.check_same_settings(command, config, **({"architecture": architecture} if architecture else {}))
     distribution.check_batches(**batches)

@@ -21,8 +21,13 @@ class Annealing(CandidateStrategy):
     _at = None  # where it stands: (tokens, reward)
 
     def begin_round(self, number):
-        """The shared weights are others now, and with them the rewards: it begins anew."""
+        """Shared weights are others now, and with them the rewards: then it begins anew."""
         super().begin_round(number)
+        if not self._task.rewards_last:
+            self._at = None
+
+    def grow(self, kept):
+        super().grow(kept)
         self._at = None
 
     def _propose(self, number):

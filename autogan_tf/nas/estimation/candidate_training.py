@@ -209,6 +209,7 @@ def for_worker(config: SearchConfig) -> CandidateTraining:
     """The same in a process that has nothing yet; images and classifier come from the cache where they are there."""
     plugins.load(config.plugin)
     machine.use_threads(config.threads)
+    machine.share_gpus()
     store = choice.image_store(config.cache_dir, memory_gb=config.data_memory_gb)
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": False}
     data = sources.load(resolution=config.resolution, warn_enlarged=False, store=store, **where)
