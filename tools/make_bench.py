@@ -35,13 +35,11 @@ from autogan_tf.config import environment  # noqa: E402
 
 environment.set_tensorflow_defaults()
 
-import numpy as np  # noqa: E402
-import scipy.stats  # noqa: E402
+from bench_agreement import agreement  # noqa: E402 (beside this file)
 from bench_training import Length, Measurements  # noqa: E402 (beside this file)
 from timing import Report, at_least  # noqa: E402
 
 from autogan_tf.bench import recipe, table  # noqa: E402
-from autogan_tf.bench.agreement import intraclass_correlation  # noqa: E402
 from autogan_tf.config.image_sides import image_sides  # noqa: E402
 from autogan_tf.data import seeds, sources  # noqa: E402
 from autogan_tf.features import classifier  # noqa: E402
@@ -143,44 +141,6 @@ def work(name: str, folder: pathlib.Path, flags: Sequence[str], *, share: int, s
             file.flush()
 
 
-def agreement(rows: Sequence[dict]) -> list[dict[str, object]]:
-    """How far seeds agree on the architectures that all of them have trained without a failure.
-
-    Returns:
-      For each point: its steps, the median Frechet distance, intraclass correlations of the three scores, and of the
-      Frechet distance the mean rank correlation of two seeds, which a few bad architectures do not raise so much.
-    """
-    of_seed: dict[int, dict[Tokens, dict]] = {}
-    for row in rows:
-        if not row["failure"]:
-            of_seed.setdefault(row["seed"], {})[tuple(row["tokens"])] = row
-    common = sorted(set.intersection(*(set(found) for found in of_seed.values()))) if of_seed else []
-    if len(common) < 2 or len(of_seed) < 2:
-        raise SystemExit(f"needs 2 architectures trained with 2 seeds, there are {len(common)} with {len(of_seed)}")
-    table: list[dict[str, object]] = []
-    for number, steps in enumerate(rows[0]["points"]):
-        scores = {
-            key: np.array([[found[tokens][key][number] for found in of_seed.values()] for tokens in common])
-            for key in ("fid", "kid", "is")
-        }
-        table.append(
-            {
-                "step": steps,
-                "median Frechet distance": float(np.median(scores["fid"])),
-                "log Frechet distance": intraclass_correlation(np.log(scores["fid"])),
-                "Kendall's tau of it": _tau_between_columns(scores["fid"]),
-                "log kernel distance": intraclass_correlation(np.log(np.maximum(scores["kid"], 1e-9))),
-                "Inception score": intraclass_correlation(scores["is"]),
-            }
-        )
-    return table
-
-
-def _tau_between_columns(values: np.ndarray) -> float:
-    pairs = itertools.combinations(values.T, 2)
-    return float(np.mean([scipy.stats.kendalltau(one, other).statistic for one, other in pairs]))
-
-
 def machine_name() -> str:
     """What results depend on: the processor, and which vector instructions it has."""
     try:
@@ -235,6 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
     parser.add_argument("--of", default="gate", help="of `agreement`: gate, or tune-NAME (default gate)")
+    parser.add_argument("--without", default="", help="of `agreement`: a choice whose architectures are left out")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "docs" / "bench", help="of the rows")
     parser.add_argument("--workers", type=at_least(1), default=2, help="processes (default 2)")
     parser.add_argument("--share", type=int, default=-1, help=argparse.SUPPRESS)
@@ -250,7 +211,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         names = {path.name.rpartition("-of-")[0].rpartition("-")[0] for path in arguments.folder.glob("*-of-*.jsonl")}
         Report().rows("Rows", [_progress(arguments.folder, name) for name in sorted(names)])
     elif name == "agreement":
-        Report().rows(f"Agreement of seeds: {arguments.of}", agreement(list(rows_of(arguments.folder, arguments.of))))
+        rows = list(rows_of(arguments.folder, arguments.of))
+        Report().rows(f"Agreement of seeds: {arguments.of}", agreement(rows, without=arguments.without))
     elif arguments.share >= 0:
         with tensorflow_warnings.silenced():
             work(name, arguments.folder, arguments.flags, share=arguments.share, shares=arguments.workers)

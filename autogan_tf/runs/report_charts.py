@@ -104,11 +104,7 @@ def lines(
         if robust:
             _leave_out_extremes(axes, [_numbers(ys) for _, ys in curves.values()])
         _mark(axes, marks)
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len(curves) > 1:
-            figure.legend(loc="outside upper right", ncols=min(len(curves), 5), fontsize=8)
+        _label(figure, axes, x=x, y=y, number=len(curves))
 
     return _figure(height, draw)
 
@@ -121,11 +117,7 @@ def clouds(groups: Mapping[str, tuple[Sequence[float], Values]], *, x: str, y: s
         for (name, (xs, ys)), colour in zip(groups.items(), itertools.cycle(_COLOURS), strict=False):
             axes.plot(xs, _numbers(ys), ".", label=name, color=colour, alpha=0.8, markersize=9, markeredgewidth=0,
                       rasterized=len(xs) > _MANY)  # fmt: skip
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len(groups) > 1:
-            figure.legend(loc="outside upper right", ncols=min(len(groups), 5), fontsize=8)
+        _label(figure, axes, x=x, y=y, number=len(groups))
 
     return _figure(height, draw)
 
@@ -168,6 +160,15 @@ def policy(rows: Sequence[Mapping[str, Any]], *, space: SearchSpace, stage: int,
         figure.colorbar(image, ax=list(grid), label="probability", aspect=40, pad=0.01)
 
     return _figure(0.7 + 0.24 * sum(counts), draw)
+
+
+def _label(figure: Figure, axes: Axes, *, x: str, y: str, number: int) -> None:
+    """What the axes show, and a legend where they show several things."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if number > 1:
+        figure.legend(loc="outside upper right", ncols=min(number, 5), fontsize=8)
 
 
 def _leave_out_extremes(axes: Axes, values: Sequence[np.ndarray]) -> None:

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.data import sources
@@ -83,6 +85,8 @@ def opened(
                 print(f"the run in {run_dir} is complete: {said}")
     if distribution.chiefs(bool(said)):
         return None
+    seed = int(distribution.agreed(np.array(config.classifier_seed)))  # the chief's, who alone has read the folder
+    config = dataclasses.replace(config, classifier_seed=seed)
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
     found = sources.check_available(**where)
     store = choice.image_store(

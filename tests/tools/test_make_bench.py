@@ -138,21 +138,34 @@ def test_words_that_do_not_go_together_are_refused(bench, capsys, words):
     assert "error:" in capsys.readouterr().err
 
 
-def test_agreement_by_hand(bench):
+TWO = ((0, 0, 0, 0), (0, 0, 2, 0))  # the second one's only cell has a deconvolution
+
+
+def test_agreement_by_hand(load):
     """Two architectures and two seeds; the third one failed with one of them, and does not count."""
+    agreement = load("bench_agreement").agreement
     rows = [
-        {"tokens": [tokens], "seed": seed, "failure": "", "points": [5, 10], "fid": fid, "kid": [0.1, 0.1], "is": fid}
-        for tokens, seed, fid in ((0, 1, [1.0, 1.0]), (1, 1, [4.0, 2.0]), (0, 2, [2.0, 2.0]), (1, 2, [8.0, 1.0]))
+        {"tokens": TWO[one], "seed": seed, "failure": "", "points": [5, 10], "fid": fid, "kid": [0.1, 0.1], "is": fid}
+        for one, seed, fid in ((0, 1, [1.0, 1.0]), (1, 1, [4.0, 2.0]), (0, 2, [2.0, 2.0]), (1, 2, [8.0, 1.0]))
     ]
-    rows.append(rows[0] | {"tokens": [2]})
-    rows.append(rows[2] | {"tokens": [2], "failure": "NaN"})
-    first, last = bench.agreement(rows)
+    rows.append(rows[0] | {"tokens": (1, 0, 0, 0)})
+    rows.append(rows[2] | {"tokens": (1, 0, 0, 0), "failure": "NaN"})
+    first, last = agreement(rows)
     assert (first["step"], first["median Frechet distance"], first["log Frechet distance"]) == (5, 3.0, 1)
     assert (last["step"], last["log Frechet distance"], last["Inception score"]) == (10, -1, -1)
-    assert (first["Kendall's tau of it"], last["Kendall's tau of it"]) == (1, -1)
+    assert (first["its tau"], last["its tau"]) == (1, -1)
+    # of means log 1.41 and log 5.66; at the last point all means are alike, and each value is log 1.41 from its mean
+    assert first["by architecture"] == pytest.approx(np.log(4) / np.sqrt(2)) and first["by seed"] < 1e-9
+    assert last["by architecture"] < 1e-9 and last["by seed"] == pytest.approx(np.log(2))
     assert np.isnan(first["log kernel distance"])
     with pytest.raises(SystemExit, match="1 with 2"):
-        bench.agreement(rows[1:4])
+        agreement(rows[1:4])
+    with pytest.raises(SystemExit, match="1 with 2"):
+        agreement(rows, without="1.up=deconv")
+    assert str(agreement(rows, without="1.conv=pre")) == str(agreement(rows[:4]))
+    for wrong in ("deconv", "1.up=deconvolution", "2.up=deconv", "one.up=deconv"):
+        with pytest.raises(SystemExit, match="must be like 1.up=deconv"):
+            agreement(rows, without=wrong)
 
 
 @pytest.mark.slow

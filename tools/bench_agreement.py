@@ -1,0 +1,77 @@
+"""What `make_bench.py agreement` prints: how far seeds agree on which architectures are good."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.stats
+
+from autogan_tf.bench.agreement import intraclass_correlation
+from autogan_tf.search_space import autogan
+from autogan_tf.search_space.genotype import Genotype
+
+Tokens = tuple[int, ...]
+
+
+def agreement(rows: Sequence[dict], *, without: str = "") -> list[dict[str, object]]:
+    """How far seeds agree on the architectures that all of them have trained without a failure.
+
+    Args:
+      without: "1.up=deconv" leaves out the architectures whose first cell has that; empty for none.
+
+    Returns:
+      For each point: its steps, the median Frechet distance, intraclass correlations of the three scores; of the log
+      of the Frechet distance the mean rank correlation of two seeds, which a few bad architectures do not raise so
+      much, and the standard deviations of what architectures and what seeds make of it.
+    """
+    of_seed: dict[int, dict[Tokens, dict]] = {}
+    for row in rows:
+        if not row["failure"] and not (without and _has(row["tokens"], without)):
+            of_seed.setdefault(row["seed"], {})[tuple(row["tokens"])] = row
+    common = sorted(set.intersection(*(set(found) for found in of_seed.values()))) if of_seed else []
+    if len(common) < 2 or len(of_seed) < 2:
+        raise SystemExit(f"needs 2 architectures trained with 2 seeds, there are {len(common)} with {len(of_seed)}")
+    table: list[dict[str, object]] = []
+    for number, steps in enumerate(rows[0]["points"]):
+        scores = {
+            key: np.array([[found[tokens][key][number] for found in of_seed.values()] for tokens in common])
+            for key in ("fid", "kid", "is")
+        }
+        table.append(
+            {
+                "step": steps,
+                "median Frechet distance": float(np.median(scores["fid"])),
+                "log Frechet distance": intraclass_correlation(np.log(scores["fid"])),
+                "its tau": _tau_between_columns(scores["fid"]),
+                "by architecture": float(np.log(scores["fid"]).mean(axis=1).std(ddof=1)),
+                "by seed": _spread_within_rows(np.log(scores["fid"])),
+                "log kernel distance": intraclass_correlation(np.log(np.maximum(scores["kid"], 1e-9))),
+                "Inception score": intraclass_correlation(scores["is"]),
+            }
+        )
+    return table
+
+
+def _tau_between_columns(values: np.ndarray) -> float:
+    pairs = itertools.combinations(values.T, 2)
+    return float(np.mean([scipy.stats.kendalltau(one, other).statistic for one, other in pairs]))
+
+
+def _spread_within_rows(values: np.ndarray) -> float:
+    """Standard deviation of what neither row nor column explains."""
+    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
+    return float(np.sqrt(np.sum(rest**2) / ((values.shape[0] - 1) * (values.shape[1] - 1))))
+
+
+def _has(tokens: Sequence[int], choice: str) -> bool:
+    """Whether an architecture has "CELL.DECISION=OPTION", as "1.up=deconv"."""
+    cell, _, rest = choice.partition(".")
+    decision, _, option = rest.partition("=")
+    try:
+        names = {d.name: d for d in autogan.SPACE.decisions(int(cell) - 1)}
+        values = {one.name: one.value for one in names[decision].options}
+        return Genotype.from_tokens(tokens).cells[int(cell) - 1][decision] == values[option]
+    except (KeyError, ValueError, IndexError):
+        raise SystemExit(f"--without must be like 1.up=deconv, got {choice!r}") from None
