@@ -11,6 +11,7 @@ import tensorflow as tf
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.models.controller import Controller
+from autogan_tf.nas.candidates import Candidates
 from autogan_tf.nas.strategies import beam, rejection
 from autogan_tf.nas.strategies.controller_policy import ControllerPolicy
 from autogan_tf.nas.task import Task
@@ -22,7 +23,8 @@ class Reinforce:
 
     Growing begins with a new controller, which decides about the next cell from the states in which the last one ended
     with the architectures that are kept. Architectures that are not admitted are drawn again; what the controller
-    learns does not take into account that it could not have drawn them.
+    learns does not take into account that it could not have drawn them. Where it hardly ever draws admitted ones, these
+    are drawn uniformly, and it learns from them.
 
     Args:
       settings: of the controller.
@@ -71,9 +73,17 @@ class Reinforce:
         def draw(size: int, seed: tf.Tensor) -> np.ndarray:
             return self.policy.sample(size, seed)[0].numpy()
 
+        def uniformly(size: int, rng: np.random.Generator) -> list[Tokens]:
+            return self._admitted().draw(size, rng)
+
         return rejection.drawn(
-            draw, self._task.admits, number=number, seed=self._task.seed, purpose=purpose, step=step
+            draw, self._task.admits, uniformly, number=number, seed=self._task.seed, purpose=purpose, step=step
         )
+
+    def _admitted(self) -> Candidates:
+        """All that may be tried at the present stage."""
+        prefixes = [tuple(row) for row in self.policy.prefixes.numpy().tolist()]
+        return Candidates(self._task.space, num_cells=self._stage + 1, prefixes=prefixes, admits=self._task.admits)
 
     def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
         """As `Strategy.tell`: one step of the controller's optimizer."""
@@ -116,6 +126,9 @@ class Reinforce:
             tokens = beam.candidates(
                 self.policy, number=number, seed=self._task.seed, step=step, admits=self._task.admits
             )
+        if not len(tokens):  # of so many architectures that so few of them are admitted
+            rng = seeds.numpy_rng(self._task.seed, "admitted_candidates", step)
+            tokens = np.array(self._admitted().sample(number, rng), np.int32)
         return [tuple(row) for row in self._task.agreed(tokens).tolist()]
 
     def grow(self, kept: Sequence[Tokens]) -> None:

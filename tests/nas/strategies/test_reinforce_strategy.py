@@ -11,7 +11,7 @@ from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.config.strategy_settings import ReinforceSettings
 from autogan_tf.data import seeds
 from autogan_tf.nas.strategies.reinforce import Reinforce
-from autogan_tf.nas.task import Task
+from autogan_tf.nas.task import Admits, Task
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
 
@@ -27,9 +27,10 @@ SETTINGS = {
 }
 
 
-def made(semantics: Semantics = CORRECTED, **changes) -> Reinforce:
+def made(semantics: Semantics = CORRECTED, *, num_cells: int = 1, admits: Admits | None = None, **changes) -> Reinforce:
     settings = ReinforceSettings(**(SETTINGS | changes))
-    return Reinforce(settings, Task(space=autogan.SPACE, seed=5, semantics=semantics))
+    task = Task(space=autogan.SPACE, seed=5, semantics=semantics, num_cells=num_cells, admits=admits)
+    return Reinforce(settings, task)
 
 
 def told(strategy: Reinforce, rewards) -> dict:
@@ -113,3 +114,35 @@ def test_from_its_state_and_weights_it_goes_on_as_it_would_have(told_before):
         assert told(other, rewards) == told(whole, rewards)
     assert other.summary() == whole.summary() and other.state() == whole.state()
     assert [a.tobytes() for a in weights(other)] == [a.tobytes() for a in weights(whole)]
+
+
+def sure_of_zeros(strategy: Reinforce) -> None:
+    """As after very much learning: another token than 0 is drawn once in e^60 times."""
+    for decoder in strategy.policy.controller.decoders:
+        decoder.bias.assign([60.0] + [0.0] * (decoder.bias.shape[0] - 1))
+
+
+def test_where_the_controller_draws_nothing_that_is_admitted_it_is_asked_for_what_is_and_learns_from_it():
+    only = (0, 1, 2, 0, 1, 2, 2, 1, 1)
+    strategy = made(admits=lambda tokens: tokens == only[: len(tokens)])
+    strategy.grow([only[:4], (1, 2, 0, 1)])
+    sure_of_zeros(strategy)
+    strategy.begin_round(0)
+    assert strategy.ask() == [only] * 3
+    told(strategy, [1, 1, 1])
+    assert told(strategy, [2, 2, 2])["reward"] == 2
+    assert strategy.training_tokens(5, 0).tolist() == [list(only)] * 5
+    assert strategy.finalists(4, 0) == [only]
+
+
+def test_so_it_is_of_whole_generators_which_are_too_many_to_be_listed():
+    """One in 1,728 is admitted."""
+    def admits(tokens):
+        return tokens[:4] == (1, 2, 2, 1) and tokens[4:7] == (1, 2, 2) and tokens[9:11] == (1, 2)
+
+    strategy = made(num_cells=3, admits=admits)
+    sure_of_zeros(strategy)
+    strategy.begin_round(0)
+    asked, finalists = strategy.ask(), strategy.finalists(4, 0)
+    assert len(asked) == 3 and all(map(admits, asked))
+    assert 0 < len(set(finalists)) == len(finalists) <= 4 and all(map(admits, finalists))
