@@ -86,7 +86,7 @@ def conditions(images: np.ndarray, labels: np.ndarray) -> dict[str, Callable[[],
     return made
 
 
-class Seen:
+class Look:
     """Features and logits of one set of images, and the scores of parts of it."""
 
     def __init__(self, images: np.ndarray, network: FeatureNetwork) -> None:
@@ -121,13 +121,13 @@ def study(name: str, network: FeatureNetwork, data: dict, log: Callable[[str], N
     for side in SIDES:
         number = len(data["test"].images) if side == max(SIDES) else SMALL_SIDE_IMAGES
         real_images, test, labels = data["real"].images[:number], data["test"].images[:number], data["test"].labels
-        real = Seen(pipeline.reduce(real_images, side), network)
+        real = Look(pipeline.reduce(real_images, side), network)
         reference = FrechetStatistics.from_features(real.features)
         result["sides"][side] = {}
         for condition, spoil in conditions(test, labels).items():
             if side < max(SIDES) and condition not in SMALL_SIDE_CONDITIONS:
                 continue
-            seen = Seen(pipeline.reduce(spoil(), side), network)
+            seen = Look(pipeline.reduce(spoil(), side), network)
             whole = seen.scores(slice(None), reference)
             short = np.array([seen.scores(rows, reference) for rows in parts(len(seen.logits), SHORT)])
             entry = {
@@ -184,7 +184,7 @@ def load_networks(arguments: argparse.Namespace) -> dict[str, FeatureNetwork]:
 
 def set_rates(studied: list[dict], networks: dict[str, FeatureNetwork], images: np.ndarray) -> None:
     """Sets each "rate" anew, the networks looking in turn: what else the machine did meanwhile then counts for all."""
-    ways = {name: functools.partial(Seen, images, network) for name, network in networks.items()}
+    ways = {name: functools.partial(Look, images, network) for name, network in networks.items()}
     seconds = alternate(ways, 3)
     for entry in studied:
         if entry["name"] in seconds:

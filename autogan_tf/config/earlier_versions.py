@@ -1,4 +1,4 @@
-"""Settings that an earlier version wrote, in today's names and with today's meaning."""
+"""Settings and numbers that an earlier version wrote, in today's names and with today's meaning."""
 
 from __future__ import annotations
 
@@ -31,3 +31,13 @@ def going_on(written: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, An
     if "classifier_seed" not in written:
         found.pop("classifier_seed", None)
     return found
+
+
+def phase(name: str) -> str:
+    """Of a line of metrics.jsonl: the strategy's was called the controller's."""
+    return "strategy" if name == "controller" else name
+
+
+def iteration(row: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+    """The iteration, from 0, of a strategy's step; it followed from the step when there was one strategy."""
+    return int(row.get("iteration", row["step"] // (settings.get("ctrl_step") or 1)))

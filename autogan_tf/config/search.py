@@ -131,7 +131,8 @@ class SearchConfig(
     )
     reference_semantics: bool = setting(
         False,
-        "Search exactly as the published code does, with its known mistakes; needs ctrl_sample_batch 1.",
+        "Train, score and rank exactly as the published code does, with its known mistakes; of the strategies "
+        "reinforce has such, too, and needs ctrl_sample_batch 1 then.",
         group=_SEARCH,
     )
 

@@ -59,10 +59,10 @@ def _one_ahead(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 def _traced_once(network: FeatureNetwork) -> Callable[..., Any]:
     if network not in _traced:
         # Not the network itself, which the dictionary's value would then keep alive for good.
-        reference = weakref.ref(network)
+        weakly = weakref.ref(network)
 
         def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            alive = reference()
+            alive = weakly()
             assert alive is not None  # `outputs_of` holds it while it runs
             return alive(images)
 

@@ -38,7 +38,13 @@ class Strategy(Protocol):
         """
 
     def summary(self) -> Mapping[str, Any]:
-        """Of the round that ends, numbers and lists to log."""
+        """Of the round that ends, numbers and more to log. All are shown by their names; some in ways of their own:
+
+        policy: for each decision of the open cells the probabilities of its options (a heat map); entropy and
+          entropies (nats), of the whole policy and by decision.
+        population: [{"architecture": as text, "reward"}] that are alive, the oldest first.
+        optima: by architecture as text the reward where a climb ended.
+        """
 
     def training_tokens(self, steps: int, phase: int) -> np.ndarray:
         """The architectures that the shared weights train on in phase number `phase`: int32 [steps, T]."""

@@ -15,9 +15,6 @@ from autogan_tf.search_space.space import SearchSpace
 
 Row = dict[str, Any]
 
-_TODAYS_PHASES = {"controller": "strategy"}  # an earlier version's name: today's
-
-
 @dataclasses.dataclass(frozen=True)
 class Found:
     """A genotype file: the architecture, and the scores and cost beside it."""
@@ -67,8 +64,12 @@ class History:
         return catalog.SPACES.get(self.settings.get("space", autogan.SPACE.name))
 
     def of(self, phase: str) -> list[Row]:
-        """The rows of a phase."""
-        return self.rows.get(phase, [])
+        """The rows of a phase; of the strategy's steps each has its "iteration"."""
+        rows = self.rows.get(phase, [])
+        if phase != "strategy":
+            return rows
+        settings = self.settings
+        return [row | {"iteration": earlier_versions.iteration(row, settings)} for row in rows]
 
 
 def read(path: str | pathlib.Path) -> History:
@@ -137,7 +138,7 @@ def _rows(file: pathlib.Path, missing: list[str]) -> dict[str, list[Row]]:
         except (ValueError, KeyError, TypeError):
             ok = False
         if ok:
-            rows.setdefault(_TODAYS_PHASES.get(row["phase"], row["phase"]), []).append(row)
+            rows.setdefault(earlier_versions.phase(row["phase"]), []).append(row)
         elif number < len(lines):  # a run that goes on may just be writing the last one
             damaged.append(number)
     if damaged:

@@ -96,15 +96,10 @@ def of_search(run: History) -> dict[str, Any]:
 def _tried(run: History) -> list[Tried]:
     """All that was told, in its order."""
     return [
-        Tried(_iteration(run, row), name, reward)
+        Tried(row["iteration"], name, reward)
         for row in run.of("strategy")
         for name, reward in (row.get("rewards") or {}).items()
     ]
-
-
-def _iteration(run: History, row: Mapping[str, Any]) -> int:
-    steps = run.settings.get("ctrl_step") or 1  # for rows of an earlier version, which do not tell the iteration
-    return int(row.get("iteration", row["step"] // steps))
 
 
 def _stages(run: History, tried: Sequence[Tried]) -> list[int]:
@@ -142,7 +137,7 @@ def _told(run: History) -> dict[str, Any]:
     names = dict.fromkeys(name for row in rows for name, _ in numbers_of_strategy(row))
     tried = list(itertools.accumulate(len(row.get("rewards") or {}) for row in rows))
     return {
-        "iteration": [_iteration(run, row) for row in rows],
+        "iteration": [row["iteration"] for row in rows],
         "tried": tried,
         "numbers": {name: [_finite(row.get(name)) for row in rows] for name in names},
     }

@@ -42,8 +42,8 @@ _PHASES = {"evaluation": "scores"}
 _LAYOUT: dict[str, dict[str, tuple[str, ...]]] = {
     "search": {
         "reward of an iteration": ("reward/best_so_far", "reward/best", "reward/mean"),
-        "reward and baseline of the strategy": ("strategy/reward", "strategy/baseline"),
-        "entropy of each decision (nats)": ("entropy/.*",),
+        "mean reward of a step of the strategy": ("strategy/reward",),
+        "entropy of each decision (nats), where there is a policy": ("entropy/.*",),
         "spread of the losses, under which the shared GAN is drawn anew": (
             "reset_window/d_loss_spread",
             "reset_window/g_loss_spread",
