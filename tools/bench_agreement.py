@@ -1,4 +1,4 @@
-"""What `make_bench.py agreement` prints: how far seeds agree on which architectures are good."""
+"""How far seeds agree on which architectures are good, and machines on the same trainings; for `make_bench.py`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,42 @@ def agreement(rows: Sequence[dict], *, without: str = "") -> list[dict[str, obje
                 "Inception score": intraclass_correlation(scores["is"]),
             }
         )
+    return table
+
+
+def across_machines(rows: Sequence[dict], again: Sequence[dict]) -> list[dict[str, object]]:
+    """How far trainings that were made on two machines agree: the same architecture, seed and settings.
+
+    Returns:
+      For each pair of machines and each point: its steps, how many trainings; of the log of the Frechet distance the
+      mean difference, its standard deviation (over the root of two: what one machine adds by chance), and Kendall's
+      tau of the two machines' distances, over trainings of one seed, on average.
+    """
+    first = {(tuple(row["tokens"]), row["seed"]): row for row in rows if not row["failure"]}
+    pairs: dict[tuple[str, str], list[tuple[dict, dict]]] = {}
+    for other in again:
+        one = first.get((tuple(other["tokens"]), other["seed"]))
+        if one is not None and not other["failure"] and one["machine"] != other["machine"]:
+            pairs.setdefault((one["machine"], other["machine"]), []).append((one, other))
+    if not pairs:
+        raise SystemExit("no training was made on two machines yet; make_bench.py again, on another one, makes some")
+    table: list[dict[str, object]] = []
+    for (here, there), twice in pairs.items():
+        logs = np.log([[one["fid"], other["fid"]] for one, other in twice])  # [trainings, 2, points]
+        seeds = np.array([one["seed"] for one, _ in twice])
+        for number, steps in enumerate(twice[0][0]["points"]):
+            values = logs[:, :, number]
+            taus = [_tau_between_columns(values[seeds == seed]) for seed in set(seeds.tolist())]
+            table.append(
+                {
+                    "machines": f"{here} | {there}",
+                    "step": steps,
+                    "trainings": len(values),
+                    "mean difference": float(np.mean(values[:, 1] - values[:, 0])),
+                    "by machine": float(np.std(values[:, 1] - values[:, 0], ddof=1) / np.sqrt(2)),
+                    "tau": float(np.nanmean(taus)),
+                }
+            )
     return table
 
 

@@ -72,16 +72,16 @@ class Measurements:
         start, seconds, scoring = 0, 0.0, 0.0
         batches: list[np.ndarray] = []
         for point in self._length.points:
-            began = time.monotonic()
+            began = time.process_time()
             try:
                 losses = self._train(start, point)
-                seconds += time.monotonic() - began
-                began = time.monotonic()
+                seconds += time.process_time() - began
+                began = time.process_time()
                 batches = list(self._trainer.sample(self._length.num_images, purpose="evaluation"))
             except (TrainingDiverged, UserError) as error:  # the latter of images with NaN
                 return row | {"failure": str(error)}
             scores = evaluate_images(batches, self._judge, self._reference, metrics=tuple(KEYS))
-            scoring += time.monotonic() - began
+            scoring += time.process_time() - began
             found = {name: scores[key] for name, key in KEYS.items()} | losses
             for name, value in (found | {"seconds": seconds, "scoring": scoring}).items():
                 lists[name].append(_short(value))

@@ -9,7 +9,9 @@
     best       the 200 best of the sweep, three fresh seeds: the best of noisy scores are partly luck
     table      packs the rows that there are into the files that come with the program
     status     what of each there is
+    again      30 trainings that another machine has made of a piece, made on this one: again --of=gate
     agreement  how well seeds agree on the architectures of a piece: agreement --of=gate
+    machines   how far machines agree on trainings that were made again: machines --of=gate
 
 Rows go to --folder, one JSON object a line, as they are made. The same command goes on where an earlier one was stopped
 or killed; what is there is not made again. --workers processes share the work; each uses one core.
@@ -35,7 +37,7 @@ from autogan_tf.config import environment  # noqa: E402
 
 environment.set_tensorflow_defaults()
 
-from bench_agreement import agreement  # noqa: E402 (beside this file)
+from bench_agreement import across_machines, agreement  # noqa: E402 (beside this file)
 from bench_training import Length, Measurements  # noqa: E402 (beside this file)
 from timing import Report, at_least  # noqa: E402
 
@@ -50,20 +52,20 @@ from autogan_tf.training import assembly  # noqa: E402
 
 Tokens = tuple[int, ...]
 PIECES = ("gate", "one-cell", "sweep", "replicates", "best")
+AGAIN = "again-"  # and the name of a piece: its rows that were made again on another machine
 
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """Trainings of every architecture with every seed, seed by seed, since each seed has graphs of its own."""
+    """Trainings: `jobs` are tokens and seed of each, seed by seed, since each seed has graphs of its own."""
 
-    architectures: tuple[Tokens, ...]
-    seeds: tuple[int, ...]
+    jobs: tuple[tuple[Tokens, int], ...]
     length: Length
 
-    @property
-    def jobs(self) -> list[tuple[Tokens, int]]:
-        """Tokens and seed of each training."""
-        return [(tokens, seed) for seed in self.seeds for tokens in self.architectures]
+
+def crossed(architectures: Sequence[Tokens], seeds: Sequence[int]) -> tuple[tuple[Tokens, int], ...]:
+    """Every architecture with every seed."""
+    return tuple((tokens, seed) for seed in seeds for tokens in architectures)
 
 
 def every(num_cells: int) -> tuple[Tokens, ...]:
@@ -87,15 +89,18 @@ def piece(name: str, steps: int, folder: pathlib.Path) -> Piece:
     # the ladder of successive halving by thirds
     length = Length((steps // 27, steps // 9, steps // 3, steps), 2000)
     if name.startswith("tune"):
-        return Piece(drawn(12, "bench_tune"), (91, 92), length)
+        return Piece(crossed(drawn(12, "bench_tune"), (91, 92)), length)
     if name == "gate":
-        return Piece(drawn(20, "bench_gate_2"), (201, 202, 203), length)
+        return Piece(crossed(drawn(20, "bench_gate_2"), (201, 202, 203)), length)
     if name == "one-cell":
-        return Piece(every(1), tuple(range(10)), length)
+        return Piece(crossed(every(1), tuple(range(10))), length)
     if name == "sweep":
-        return Piece(every(2), (0,), length)
+        return Piece(crossed(every(2), (0,)), length)
     if name == "replicates":
-        return Piece(every(2)[:300], (1, 2), length)
+        return Piece(crossed(every(2)[:300], (1, 2)), length)
+    if name.startswith(AGAIN):
+        others = [row for row in rows_of(folder, name.removeprefix(AGAIN)) if row["machine"] != machine_name()]
+        return Piece(tuple((tuple(row["tokens"]), row["seed"]) for row in others[:30]), length)
     assert name == "best", name
     swept = {tuple(row["tokens"]): row for row in rows_of(folder, "sweep")}
     missing = len(every(2)) - len(swept)
@@ -103,7 +108,7 @@ def piece(name: str, steps: int, folder: pathlib.Path) -> Piece:
         raise SystemExit(f"the best of the sweep are not known yet: {missing:,} rows are missing; make them first")
     sound = [tokens for tokens, row in swept.items() if not row["failure"]]
     best = sorted(sound, key=lambda tokens: swept[tokens]["fid"][-1])[:200]
-    return Piece(tuple(best), (11, 12, 13), length)
+    return Piece(crossed(best, (11, 12, 13)), length)
 
 
 def rows_of(folder: pathlib.Path, name: str) -> Iterator[dict]:
@@ -122,7 +127,8 @@ def work(name: str, folder: pathlib.Path, flags: Sequence[str], *, share: int, s
     machine.use_threads(1)
     settings, where = recipe.settings(flags), machine_name()
     wanted = piece(name, settings.max_iter, folder)
-    done = {(tuple(row["tokens"]), row["seed"]) for row in rows_of(folder, name)}
+    made = [row for row in rows_of(folder, name) if not name.startswith(AGAIN) or row["machine"] == where]
+    done = {(tuple(row["tokens"]), row["seed"]) for row in made}
     path = folder / f"{name}-{share}-of-{shares}.jsonl"
     with path.open("a") as file:
         if path.stat().st_size and not path.read_text().endswith("\n"):
@@ -147,7 +153,8 @@ def machine_name() -> str:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return str(machine.describe()["processor"])
-    found = dict(line.split("\t:", 1) for line in reversed(lines) if "\t:" in line)
+    pairs = (line.split(":", 1) for line in reversed(lines) if ":" in line)
+    found = {name.strip(): value for name, value in pairs}
     known = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_tile") if name in found.get("flags", "").split()]
     return " ".join([str(machine.describe()["processor"]), f"model {found.get('model', '?').strip()}", *known])
 
@@ -191,10 +198,11 @@ def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("piece", choices=["judge", "tune", *PIECES, "table", "status", "agreement"])
+    others = ["judge", "tune", "again", "table", "status", "agreement", "machines"]
+    parser.add_argument("piece", choices=[*PIECES, *others])
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
-    parser.add_argument("--of", default="gate", help="of `agreement`: gate, or tune-NAME (default gate)")
+    parser.add_argument("--of", default="gate", help="of `again`, `agreement` and `machines`: a piece, or tune-NAME")
     parser.add_argument("--without", default="", help="of `agreement`: a choice whose architectures are left out")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "docs" / "bench", help="of the rows")
     parser.add_argument("--workers", type=at_least(1), default=2, help="processes (default 2)")
@@ -202,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if (arguments.piece == "tune") != bool(arguments.name) or (arguments.flags and arguments.piece != "tune"):
         parser.error("--name and flags belong to tune, which needs the name: tune --name=falling --flags=--lr_decay")
-    name = f"tune-{arguments.name}" if arguments.piece == "tune" else arguments.piece
+    name = {"tune": f"tune-{arguments.name}", "again": AGAIN + arguments.of}.get(arguments.piece, arguments.piece)
     if name == "judge":
         make_judge()
     elif name == "table":
@@ -213,6 +221,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif name == "agreement":
         rows = list(rows_of(arguments.folder, arguments.of))
         Report().rows(f"Agreement of seeds: {arguments.of}", agreement(rows, without=arguments.without))
+    elif name == "machines":
+        rows, again = (list(rows_of(arguments.folder, of)) for of in (arguments.of, AGAIN + arguments.of))
+        Report().rows(f"Agreement of machines: {arguments.of}", across_machines(rows, again))
     elif arguments.share >= 0:
         with tensorflow_warnings.silenced():
             work(name, arguments.folder, arguments.flags, share=arguments.share, shares=arguments.workers)
@@ -223,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _progress(folder: pathlib.Path, name: str) -> dict[str, object]:
     rows = list(rows_of(folder, name))
-    of = "" if name.startswith("tune") else f"{len(piece(name, recipe.settings().max_iter, folder).jobs):,}"
+    of = "" if name.startswith(("tune", AGAIN)) else f"{len(piece(name, recipe.settings().max_iter, folder).jobs):,}"
     hours = sum(row["seconds"][-1] + row["scoring"][-1] for row in rows if row["seconds"]) / 3600
     flags = " ".join(rows[0]["flags"]) if rows else ""
     return {"piece": name, "rows": f"{len(rows):,}", "of": of, "core hours": round(hours, 1), "flags": flags}
@@ -236,7 +247,7 @@ def _in_processes(name: str, arguments: argparse.Namespace) -> int:
         if row["flags"] != arguments.flags:
             raise SystemExit(f"rows of {name} have flags {row['flags']}, got {arguments.flags}: take another --name")
     words = [sys.executable, __file__, arguments.piece, f"--folder={arguments.folder}", f"--name={arguments.name}"]
-    words += [f"--workers={arguments.workers}", f"--flags={shlex.join(arguments.flags)}"]
+    words += [f"--workers={arguments.workers}", f"--of={arguments.of}", f"--flags={shlex.join(arguments.flags)}"]
     processes = [subprocess.Popen([*words, f"--share={share}"]) for share in range(arguments.workers)]
     return max(process.wait() for process in processes)
 

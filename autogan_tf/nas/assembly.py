@@ -258,6 +258,7 @@ def new_from_scratch(
         training=training,
         folder=RunFolder(begun.run_dir).trials,
         fidelities=config.candidate_steps,
+        images_per_step=config.final.gen_batch_size + config.final.n_critic * config.final.dis_batch_size,
         reward=objectives.reward(config.reward),
         cost_of=constraints.cheapest,
         plan=plan,

@@ -10,7 +10,8 @@ def in_todays_form(state: Mapping[str, Any]) -> dict[str, Any]:
     """The state of a search that an earlier version may have written.
 
     The shared weights' state was the searcher's own; before that its rounds were called the controller's, its scores
-    were Inception scores alone, and REINFORCE was a part of the searcher.
+    were Inception scores alone, and REINFORCE was a part of the searcher. What shared weights cost was not counted; it
+    is from then on.
     """
     part = dict(state["part"])
     part["name"] = "round" if part["name"] == "controller" else part["name"]
@@ -18,6 +19,10 @@ def in_todays_form(state: Mapping[str, Any]) -> dict[str, Any]:
     state = dict(state) | {"part": part, "ranked": ranked}
     if "estimator" not in state:
         state["estimator"] = {name: state[name] for name in ("phases", "resets", "scorer")}
+    estimator = state["estimator"]
+    if "scorer" in estimator:
+        scorer = {"generated": 0} | dict(estimator["scorer"])
+        state["estimator"] = {"spent": [0.0, 0.0]} | dict(estimator) | {"scorer": scorer}
     if "strategy" in state:
         return state
     entropies = part.pop("entropies")

@@ -30,6 +30,15 @@ class Plan:
     first_cells: int = 1  # of the first stage's architectures: 1, or all where they are searched at once
     semantics: Semantics = CORRECTED
 
+    @property
+    def num_cells(self) -> int:
+        """Of the last stage's architectures."""
+        return self.first_cells + len(self.grow_steps)
+
+    def size_of_images(self, num_cells: int) -> float:
+        """Pixels of an image from so many cells, as a share of the last stage's: a quarter for each cell less."""
+        return 0.25 ** (self.num_cells - num_cells)
+
 
 @dataclasses.dataclass(frozen=True)
 class Ranked:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from autogan_tf.nas.position import Part
-from autogan_tf.nas.trial import Scoring, Tokens, Trial
+from autogan_tf.nas.trial import Scoring, Spent, Tokens, Trial
 
 
 class Strategy(Protocol):
@@ -111,6 +111,9 @@ class Estimator(Protocol):
 
     def steps_done(self, part: Part) -> int:
         """Training steps so far, which `Pause` is told."""
+
+    def spent(self) -> Spent:
+        """What its training and its scores have cost so far; grows where a phase or a scoring ends."""
 
     def pictures(self, tokens: Tokens) -> np.ndarray:
         """uint8 [N, S, S, C]: images of an architecture that was evaluated."""

@@ -24,7 +24,8 @@ from autogan_tf.search_space.genotype import Genotype
 _NEXT_CELL = 4.0
 _RANKING = "ranking"
 # Of an iteration's numbers those that have a place of their own in its line, or none; all others are told by name.
-_PLACED = ("stage", "seconds", "memory_mb", "best", "best_so_far", "mean", "distinct", "entropy")
+_PLACED = ("stage", "seconds", "memory_mb", "best", "best_so_far", "mean", "distinct", "entropy",
+           "trained_images", "scored_images")  # fmt: skip
 
 
 class SearchLog:

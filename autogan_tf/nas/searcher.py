@@ -107,6 +107,7 @@ class Searcher:
         # a strategy's numbers hide none of the estimator's of the same name, and neither's hide the searcher's
         numbers = dict(self.strategy.summary()) | dict(self.estimator.summary()) | part.numbers
         numbers |= {"stage": self.stage, "seconds": seconds, "memory_mb": machine.peak_memory_mb()}
+        numbers |= self.estimator.spent().as_numbers()
         self._observer.numbers(step=self.iteration, phase="search", numbers=numbers)
 
     def _train(self) -> dict[str, Any]:
@@ -156,6 +157,7 @@ class Searcher:
                 for name, score in trial.scores_beyond_reward.items():
                     part.scores.setdefault(name, []).append(score)
             told |= {"iteration": self.iteration, "scored": len(asked), "seconds": time.monotonic() - began}
+            told |= self.estimator.spent().as_numbers()
             self._observer.numbers(step=self.iteration * total + part.step, phase="strategy", numbers=told)
             part.step += 1
             self._observer.done(part.step)
@@ -199,9 +201,8 @@ class Searcher:
         best, rewards = self._rank(f"ranking before cell {self.stage + 2}")
         rows = [_named(tokens) for tokens in best]
         kept = dict(zip(rows, rewards, strict=True))
-        self._observer.numbers(
-            step=self.iteration, phase="growth", numbers={"stage": self.stage, "kept": kept}
-        )
+        numbers = {"stage": self.stage, "kept": kept, **self.estimator.spent().as_numbers()}
+        self._observer.numbers(step=self.iteration, phase="growth", numbers=numbers)
         self.stage += 1
         self.leaders = {}
         side = image_sides(bottom_width=self.plan.bottom_width, num_cells=self.stage + 1)[-1]

@@ -10,6 +10,27 @@ Tokens: TypeAlias = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
+class Spent:
+    """What a search has cost so far, in images of its last stage's size, of which one of half the side is a quarter.
+
+    trained: with which training steps were made: the real ones of the discriminator's, the generated ones of the
+      generator's.
+    scored: generated for scores.
+    """
+
+    trained: float = 0.0
+    scored: float = 0.0
+
+    def plus(self, *, trained: float = 0.0, scored: float = 0.0) -> Spent:
+        """With so many more."""
+        return Spent(self.trained + trained, self.scored + scored)
+
+    def as_numbers(self) -> dict[str, float]:
+        """To log, by name."""
+        return {"trained_images": self.trained, "scored_images": self.scored}
+
+
+@dataclasses.dataclass(frozen=True)
 class Scoring:
     """What architectures are scored for.
 

@@ -95,6 +95,9 @@ class FakeGan:
             clear=lambda: self.log.append(("clear",)),
         )
 
+    def images_generated(self, steps: int) -> int:
+        return 10 * steps
+
     def draw_weights(self, *, generation: int) -> None:
         self.log.append(("draw_weights", generation))
 
@@ -115,7 +118,7 @@ class FakeScorer:
         self.log, self.drifting, self.always = log, drifting, always
         self.phase: tuple[str, int] = ("", 0)
         self.found: dict[tuple[int, ...], float] = {}
-        self.scored = 0
+        self.scored = self.generated = 0
 
     def start_phase(self, name: str, number: int, *, again: bool = False) -> None:
         self.log.append(("scoring", name, number))
@@ -124,12 +127,12 @@ class FakeScorer:
 
     def state(self) -> dict:
         found = [[list(tokens), score] for tokens, score in self.found.items()]
-        return {"phase": list(self.phase), "found": found, "scored": self.scored}
+        return {"phase": list(self.phase), "found": found, "scored": self.scored, "generated": self.generated}
 
     def restore(self, state: dict) -> None:
         self.phase = tuple(state["phase"])
         self.found = {tuple(tokens): score for tokens, score in state["found"]}
-        self.scored = state["scored"]
+        self.scored, self.generated = state["scored"], state["generated"]
 
     def trials(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> list[Trial]:
         scores = [self.score(tokens, num_images=num_images) for tokens in architectures]
@@ -137,6 +140,7 @@ class FakeScorer:
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         self.log.append(("score", tuple(tokens), num_images))
+        self.generated += num_images
         score = float(sum(tokens)) * (1.1 if num_images == 50 else 1.0)
         if not self.drifting:
             return score if self.always is None else self.always
@@ -261,6 +265,7 @@ class Search:
             training=training,  # type: ignore[arg-type]
             folder=pathlib.Path("trials"),
             fidelities=fidelities,
+            images_per_step=100,
             reward=objectives.reward("is"),
             cost_of=lambda tokens: Cost(sum(tokens), 10 * sum(tokens)),
             plan=self.plan,

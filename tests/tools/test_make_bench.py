@@ -56,13 +56,20 @@ def test_a_piece_is_every_architecture_with_every_seed_seed_by_seed(bench, name,
     assert of_jobs == sorted(of_jobs)
     assert found.length.points == (20, 60, 180, 540)
     cells = 1 if name == "one-cell" else 2
-    assert all(autogan.SPACE.num_cells_of(len(tokens)) == cells for tokens in found.architectures)
-    for tokens in found.architectures:
-        Genotype.from_tokens(tokens)
+    for tokens, _ in found.jobs:
+        assert autogan.SPACE.num_cells_of(len(tokens)) == cells and Genotype.from_tokens(tokens)
+
+
+def architectures_of(piece) -> set[tuple[int, ...]]:
+    return {tokens for tokens, _ in piece.jobs}
+
+
+def seeds_of(piece) -> set[int]:
+    return {seed for _, seed in piece.jobs}
 
 
 def test_tuning_gate_and_table_have_no_seed_in_common(bench, tmp_path):
-    found = [bench.piece(name, 540, tmp_path).seeds for name in ("gate", "tune-x", "sweep", "replicates")]
+    found = [seeds_of(bench.piece(name, 540, tmp_path)) for name in ("gate", "tune-x", "sweep", "replicates")]
     assert len(set().union(*found)) == sum(map(len, found))
 
 
@@ -75,10 +82,10 @@ def test_the_best_are_those_of_the_whole_sweep(bench, tmp_path):
     failed = next(row for row in rows if sum(row["tokens"]) == 0)  # whose distance is the lowest
     file.write_text("".join(json.dumps(row | {"failure": "NaN" if row is failed else ""}) + "\n" for row in rows))
     best = bench.piece("best", 540, tmp_path)
-    assert len(best.jobs) == 600 and tuple(failed["tokens"]) not in best.architectures
-    left_out = {tuple(row["tokens"]) for row in rows} - set(best.architectures) - {tuple(failed["tokens"])}
-    assert max(map(sum, best.architectures)) <= min(map(sum, left_out))
-    assert not set(best.seeds) & {0, 1, 2}
+    assert len(best.jobs) == 600 and tuple(failed["tokens"]) not in architectures_of(best)
+    left_out = {tuple(row["tokens"]) for row in rows} - architectures_of(best) - {tuple(failed["tokens"])}
+    assert max(map(sum, architectures_of(best))) <= min(map(sum, left_out))
+    assert not seeds_of(best) & {0, 1, 2}
 
 
 def test_the_rows_become_tables(bench, tmp_path):
@@ -136,6 +143,48 @@ def test_words_that_do_not_go_together_are_refused(bench, capsys, words):
     with pytest.raises(SystemExit):
         bench.main(words)
     assert "error:" in capsys.readouterr().err
+
+
+def test_what_another_machine_made_is_made_again_by_each_that_has_not(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "machine_name", lambda: "A")
+    bench.work("gate", tmp_path, [], share=0, shares=1)
+    first = [(tuple(row["tokens"]), row["seed"]) for row in bench.rows_of(tmp_path, "gate")][:30]
+    assert not bench.piece("again-gate", 540, tmp_path).jobs
+    for name in ("B", "C"):
+        monkeypatch.setattr(bench, "machine_name", lambda name=name: name)
+        assert bench.piece("again-gate", 540, tmp_path).jobs == tuple(first)
+        for _ in range(2):  # a second time there is nothing to do
+            bench.work("again-gate", tmp_path, [], share=0, shares=1)
+    rows = list(bench.rows_of(tmp_path, "again-gate"))
+    assert [row["machine"] for row in rows] == ["B"] * 30 + ["C"] * 30
+    assert [(tuple(row["tokens"]), row["seed"]) for row in rows] == first * 2
+
+
+def test_agreement_of_machines_by_hand(load):
+    """Of two architectures and a seed; another seed's one failed, and machine A's own repetition does not count."""
+    across_machines = load("bench_agreement").across_machines
+
+    def row(tokens, seed, machine, fid, failure=""):
+        more = {"machine": machine, "failure": failure, "points": [5, 10]}
+        return {"tokens": tokens, "seed": seed, "fid": fid} | more
+
+    rows = [row(TWO[0], 0, "A", [1.0, 1.0]), row(TWO[1], 0, "A", [2.0, 2.0]), row(TWO[0], 1, "A", [3.0], "NaN")]
+    again = [row(TWO[0], 0, "B", [1.0, 4.0]), row(TWO[1], 0, "B", [2.0, 2.0]), row(TWO[0], 1, "B", [3.0, 3.0])]
+    first, last = across_machines(rows, [*again, row(TWO[0], 0, "A", [9.0, 9.0])])
+    assert first == {"machines": "A | B", "step": 5, "trainings": 2, "mean difference": 0, "by machine": 0, "tau": 1}
+    assert (last["step"], last["tau"]) == (10, -1)
+    assert last["mean difference"] == pytest.approx(np.log(4) / 2)
+    assert last["by machine"] == pytest.approx(np.log(4) / 2)  # log 4 and 0: deviation log 4 / root 2, over root 2
+    with pytest.raises(SystemExit, match="on two machines"):
+        across_machines(rows, rows)
+
+
+def test_a_machine_is_told_by_its_processor_and_what_it_can(bench, monkeypatch):
+    """Intel's /proc/cpuinfo has two tabs behind a short name."""
+    text = "processor\t: 0\nmodel\t\t: 207\nmodel name\t: X\nflags\t\t: fpu avx2 avx512f sse\n\nmodel\t\t: 207\n"
+    monkeypatch.setattr(bench.pathlib.Path, "read_text", lambda self, **_: text)
+    monkeypatch.setattr(machine, "describe", lambda: {"processor": "X"})
+    assert bench.machine_name() == "X model 207 avx2 avx512f"
 
 
 TWO = ((0, 0, 0, 0), (0, 0, 2, 0))  # the second one's only cell has a deconvolution

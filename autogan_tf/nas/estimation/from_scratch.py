@@ -20,7 +20,7 @@ from autogan_tf.nas.estimation.workers import Workers
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.position import Part
 from autogan_tf.nas.protocols import Observer, Strategy
-from autogan_tf.nas.trial import Scoring, Tokens, Trial
+from autogan_tf.nas.trial import Scoring, Spent, Tokens, Trial
 
 SHARE = 3  # one in so many candidates goes on (eta of successive halving)
 
@@ -60,6 +60,7 @@ class FromScratch:
       training: for pictures, and for scores on more images, in this process.
       folder: whose subfolders 000001, 000002, ... are the candidates' runs.
       fidelities: generator steps, rising.
+      images_per_step: with which a generator step is made, and the discriminator's before it.
       reward: what candidates are rewarded for.
       cost_of: what the generator that is trained in the end costs, see `Constraints.cheapest`.
       plan: of the search.
@@ -75,12 +76,14 @@ class FromScratch:
         training: CandidateTraining,
         folder: pathlib.Path,
         fidelities: Sequence[int],
+        images_per_step: int,
         reward: Reward,
         cost_of: Callable[[Tokens], Cost],
         plan: Plan,
     ) -> None:
         self._workers, self._training, self._folder = workers, training, folder
         self._fidelities, self._reward, self._cost_of, self._plan = tuple(fidelities), reward, cost_of, plan
+        self._images_per_step = images_per_step
         self._candidates: dict[tuple[Tokens, int], Candidate] = {}
 
     def open(self, stage: int) -> None:
@@ -187,6 +190,16 @@ class FromScratch:
     def steps_done(self, part: Part) -> int:
         """As `Estimator.steps_done`: of all candidates' generators."""
         return self._steps()
+
+    def spent(self) -> Spent:
+        """As `Estimator.spent`; scores of the end, on more images, do not count."""
+        spent = Spent()
+        for candidate in self._candidates.values():
+            size = self._plan.size_of_images(self._plan.space.num_cells_of(len(candidate.tokens)))
+            trained = self._images_per_step * candidate.newest["step"] if candidate.scores else 0.0
+            scored = self._plan.rl_num_eval_img * len(candidate.scores)
+            spent = spent.plus(trained=size * trained, scored=size * scored)
+        return spent
 
     def pictures(self, tokens: Tokens) -> np.ndarray:
         """As `Estimator.pictures`."""

@@ -80,6 +80,7 @@ class Scorer:
         self._cache: dict[Tokens, dict[str, float]] = {}
         self._phase: tuple[str, int] = ("", 0)
         self.scored = 0  # architectures really scored in this phase
+        self.generated = 0  # images, for all scores so far
 
     @property
     def trace_counts(self) -> dict[int, int]:
@@ -100,7 +101,8 @@ class Scorer:
     def state(self) -> dict[str, Any]:
         """The phase at hand and its scores so far, as JSON."""
         scores = [[list(tokens), dict(scores)] for tokens, scores in self._cache.items()]
-        return {"phase": list(self._phase), "scores": scores, "scored": self.scored}
+        found = {"phase": list(self._phase), "scores": scores, "scored": self.scored}
+        return found | {"generated": self.generated}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes up what `state` told."""
@@ -110,7 +112,7 @@ class Scorer:
             tuple(tokens): dict(scores) if isinstance(scores, Mapping) else {"is": scores}
             for tokens, scores in state["scores"]
         }
-        self.scored = state["scored"]
+        self.scored, self.generated = state["scored"], state["generated"]
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         """The reward of the architecture `tokens`, from `num_images` images of it."""
@@ -165,6 +167,8 @@ class Scorer:
         """
         size = len(architectures[0])
         batches = -(-num // self._batch_size)
+        recalibrating = 0 if self._semantics.running_statistics_in_rewards else self._calibration_batches
+        self.generated += len(architectures) * (recalibrating + batches) * self._batch_size
         tokens = tf.constant([list(row) for row in architectures], tf.int32)
         logits, finite, _, *features = self._graph(size)(tokens, tf.stack(drawn), tf.constant(batches))
         for architecture, is_finite in zip(architectures, finite.numpy(), strict=True):

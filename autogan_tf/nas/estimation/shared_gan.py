@@ -104,6 +104,10 @@ class SharedGan(tf.Module):
             scale.reset()
         self.detector.clear()
 
+    def images_generated(self, steps: int) -> int:
+        """Of which the generator's steps are made in a phase of so many of the discriminator's."""
+        return -(-steps // self._n_critic) * self._gen_batch_size
+
     def stage_loop(self, *, stage: int, stream: ImageStream) -> GanLoop:
         """The training loop of one stage, on a stream of that stage's images: one trace, whatever is sampled."""
         step = GanStep(

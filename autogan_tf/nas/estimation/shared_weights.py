@@ -20,7 +20,7 @@ from autogan_tf.nas.estimation.shared_gan import SharedGan
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.position import Part
 from autogan_tf.nas.protocols import Observer, Strategy
-from autogan_tf.nas.trial import Scoring, Tokens, Trial
+from autogan_tf.nas.trial import Scoring, Spent, Tokens, Trial
 from autogan_tf.training.loop import GanLoop
 
 SECONDS_BETWEEN_REPORTS = 1.0
@@ -58,6 +58,8 @@ class SharedWeights:
         self._images, self._store, self._pause_every = images, store, pause_every
         self.phases = 0  # phases of shared training done
         self.resets = 0
+        self._spent = Spent()
+        self._size = 1.0  # of an image of the stage, in images of the last one
         self.loop: GanLoop | None = None  # of the stage
         self._chunk = 1  # steps between two looks at training, soon so many as take about SECONDS_BETWEEN_REPORTS
 
@@ -65,6 +67,7 @@ class SharedWeights:
         """As `Estimator.open`."""
         if self.loop is not None and not self._plan.semantics.windows_survive_growth:
             self.gan.detector.clear()
+        self._size = self._plan.size_of_images(stage + 1)
         side = image_sides(bottom_width=self.gan.generator.bottom_width, num_cells=stage + 1)[-1]
         stream = ImageStream(
             images=pipeline.reduce(self._images, side, store=self._store),
@@ -102,6 +105,8 @@ class SharedWeights:
             part.latest = {name: value for name, value in numbers.items() if not math.isnan(value)}
             pause()
         self.phases += 1
+        images = progress.steps * self._plan.dis_batch_size + self.gan.images_generated(progress.steps)
+        self._spent = self._spent.plus(trained=self._size * images)
         spread = self.gan.detector.spread().numpy()
         return numbers | {
             "d_loss_spread": float(spread[0]),
@@ -143,7 +148,9 @@ class SharedWeights:
 
     def _trials(self, asked: Sequence[Tokens], scoring: Scoring) -> list[Trial]:
         """What the architectures are worth; all workers take the chief's numbers."""
+        before = self.scorer.generated
         trials = self.scorer.trials(asked, num_images=scoring.num_images)
+        self._spent = self._spent.plus(scored=self._size * (self.scorer.generated - before))
         found = self._agreed(np.array([[trial.reward, *trial.scores.values()] for trial in trials]))
         return [
             Trial(trial.tokens, reward, dict(zip(trial.scores, scores, strict=True)))
@@ -167,6 +174,10 @@ class SharedWeights:
         """As `Estimator.steps_done`: of the discriminator."""
         return self.phases * self._plan.shared_steps + (part.step if part.name != "round" else 0)
 
+    def spent(self) -> Spent:
+        """As `Estimator.spent`."""
+        return self._spent
+
     def pictures(self, tokens: Tokens) -> np.ndarray:
         """As `Estimator.pictures`."""
         return self.scorer.pictures(tokens)
@@ -177,12 +188,14 @@ class SharedWeights:
 
     def state(self) -> dict[str, Any]:
         """As `Estimator.state`."""
-        return {"phases": self.phases, "resets": self.resets, "scorer": self.scorer.state()}
+        spent = [self._spent.trained, self._spent.scored]
+        return {"phases": self.phases, "resets": self.resets, "scorer": self.scorer.state(), "spent": spent}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As `Estimator.restore`."""
         self.phases, self.resets = state["phases"], state["resets"]
         self.scorer.restore(state["scorer"])
+        self._spent = Spent(*state["spent"])
 
     def trackables(self) -> dict[str, tf.Module]:
         """As `Estimator.trackables`."""
