@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import io
 import json
+import math
 import pathlib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +45,8 @@ class Training:
     """A training, as it was after some steps.
 
     tokens, seed: of what, and of weights, latents and the order of images.
-    steps: generator steps, at which it was scored; fewer than were asked for where it failed before.
+    steps: generator steps, at which it was scored; fewer than were asked for where it failed before, and 0 where it
+      failed before it was scored at all: then scores, losses and seconds are NaN.
     inception_score, frechet_distance, kernel_distance: of the weight average's images through the bench's classifier.
     d_loss, g_loss: of the last step.
     seconds, scoring_seconds: of one core, for training so far and for all scorings so far.
@@ -119,30 +121,31 @@ class Table:
             )
         point = len(self.points) - 1 if steps is None else self._point(steps)
         finite = np.flatnonzero(np.isfinite(self._arrays["frechet_distance"][place, : point + 1]))
-        if not len(finite):
-            name = " ".join(map(str, tokens))
-            raise UserError(f"the training of {name} with seed {seed} failed before it was scored")
-        last = int(finite[-1])
+        last = int(finite[-1]) if len(finite) else 0  # there NaN stands, too
         return Training(
             tokens=tokens,
             seed=seed,
-            steps=self.points[last],
+            steps=self.points[last] if len(finite) else 0,
             **{name: float(self._arrays[name][place, last]) for name in _COLUMNS},
             parameters=int(self._arrays["parameters"][place]),
             multiply_adds=int(self._arrays["multiply_adds"][place]),
-            failure=self._words["failures"][self._arrays["failure"][place]] if last < point else "",
+            failure=self._words["failures"][self._arrays["failure"][place]] if last < point or not len(finite) else "",
             machine=self._words["machines"][self._arrays["machine"][place]],
         )
 
     def values(
         self, score: str = "frechet_distance", *, steps: int | None = None, seed: int = 0
     ) -> dict[Tokens, float]:
-        """A score of every architecture that was trained with the seed; of one that failed the last it had."""
-        return {
+        """A score of every architecture that was trained with the seed; of one that failed the last that it had, or the
+        worst that there is where it had none."""
+        found = {
             tokens: getattr(self.query(tokens, steps=steps, seed=seed), score)
             for tokens in self.architectures
             if (tokens, seed) in self._places
         }
+        scored = [value for value in found.values() if not math.isnan(value)]
+        worst = (max if LOW_IS_GOOD[score] else min)(scored, default=math.nan)
+        return {tokens: worst if math.isnan(value) else value for tokens, value in found.items()}
 
     def best(self, score: str = "frechet_distance", *, seed: int = 0) -> Training:
         """The best of all, what an oracle would find, of fully trained ones with the seed."""

@@ -79,6 +79,15 @@ def test_what_the_table_lacks_is_one_error(made, asked, options, told):
         made.query(asked, **options)
 
 
+def test_a_training_that_failed_before_it_was_scored_is_as_bad_as_the_worst():
+    nothing = {name: [] for name in (*NUMBERS, "fid")}
+    made = table.of_rows([*rows(), row((1, 1, 1, 1), 0, [], **nothing | {"failure": "at once"})], cost_of)
+    found = made.query("1 1 1 1")
+    assert (found.steps, found.failure, found.parameters) == (0, "at once", 1004) and np.isnan(found.frechet_distance)
+    assert made.values()[1, 1, 1, 1] == 50 and made.values("inception_score")[1, 1, 1, 1] == 1
+    assert made.best().tokens == (0, 0, 1, 0)
+
+
 def test_the_best_by_every_score(made):
     assert made.best().tokens == (0, 0, 1, 0) and made.best(seed=1).tokens == (1, 0, 0, 0)
     assert made.values(seed=1) == FRESH
