@@ -1,8 +1,8 @@
 """Draws the weights of a network anew: every draw is a function of the seed and the layer's path.
 
-Convolutions follow `init_type` (the published flag: normal, orth, xavier_uniform), batch norms start at gamma
-N(1, 0.02) and beta 0; all the rest keeps PyTorch's defaults, which the published implementation relies on. A layer of
-another kind, of a new norm or upsampling, says by itself how it begins: `draw_weights`.
+Every layer with weights says by itself how they begin, in a method `draw_weights(draw)`. Convolutions follow the
+published flag `init_type` (normal, orth, xavier_uniform), batch norms start at gamma N(1, 0.02) and beta 0; the
+rest has PyTorch's defaults, on which the published implementation relies.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ import zlib
 from collections.abc import Mapping
 
 import tensorflow as tf
-
-from autogan_tf.models.layers import BatchNorm
-from autogan_tf.models.spectral_norm import SpectralConv2D, SpectralDeconv2D, SpectralLayer, l2_normalize
 
 INIT_TYPES = ("normal", "orth", "xavier_uniform")
 
@@ -35,48 +32,22 @@ def initialize(
       spectral_default: leave PyTorch's default in spectrally normalised convolutions, as the published
         implementation does (its initialisation misses their real weights).
 
-    A layer that is none of ours must have a method `draw_weights(draw: Draw)`, which assigns all of its variables.
+    Every layer has a method `draw_weights(draw: Draw)`, which assigns all of its variables.
     """
     if init_type not in INIT_TYPES:
         raise ValueError(f"init_type must be one of {', '.join(INIT_TYPES)}; got {init_type!r}")
     for path, layer in named_layers.items():
-        draw = Draw(tf.random.experimental.stateless_fold_in(seed, zlib.crc32(path.encode()) & 0x7FFFFFFF))
-        if isinstance(layer, BatchNorm):
-            layer.gamma.assign(1.0 + 0.02 * draw.normal(layer.gamma.shape))
-            layer.beta.assign(tf.zeros_like(layer.beta))
-            layer.moving_mean.assign(tf.zeros_like(layer.moving_mean))
-            layer.moving_variance.assign(tf.ones_like(layer.moving_variance))
-            continue
-        if not isinstance(layer, SpectralLayer):
-            layer.draw_weights(draw)
-            continue
-        kernel, bias = layer.kernel, layer.bias
-        fan_in = _pytorch_fan_in(layer)
-        bound = 1.0 / math.sqrt(fan_in)  # PyTorch's default for weight (kaiming with a = sqrt 5) and bias alike
-        if isinstance(layer, SpectralConv2D) and not (layer.normalize and spectral_default):
-            kernel.assign(draw.kernel(init_type, kernel.shape))
-        else:
-            kernel.assign(draw.uniform(kernel.shape, bound))
-        if bias is not None:
-            bias.assign(draw.uniform(bias.shape, bound))
-        if layer.normalize:
-            layer.u.assign(l2_normalize(draw.normal(layer.u.shape)))
-            layer.v.assign(l2_normalize(draw.normal(layer.v.shape)))
-
-
-def _pytorch_fan_in(layer: tf.keras.layers.Layer) -> int:
-    """Inputs per output as PyTorch counts them; of a transposed convolution (weight [in, out, k, k]) out k k."""
-    shape = layer.kernel.shape  # of a transposed convolution: [k, k, out, in]
-    if isinstance(layer, SpectralDeconv2D):
-        return shape[0] * shape[1] * shape[2]
-    return math.prod(shape[:-1])
+        of_layer = tf.random.experimental.stateless_fold_in(seed, zlib.crc32(path.encode()) & 0x7FFFFFFF)
+        layer.draw_weights(Draw(of_layer, init_type=init_type, spectral_default=spectral_default))
 
 
 class Draw:
-    """Successive stateless draws from one seed."""
+    """Successive stateless draws from one seed; `init_type`, `spectral_default`: as for `initialize`."""
 
-    def __init__(self, seed: tf.Tensor) -> None:
+    def __init__(self, seed: tf.Tensor, *, init_type: str, spectral_default: bool) -> None:
         self._seed = seed
+        self._init_type = init_type
+        self._spectral_default = spectral_default
         self._count = 0
 
     def _next(self) -> tf.Tensor:
@@ -91,12 +62,18 @@ class Draw:
         """float32 of that shape, from -bound to bound."""
         return tf.random.stateless_uniform(shape, self._next(), -bound, bound, alg="philox")
 
-    def kernel(self, init_type: str, shape) -> tf.Tensor:
-        """float32 [k, k, inputs, outputs], as `init_type` says."""
+    def pytorch_default(self, shape, *, fan_in: int) -> tf.Tensor:
+        """float32 of that shape, as PyTorch draws weights and biases alike; `fan_in`: inputs of one output."""
+        return self.uniform(shape, 1.0 / math.sqrt(fan_in))  # kaiming with a = sqrt 5
+
+    def kernel(self, shape, *, normalized: bool = False) -> tf.Tensor:
+        """float32 [k, k, inputs, outputs] of a convolution, as `init_type` says; `normalized`: spectrally."""
         height, width, inputs, outputs = shape
-        if init_type == "normal":
+        if normalized and self._spectral_default:
+            return self.pytorch_default(shape, fan_in=height * width * inputs)
+        if self._init_type == "normal":
             return 0.02 * self.normal(shape)
-        if init_type == "xavier_uniform":
+        if self._init_type == "xavier_uniform":
             return self.uniform(shape, math.sqrt(6.0 / (height * width * (inputs + outputs))))
         rows, columns = outputs, height * width * inputs  # orthonormal rows or columns of the matrix [out, in k k]
         q, r = tf.linalg.qr(self.normal([max(rows, columns), min(rows, columns)]))

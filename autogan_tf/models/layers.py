@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from autogan_tf.models import batch_norm, instance_norm, replicas
+from autogan_tf.models.initializers import Draw
 
 NORM_EPSILON = 1e-5  # PyTorch's default for both norms
 BATCH_NORM_MOMENTUM = 0.1  # weight of the newest batch in the running statistics
@@ -46,6 +47,13 @@ class BatchNorm(tf.keras.layers.Layer):
         self.moving_mean = self.add_weight("moving_mean", (channels,), initializer="zeros", **replicas.OWN_COPY)
         self.moving_variance = self.add_weight("moving_variance", (channels,), initializer="ones", **replicas.OWN_COPY)
         self.built = True
+
+    def draw_weights(self, draw: Draw) -> None:
+        """gamma N(1, 0.02), beta 0, and a running mean of 0 and variance of 1."""
+        self.gamma.assign(1.0 + 0.02 * draw.normal(self.gamma.shape))
+        self.beta.assign(tf.zeros_like(self.beta))
+        self.moving_mean.assign(tf.zeros_like(self.moving_mean))
+        self.moving_variance.assign(tf.ones_like(self.moving_variance))
 
     def call(self, x: tf.Tensor, mode: Pass = Pass()) -> tf.Tensor:  # noqa: B008 (immutable)
         """Normalises by the batch's moments when training, and moves the running statistics; else by these."""

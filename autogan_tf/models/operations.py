@@ -1,7 +1,7 @@
 """What an option of a cell's decision stands for: what it builds, computes and costs. A new option is a class here.
 
 Options are found by their value in the search space: `NORMS["batch"]`, `UPSAMPLINGS["nearest"]`. How weights begin
-follows from the kind of layer, see `initializers.py`; a layer of another kind has a method `draw_weights`.
+is said by the layer that an option builds: its method `draw_weights`, see `initializers.py`.
 """
 
 from __future__ import annotations

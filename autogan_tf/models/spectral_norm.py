@@ -3,15 +3,18 @@
 One power iteration per call in training mode, as the published implementation's PyTorch layer does it; Keras 2.15's and
 tensorflow-addons' wrappers fail inside `tf.function` or cut the gradient.
 
-Every layer is built when it is made, because a `tf.switch_case` branch may not create variables. Weights start at zero;
-`models/initializers.py` draws them. Weights and spectral norm are float32; what a layer computes has its input's type.
+Every layer is built when it is made, because a `tf.switch_case` branch may not create variables. Weights start at zero,
+until `draw_weights`. Weights and spectral norm are float32; what a layer computes has its input's type.
 """
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 from autogan_tf.models import layers, replicas
+from autogan_tf.models.initializers import Draw
 
 NORMALIZE_EPSILON = 1e-12
 
@@ -41,6 +44,22 @@ class SpectralLayer(tf.keras.layers.Layer):
         inputs = self.kernel.shape.num_elements() // outputs
         self.u = self.add_weight("u", (outputs,), initializer="ones", **replicas.OWN_COPY)
         self.v = self.add_weight("v", (inputs,), initializer="ones", **replicas.OWN_COPY)
+
+    def draw_weights(self, draw: Draw) -> None:
+        """As PyTorch's defaults are, except for the kernels of convolutions."""
+        self.kernel.assign(self._drawn_kernel(draw))
+        if self.bias is not None:
+            self.bias.assign(draw.pytorch_default(self.bias.shape, fan_in=self._fan_in()))
+        if self.normalize:
+            self.u.assign(l2_normalize(draw.normal(self.u.shape)))
+            self.v.assign(l2_normalize(draw.normal(self.v.shape)))
+
+    def _drawn_kernel(self, draw: Draw) -> tf.Tensor:
+        return draw.pytorch_default(self.kernel.shape, fan_in=self._fan_in())
+
+    def _fan_in(self) -> int:
+        """Inputs of one output as PyTorch counts them: of a transposed convolution its outputs, which come third."""
+        return math.prod(self.kernel.shape[:-1])
 
     def _matrix(self) -> tf.Tensor:
         return tf.reshape(self.kernel, [-1, self.kernel.shape[-1]])
@@ -75,6 +94,9 @@ class SpectralConv2D(SpectralLayer):
         super().__init__(
             (kernel, kernel, inputs, outputs), outputs=outputs, use_bias=True, normalize=normalize, name=name
         )
+
+    def _drawn_kernel(self, draw: Draw) -> tf.Tensor:
+        return draw.kernel(self.kernel.shape, normalized=self.normalize)
 
     def call(
         self,

@@ -126,3 +126,17 @@ def test_a_layer_of_another_kind_draws_its_weights_by_itself_from_its_own_seed()
     np.testing.assert_array_equal(one, again)
     assert np.any(one != other)
     assert abs(one.mean() - 1) < 0.04 and abs(one.std() - 0.5) < 0.03  # 5 standard errors are 0.04 and 0.028
+
+
+@pytest.mark.parametrize("init_type", initializers.INIT_TYPES)
+def test_a_layer_of_another_kind_may_draw_as_our_convolutions_do(init_type):
+    class Kernel(tf.keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kernel = self.add_weight("kernel", (3, 3, 4, 5))
+
+        def draw_weights(self, draw: initializers.Draw) -> None:
+            self.kernel.assign(draw.kernel(self.kernel.shape))
+
+    ours = draw(SpectralConv2D(4, 5, 3, "conv", normalize=False), init_type=init_type)
+    np.testing.assert_array_equal(draw(Kernel(), init_type=init_type).kernel, ours.kernel)
