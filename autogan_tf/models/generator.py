@@ -86,6 +86,10 @@ class GeneratorBase(tf.keras.Model, abc.ABC):
     def _choices(self, tokens: tf.Tensor | None) -> Sequence[tf.Tensor | None]:
         """For each cell of the architecture: the tokens that it is called with."""
 
+    def become(self, genotype: Genotype) -> None:
+        """Takes another architecture, where a generator can: `ChangeableGenerator`; ValueError of any other."""
+        raise ValueError("only a changeable generator takes another architecture")
+
     def call(
         self,
         z: tf.Tensor,

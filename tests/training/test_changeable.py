@@ -100,7 +100,7 @@ def test_unused_branches_keep_their_weights(changeable):
 def test_what_cannot_be_is_refused(changeable):
     with pytest.raises(ValueError, match="2 cells of the space autogan"):
         changeable.become(Genotype.from_string("0 0 0 0"))
-    with pytest.raises(ValueError, match="only a changeable trainer"):
+    with pytest.raises(ValueError, match="only a changeable generator"):
         made(ARCHITECTURES[0]).become(Genotype.from_string(ARCHITECTURES[1]))
     with pytest.raises(ValueError, match="neither classes nor spectral norm"):
         made(ARCHITECTURES[0], changeable=True, generator_spectral_norm=True)
