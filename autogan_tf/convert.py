@@ -17,8 +17,7 @@ from collections.abc import Sequence
 
 from autogan_tf.config import command_line, environment, fields
 from autogan_tf.config.convert import ConvertConfig
-from autogan_tf.config.errors import UserError
-from autogan_tf.search_space import autogan, published
+from autogan_tf.search_space import published
 from autogan_tf.search_space.genotype import Genotype
 
 
@@ -42,13 +41,13 @@ def _convert(config: ConvertConfig) -> int:
 def _from_official(config: ConvertConfig) -> None:
     import tensorflow as tf
 
-    from autogan_tf.interop import official_pytorch
+    from autogan_tf.interop import official_names, official_pytorch
     from autogan_tf.models.generator import generator_cost
     from autogan_tf.runs.checkpoints import Checkpoints
     from autogan_tf.runs.folder import RunFolder, write_atomically
 
     genotype = published.choose(arch=config.arch, genotype=config.genotype)
-    _check_space(genotype)
+    official_names.check_space(genotype.space, f"the architecture {genotype}")
     folder = RunFolder.check_free(config.run_dir)
     checkpoint = official_pytorch.read_checkpoint(config.checkpoint)
     last = checkpoint.get("gen_state_dict", checkpoint)
@@ -84,14 +83,15 @@ def _from_official(config: ConvertConfig) -> None:
 def _to_official(config: ConvertConfig) -> None:
     import numpy as np
 
-    from autogan_tf.interop import official_pytorch
+    from autogan_tf.interop import official_names, official_pytorch
     from autogan_tf.runs.folder import check_new_file, write_atomically
     from autogan_tf.training import trained
 
     check_new_file(config.to_official, flag="to_official")
     target = pathlib.Path(config.to_official)
     folder = trained.training_run(config.run_dir)
-    _check_space(Genotype.load(folder.genotype_file))
+    genotype = Genotype.load(folder.genotype_file)
+    official_names.check_space(genotype.space, f"the architecture {genotype}")
     if config.network == "generator":
         network, name = trained.load_generator(folder, weights=config.weights), trained.WEIGHTS[config.weights]
     else:
@@ -104,15 +104,6 @@ def _to_official(config: ConvertConfig) -> None:
     np.savez(buffer, **arrays)
     write_atomically(target, buffer.getvalue())
     print(f"{target}: {len(arrays)} arrays of the {config.network} in {folder.path}")
-
-
-def _check_space(genotype: Genotype) -> None:
-    """UserError for an architecture that the published code does not know."""
-    if genotype.space.name != autogan.SPACE.name:
-        raise UserError(
-            f"the published implementation has the search space {autogan.SPACE.name}, and the architecture "
-            f"{genotype} is of {genotype.space.name}; there is nothing to convert it from or to"
-        )
 
 
 if __name__ == "__main__":

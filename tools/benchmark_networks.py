@@ -200,9 +200,10 @@ class Ours:
         arrays = {}
         for prefix, network in (("generator", self.generator), ("discriminator", self.discriminator)):
             named = {_torch_name(path): layer for path, layer in network.named_layers().items()}
-            for entry in official_names.layer_entries(named, bottom_width=BOTTOM_WIDTH if prefix == "generator" else 0):
-                array = entry.layout.to_official(entry.variable.numpy())
-                arrays[f"{prefix}.{entry.name}"] = np.ascontiguousarray(array)
+            bottom_width = BOTTOM_WIDTH if prefix == "generator" else 0
+            for official in official_names.arrays_of_layers(named, bottom_width=bottom_width):
+                array = official.layout.to_official(official.variable.numpy())
+                arrays[f"{prefix}.{official.name}"] = np.ascontiguousarray(array)
         return arrays
 
 

@@ -7,9 +7,10 @@ and HWIO here (HWOI, [in, out]); feature maps are NCHW there and NHWC here.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -17,12 +18,17 @@ import tensorflow as tf
 from autogan_tf.config.errors import UserError
 from autogan_tf.models.controller import Controller
 from autogan_tf.models.discriminator import Discriminator
-from autogan_tf.models.generator import Generator, GeneratorBase, SupernetGenerator
-from autogan_tf.models.layers import BatchNorm
-from autogan_tf.models.spectral_norm import SpectralLayer
+from autogan_tf.models.generator import GeneratorBase
+from autogan_tf.search_space import autogan
+from autogan_tf.search_space.space import SearchSpace
 
 SUPERNET, DERIVED = "supernet", "derived"  # layouts of names
 BATCHES = "num_batches_tracked"  # PyTorch counts the batches of a batch norm; nothing here needs the count
+# by the name that a layer has for it here; a kernel with spectral norm is "weight_orig"
+_WEIGHTS = {
+    "kernel": "weight", "bias": "bias", "u": "weight_u", "v": "weight_v",
+    "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var",
+}  # fmt: skip
 
 
 class Layout(NamedTuple):
@@ -32,8 +38,8 @@ class Layout(NamedTuple):
     to_official: Callable[[np.ndarray], np.ndarray]
 
 
-class Entry(NamedTuple):
-    """A variable, its name in the published implementation, and its layout."""
+class OfficialArray(NamedTuple):
+    """A variable, the name of its array in the published implementation, and that array's layout."""
 
     variable: tf.Variable
     name: str
@@ -92,109 +98,103 @@ def supernet_name(path: str) -> str:
     return f"cell{cell}.skip_deconvx{2**doublings}" + (f".{number}" if doublings > 1 else "")
 
 
-def derived_name(path: str, skips: Mapping[str, tuple[bool, ...]]) -> str:
+def derived_name(path: str, paths: Collection[str]) -> str:
     """A generator layer's path here -> its name in the derived layout, which has no deconvolutions.
 
-    `skips`: each cell's incoming skips by the cell's name; there, only those that exist are counted.
+    `paths`: of all the generator's layers; of incoming skips only those that exist are counted there.
     """
     path = re.sub(r"\.(?:post|pre)_conv(\d)\.conv", r".c\1", path)
     path = re.sub(r"\.(?:post|pre)_conv(\d)\.bn", r".n\1", path)
-    match = re.fullmatch(r"(cell\d+)\.skip(\d+)_conv", path)
+    match = re.fullmatch(r"(cell\d+\.skip)(\d+)_conv", path)
     if match:
-        cell, source = match[1], int(match[2])
-        return f"{cell}.skip_in_ops.{sum(skips[cell][:source])}"
+        cell = match[1]
+        before = sum(f"{cell}{source}_conv" in paths for source in range(int(match[2])))
+        return f"{cell}_in_ops.{before}"
     return supernet_name(path)
 
 
-def layer_entries(layers: Mapping[str, tf.keras.layers.Layer], *, bottom_width: int = 0) -> Iterator[Entry]:
+def has_derived_names(network: GeneratorBase) -> bool:
+    """Whether the derived layout has a name for every layer: it has none for deconvolutions."""
+    return not any(re.search(r"deconv\d*$", path) for path in network.named_layers())
+
+
+def arrays_of_layers(
+    layers: Mapping[str, tf.keras.layers.Layer], *, bottom_width: int = 0
+) -> Iterator[OfficialArray]:
     """Every variable of the layers, which are given by their names there.
 
     `bottom_width`: of a generator, for its first dense layer, "l1".
     """
     for name, layer in layers.items():
-        if isinstance(layer, BatchNorm):
-            yield Entry(layer.gamma, f"{name}.weight", SAME)
-            yield Entry(layer.beta, f"{name}.bias", SAME)
-            yield Entry(layer.moving_mean, f"{name}.running_mean", SAME)
-            yield Entry(layer.moving_variance, f"{name}.running_var", SAME)
-            continue
-        kernel = DENSE if len(layer.kernel.shape) == 2 else KERNEL
-        if isinstance(layer, SpectralLayer) and layer.normalize:
-            yield Entry(layer.kernel, f"{name}.weight_orig", kernel)
-            yield Entry(layer.u, f"{name}.weight_u", SAME)
-            yield Entry(layer.v, f"{name}.weight_v", right_vector_layout(tuple(layer.kernel.shape)))
-            if layer.bias is not None:
-                yield Entry(layer.bias, f"{name}.bias", SAME)
-        elif name == "l1" and bottom_width:
-            yield Entry(layer.kernel, f"{name}.weight", first_map_layout(bottom_width))
-            yield Entry(layer.bias, f"{name}.bias", first_map_layout(bottom_width))
-        else:
-            yield Entry(layer.kernel, f"{name}.weight", kernel)
-            if layer.bias is not None:
-                yield Entry(layer.bias, f"{name}.bias", SAME)
+        weights = layer.named_weights()
+        for ours, variable in weights.items():
+            theirs = "weight_orig" if ours == "kernel" and "u" in weights else _WEIGHTS[ours]
+            if name == "l1" and bottom_width and "u" not in weights:
+                layout = first_map_layout(bottom_width)
+            elif ours == "kernel":
+                layout = DENSE if len(variable.shape) == 2 else KERNEL
+            else:
+                layout = right_vector_layout(tuple(layer.kernel.shape)) if ours == "v" else SAME
+            yield OfficialArray(variable, f"{name}.{theirs}", layout)
 
 
-def _of_derived(network: Generator, layout: str | None) -> Iterable[Entry]:
+@functools.singledispatch
+def arrays(network: tf.keras.Model, layout: str | None) -> Iterator[OfficialArray]:
+    """Every variable of a network by the names of a layout, of which only generators have two; None: the layout that
+    such a network has unless it was loaded from the other one.
+
+    UserError where the network has something that the published implementation has not.
+    """
+    raise TypeError(f"state_dict takes a generator, a discriminator or a controller, got {type(network)}")
+
+
+@arrays.register
+def _of_generator(network: GeneratorBase, layout: str | None) -> Iterator[OfficialArray]:
+    check_space(network.space, "this generator")
     _refuse_classes(network.num_classes)
     if network.l1.normalize:
         raise UserError("the published implementation has no spectral norm in the generator, and this one has")
     if layout is None:
-        layout = SUPERNET if any(cell["up"] == "deconv" for cell in network.genotype.cells) else DERIVED
-    if layout == SUPERNET:
-        return _of_supernet(network, layout)
-    skips = {f"cell{number}": cell.get("skips", ()) for number, cell in enumerate(network.genotype.cells, 1)}
-    layers = {derived_name(path, skips): layer for path, layer in network.named_layers().items()}
-    return layer_entries(layers, bottom_width=network.bottom_width)
+        layout = DERIVED if has_derived_names(network) else SUPERNET
+    ours = network.named_layers()
+    named = {supernet_name(path) if layout == SUPERNET else derived_name(path, ours): ours[path] for path in ours}
+    return arrays_of_layers(named, bottom_width=network.bottom_width)
 
 
-def _of_supernet(network: GeneratorBase, layout: str | None) -> Iterable[Entry]:
-    layers = {supernet_name(path): layer for path, layer in network.named_layers().items()}
-    return layer_entries(layers, bottom_width=network.bottom_width)
-
-
-def _of_discriminator(network: Discriminator, layout: str | None) -> Iterable[Entry]:
+@arrays.register
+def _of_discriminator(network: Discriminator, layout: str | None) -> Iterator[OfficialArray]:
     _refuse_classes(network.num_classes)
     if network.minibatch_std or not network.last_dense.normalize:
         raise UserError(
             "the published discriminator has spectral norm and no minibatch standard deviation, and this one has "
             f"{'minibatch standard deviation' if network.minibatch_std else 'no spectral norm'}"
         )
-    return layer_entries(network.named_layers())
+    return arrays_of_layers(network.named_layers())
 
 
-def _of_controller(network: Controller, layout: str | None) -> Iterable[Entry]:
+@arrays.register
+def _of_controller(network: Controller, layout: str | None) -> Iterator[OfficialArray]:
+    check_space(network.space, "this controller")
     # PyTorch's LSTM has Keras's order of gates
-    yield Entry(network.lstm.kernel, "lstm.weight_ih", DENSE)
-    yield Entry(network.lstm.recurrent_kernel, "lstm.weight_hh", DENSE)
-    yield Entry(network.lstm.bias, "lstm.bias_ih", SAME)
-    yield Entry(network.lstm.recurrent_bias, "lstm.bias_hh", SAME)
-    yield Entry(network.encoder.embeddings, "encoder.weight", SAME)
+    yield OfficialArray(network.lstm.kernel, "lstm.weight_ih", DENSE)
+    yield OfficialArray(network.lstm.recurrent_kernel, "lstm.weight_hh", DENSE)
+    yield OfficialArray(network.lstm.bias, "lstm.bias_ih", SAME)
+    yield OfficialArray(network.lstm.recurrent_bias, "lstm.bias_hh", SAME)
+    yield OfficialArray(network.encoder.embeddings, "encoder.weight", SAME)
     for index, decoder in enumerate(network.decoders):
-        yield Entry(decoder.kernel, f"decoders.{index}.weight", DENSE)
-        yield Entry(decoder.bias, f"decoders.{index}.bias", SAME)
+        yield OfficialArray(decoder.kernel, f"decoders.{index}.weight", DENSE)
+        yield OfficialArray(decoder.bias, f"decoders.{index}.bias", SAME)
+
+
+def check_space(space: SearchSpace, what: str) -> None:
+    """UserError for a network or an architecture, `what`, of a space that the published code does not know."""
+    if space.name != autogan.SPACE.name:
+        raise UserError(
+            f"the published implementation has the search space {autogan.SPACE.name}, and {what} is of "
+            f"{space.name}; there is nothing to convert it from or to"
+        )
 
 
 def _refuse_classes(number: int) -> None:
     if number:
         raise UserError(f"the published implementation has no conditional networks, and this one has {number} classes")
-
-
-_ENTRIES: Mapping[type, Callable[[Any, str | None], Iterable[Entry]]] = {
-    Generator: _of_derived,
-    SupernetGenerator: _of_supernet,
-    Discriminator: _of_discriminator,
-    Controller: _of_controller,
-}
-
-
-def entries(network: tf.keras.Model, layout: str | None) -> list[Entry]:
-    """Every variable of a network by the names of a layout, of which only derived generators have two; None: the layout
-    that such a network has unless it was loaded from the other one.
-
-    UserError where the network has something that the published implementation has not.
-    """
-    of_kind = _ENTRIES.get(type(network))
-    if of_kind is None:
-        *others, last = (kind.__name__ for kind in _ENTRIES)
-        raise TypeError(f"state_dict takes a {', '.join(others)} or {last}, got {type(network)}")
-    return list(of_kind(network, layout))

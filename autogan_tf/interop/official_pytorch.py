@@ -75,9 +75,9 @@ def generator(state: Mapping[str, Any], tokens: Sequence[int]) -> Generator:
             f"the tokens {genotype} describe {cells} cells, but the state has {sizes.num_cells}; "
             f"{'at most' if layout == SUPERNET else 'exactly'} as many are needed"
         )
-    if layout == DERIVED and any(cell["up"] == "deconv" for cell in genotype.cells):
-        raise UserError(f"the tokens {genotype} ask for deconvolutions, which the derived layout of names has not")
     network = Generator(genotype, **sizes.arguments())
+    if layout == DERIVED and not official_names.has_derived_names(network):
+        raise UserError(f"the tokens {genotype} ask for deconvolutions, which the derived layout of names has not")
     unused = sizes.supernet_shapes() if layout == SUPERNET else {}
     _load(network, state, prefix=prefix, layout=layout, ignored=unused)
     return network
@@ -127,8 +127,8 @@ def state_dict(model: tf.keras.Model) -> dict[str, np.ndarray]:
     """
     origin = getattr(model, "official_origin", Origin(layout=None, prefix="", names=(), extras={}))
     arrays = {
-        entry.name: np.ascontiguousarray(entry.layout.to_official(entry.variable.numpy()))
-        for entry in official_names.entries(model, origin.layout)
+        official.name: np.ascontiguousarray(official.layout.to_official(official.variable.numpy()))
+        for official in official_names.arrays(model, origin.layout)
     }
     arrays |= {name: array.copy() for name, array in origin.extras.items()}
     order = [*(name for name in origin.names if name in arrays), *(name for name in arrays if name not in origin.names)]
@@ -264,11 +264,11 @@ def _load(
     the counts of batches of the network's norms. UserError that lists names that are missing or unknown, shapes that do
     not fit, and values that are not finite in the variables' type; then nothing is assigned.
     """
-    entries = official_names.entries(network, layout)
-    own = {entry.name: entry.official_shape for entry in entries}
+    theirs = list(official_names.arrays(network, layout))
+    own = {official.name: official.official_shape for official in theirs}
     counts = {name.replace("running_mean", BATCHES): () for name in own if name.endswith(".running_mean")}
     shapes = {**ignored, **kept, **counts, **own}
-    problems = [f"{entry.name} is missing" for entry in entries if entry.name not in state]
+    problems = [f"{name} is missing" for name in own if name not in state]
     for name, array in state.items():
         if name not in shapes:
             problems.append(f"{name} is unknown")
@@ -279,10 +279,12 @@ def _load(
     if problems:
         raise UserError(f"the state does not fit {type(network).__name__}: {'; '.join(problems)}")
     with np.errstate(over="ignore"):  # of float64; what then is infinite is refused
-        arrays = {entry.name: state[entry.name].astype(entry.variable.dtype.as_numpy_dtype) for entry in entries}
+        arrays = {
+            official.name: state[official.name].astype(official.variable.dtype.as_numpy_dtype) for official in theirs
+        }
     finite.check(arrays, of=f"the state of the {type(network).__name__}", remedy="take another checkpoint")
-    for entry in entries:
-        entry.variable.assign(entry.layout.to_ours(arrays[entry.name]))
+    for official in theirs:
+        official.variable.assign(official.layout.to_ours(arrays[official.name]))
     extras = {
         name: array.copy() for name, array in state.items() if name not in own and (name in kept or name in counts)
     }

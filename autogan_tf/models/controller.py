@@ -63,6 +63,7 @@ class Controller(tf.keras.Model):
         super().__init__(name=name)
         self.stage = stage
         self.hid_size = hid_size
+        self.space = space
         cells = range(stage + 1 - num_cells, stage + 1)
         self.token_counts = tuple(count for cell in cells for count in space.cell_counts(cell))
         self.lstm = LSTMCell(hid_size, unit_forget_bias=False, name="lstm")

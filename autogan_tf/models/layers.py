@@ -48,6 +48,11 @@ class BatchNorm(tf.keras.layers.Layer):
         self.moving_variance = self.add_weight("moving_variance", (channels,), initializer="ones", **replicas.OWN_COPY)
         self.built = True
 
+    def named_weights(self) -> dict[str, tf.Variable]:
+        """Every variable by its name here."""
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        return {name: getattr(self, name) for name in names}
+
     def draw_weights(self, draw: Draw) -> None:
         """gamma N(1, 0.02), beta 0, and a running mean of 0 and variance of 1."""
         self.gamma.assign(1.0 + 0.02 * draw.normal(self.gamma.shape))

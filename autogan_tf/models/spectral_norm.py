@@ -45,6 +45,11 @@ class SpectralLayer(tf.keras.layers.Layer):
         self.u = self.add_weight("u", (outputs,), initializer="ones", **replicas.OWN_COPY)
         self.v = self.add_weight("v", (inputs,), initializer="ones", **replicas.OWN_COPY)
 
+    def named_weights(self) -> dict[str, tf.Variable]:
+        """Every variable by its name here: kernel, with spectral norm u and v, and where there is one bias."""
+        vectors = {"u": self.u, "v": self.v} if self.normalize else {}
+        return {"kernel": self.kernel} | vectors | ({} if self.bias is None else {"bias": self.bias})
+
     def draw_weights(self, draw: Draw) -> None:
         """As PyTorch's defaults are, except for the kernels of convolutions."""
         self.kernel.assign(self._drawn_kernel(draw))
