@@ -2,107 +2,23 @@
 
 One class serves both networks. A derived cell knows its choices and holds only the layers that they use; a supernet's
 cell holds every branch and takes the choices as integer tensors, picked with `tf.switch_case`. What an option builds
-and computes is in `operations.py`; here is how the cell puts the options together.
+and computes is in `operations.py`, which branches there are in `branches.py`; here is how the cell puts them together.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import did_you_mean
 from autogan_tf.models import batch_norm, cost, layers, replicas
+from autogan_tf.models.branches import Branches, Token, select
 from autogan_tf.models.cost import Cost
-from autogan_tf.models.operations import NORMS, UPSAMPLINGS, Make, Upsampling
+from autogan_tf.models.operations import Make, Upsampling
 from autogan_tf.search_space.space import CellChoices, Decision
 
-Token: TypeAlias = int | tf.Tensor
-Nest = TypeVar("Nest")
-DECISIONS = ("conv", "norm", "up", "shortcut", "skips")  # what a cell knows how to carry out; the last where there are
-ORDERS = ("post", "pre")  # of a convolution block: after the convolution come norm and ReLU, or before it
 PLAIN = Make()
-
-
-def select(token: Token, branches: Sequence[Callable[[], Nest]]) -> Nest:
-    """The result of branch number `token`: picked now for an integer, in the graph for an int32 scalar tensor."""
-    if isinstance(token, int):
-        return branches[token]()
-    return tf.switch_case(token, list(branches))
-
-
-def looked_up(token: Token, table: Sequence[bool]) -> Token:
-    """0 or 1: entry number `token` of the table."""
-    if isinstance(token, int):
-        return int(table[token])
-    return tf.gather(tf.constant(table, tf.int32), token)
-
-
-class Branches:
-    """What a cell can do: the options of its decisions, by token, and which of them its network holds.
-
-    Args:
-      decisions: of the cell, by the names "conv", "norm", "up", "shortcut" and "skips".
-      tokens: what was decided, for a derived cell; None for a supernet's, which holds every option.
-
-    Raises UserError where the cell cannot carry the decisions out: another one than these, one that is missing, or a
-    norm or an upsampling that `operations.py` does not have.
-    """
-
-    def __init__(self, decisions: Sequence[Decision], tokens: Sequence[int] | None) -> None:
-        _check(decisions)
-        self.tokens = None if tokens is None else tuple(tokens)
-        self._values = {decision.name: [option.value for option in decision.options] for decision in decisions}
-        self.norms = [NORMS[value] for value in self._values["norm"]]
-        self.ups = [UPSAMPLINGS[value] for value in self._values["up"]]
-
-    def by_name(self, tokens: Sequence[Token]) -> dict[str, Token]:
-        """The tokens by their decisions' names."""
-        return dict(zip(self._values, tokens, strict=True))
-
-    def held(self, name: str) -> list[Any]:
-        """The options of a decision that the network holds."""
-        values = self._values[name]
-        return values if self.tokens is None else [values[self.by_name(self.tokens)[name]]]
-
-    def paths(self) -> dict[str, int]:
-        """What the network may add to a map: path -> how often what it adds is doubled."""
-        paths = {"sc": 1} if any(self.held("shortcut")) else {}
-        skips = self.held("skips") if "skips" in self._values else []
-        for j, used in enumerate(zip(*skips, strict=True)):
-            if any(used):  # that cell's map is 2^(cells between) times smaller
-                paths[f"skip{j}"] = len(skips[0]) - j
-        return paths
-
-    def is_added(self, path: str, tokens: Mapping[str, Token]) -> Token:
-        """0 or 1: whether the path "sc", or "skip0" from the first cell and so on, is added."""
-        if path == "sc":
-            return looked_up(tokens["shortcut"], self._values["shortcut"])
-        source = int(path.removeprefix("skip"))
-        return looked_up(tokens["skips"], [value[source] for value in self._values["skips"]])
-
-
-def _check(decisions: Sequence[Decision]) -> None:
-    names = [decision.name for decision in decisions]
-    if sorted(names) not in (sorted(DECISIONS), sorted(DECISIONS[:-1])):
-        raise UserError(
-            f"a cell must have the decisions {', '.join(DECISIONS[:-1])}, and {DECISIONS[-1]} if others come before; "
-            f"the search space gives {', '.join(names) or 'none'}; change the space, or make models/cells.py carry the "
-            "decision out"
-        )
-    known: dict[str, Collection[str]] = {"conv": ORDERS, "norm": NORMS, "up": UPSAMPLINGS}
-    for decision in decisions:
-        for option in decision.options:
-            if decision.name in known and option.value not in known[decision.name]:
-                valid = known[decision.name]
-                close = did_you_mean(str(option.value), valid) or ";"
-                raise UserError(
-                    f"the search space has the option {option.value!r} of {decision.name}, which no operation "
-                    f"has{close} there are {', '.join(valid)}"
-                )
 
 
 class ConvBlock(tf.keras.layers.Layer):
@@ -127,10 +43,10 @@ class ConvBlock(tf.keras.layers.Layer):
         self.upsamples = upsamples
         self._branches = branches
         self.parts: dict[str, tf.keras.layers.Layer] = {"conv": make.conv(width, width, 3, "conv")}
-        for norm in (NORMS[value] for value in branches.held("norm")):
+        for norm in branches.held_norms():
             if norm.layer_name:
                 self.parts[norm.layer_name] = norm.build(make, width)
-        for up in (UPSAMPLINGS[value] for value in branches.held("up") if upsamples):
+        for up in branches.held_ups() if upsamples else ():
             if up.layer_name:
                 self.parts[up.layer_name] = up.build(make, width, up.layer_name)
         self.built = True
@@ -183,7 +99,7 @@ class ConvBlock(tf.keras.layers.Layer):
 def call_in_replicas(
     blocks: Sequence[ConvBlock], x: tf.Tensor, conv: tf.Tensor, norm: tf.Tensor, up: tf.Tensor, mode: layers.Pass
 ) -> tf.Tensor:
-    """The block of `blocks` (post, pre) that token `conv` names, in training on several replicas.
+    """The block of `blocks` that token `conv` names, in training on several replicas.
 
     Replicas cannot communicate inside of a conditional, so batch norm's moments are exchanged between two of them: the
     first goes up to the norm, the second on from there. Where the norm is another one zeros are exchanged.
@@ -211,7 +127,7 @@ class Cell(tf.keras.layers.Layer):
     Args:
       width: channels C.
       index: how many cells come before, hence how many skips may come in.
-      decisions: of the cell, by the names "conv", "norm", "up", "shortcut" and "skips".
+      decisions: of the cell.
       tokens: the cell's choices for a derived network; None for the supernet's cell with every branch.
       make: how layers with weights are made.
     """
@@ -238,8 +154,7 @@ class Cell(tf.keras.layers.Layer):
                 make=make,
                 name=f"{kind}_conv{number}",
             )
-            for kind in ORDERS
-            if kind in self._branches.held("conv")
+            for kind in self._branches.held("conv")
             for number in (1, 2)
         }
         self.parts: dict[str, tf.keras.layers.Layer] = {}
@@ -252,7 +167,7 @@ class Cell(tf.keras.layers.Layer):
         named: dict[str, tuple[str, Upsampling | None]] = {}
         for path, doublings in self._branches.paths().items():
             named[f"{path}_conv"] = (path, None)
-            for up in (UPSAMPLINGS[value] for value in self._branches.held("up")):
+            for up in self._branches.held_ups():
                 named |= {f"{path}_{up.layer_name}{k}": (path, up) for k in range(doublings if up.layer_name else 0)}
         return named
 
@@ -265,10 +180,10 @@ class Cell(tf.keras.layers.Layer):
 
     def used_layers(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """For each name of `named_layers`: whether the cell with `tokens`, int32 [D], uses it; boolean scalars."""
-        values = self._branches.by_name(tf.unstack(tokens))
+        values = self._branches.chosen(tokens)
         used = {}
         for name, block in self.blocks.items():
-            here = tf.equal(values["conv"], ORDERS.index("post" if block.post else "pre"))
+            here = tf.equal(values["conv"], self._branches.orders.index("post" if block.post else "pre"))
             parts = block.used_parts(values["norm"], values["up"])
             used.update({f"{name}.{part}": here & condition for part, condition in parts.items()})
         for name, (path, up) in self._named_parts().items():
@@ -287,18 +202,17 @@ class Cell(tf.keras.layers.Layer):
 
         The skip output is the first block's output AFTER the incoming skips were added.
         """
-        own = self._branches.tokens
-        values = self._branches.by_name(own if own is not None else tf.unstack(tokens))
+        values = self._branches.chosen(tokens)
         conv, norm, up = values["conv"], values["norm"], values["up"]
 
         def block(number: int, y: tf.Tensor) -> tf.Tensor:
             def of(kind: str) -> Callable[[], tf.Tensor]:
                 return lambda: self.blocks[f"{kind}_conv{number}"](y, norm, up, mode)
 
-            if own is None and mode.training and replicas.count() > 1:
-                blocks = [self.blocks[f"{kind}_conv{number}"] for kind in ORDERS]
+            if self._branches.tokens is None and mode.training and replicas.count() > 1:
+                blocks = [self.blocks[f"{kind}_conv{number}"] for kind in self._branches.orders]
                 return call_in_replicas(blocks, y, conv, norm, up, mode)
-            return select(conv, [of(kind) for kind in ORDERS])
+            return select(conv, [of(kind) for kind in self._branches.orders])
 
         def add(path: str, y: tf.Tensor, source: tf.Tensor, doublings: int) -> tf.Tensor:
             def projected(kind) -> tf.Tensor:
@@ -318,14 +232,11 @@ class Cell(tf.keras.layers.Layer):
 
 def cell_cost(choices: CellChoices, *, width: int, height: int, num_classes: int) -> Cost:
     """Of a derived cell with maps of `width` channels that makes maps of `height` x `height`."""
-    norm, up = NORMS[choices["norm"]], UPSAMPLINGS[choices["up"]]
-    projection = cost.conv_cost(1, width, width, height)
+    branches = Branches(choices.decisions, choices.tokens)
+    [norm], [up] = branches.held_norms(), branches.held_ups()
     parts = [cost.conv_cost(3, width, width, height), norm.cost(width, num_classes=num_classes)] * 2
     parts.append(up.cost(width, height=height))
-    if choices["shortcut"]:
-        parts += [projection, up.cost(width, height=height)]
-    skips = choices.get("skips", ())
-    for source, used in enumerate(skips):
-        if used:  # from a map that is doubled once for each cell between
-            parts += [projection, *(up.cost(width, height=height >> k) for k in range(len(skips) - source))]
+    for doublings in branches.paths().values():
+        parts.append(cost.conv_cost(1, width, width, height))
+        parts += [up.cost(width, height=height >> k) for k in range(doublings)]
     return cost.total(parts)

@@ -7,7 +7,7 @@ is said by the layer that an option builds: its method `draw_weights`, see `init
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -68,7 +68,7 @@ class Norm:
         return cost.NOTHING
 
 
-class BatchNorm(Norm):
+class NormByBatch(Norm):
     """Batch norm; of a conditional network with weights for each class."""
 
     layer_name = "bn"
@@ -83,7 +83,7 @@ class BatchNorm(Norm):
         mode: layers.Pass,
         moments: batch_norm.Moments | None = None,
     ) -> tf.Tensor:
-        assert isinstance(layer, layers.BatchNorm)
+        assert layer is not None
         return layer(x, mode) if moments is None else layer.train_with_moments(x, moments, mode)
 
     def local_moments(self, x: tf.Tensor) -> batch_norm.Moments:
@@ -93,7 +93,7 @@ class BatchNorm(Norm):
         return Cost(2 * channels * max(1, num_classes), 0)
 
 
-class InstanceNorm(Norm):
+class NormByInstance(Norm):
     """Instance norm over H, W without affine parameters, computed in float32."""
 
     def apply(
@@ -179,8 +179,12 @@ class Deconv(Upsampling):
         return cost.conv_cost(2, channels, channels, height, stride_taps=4)
 
 
-NORMS: dict[str, Norm] = {"none": Norm(), "batch": BatchNorm(), "instance": InstanceNorm()}
+NORMS: dict[str, Norm] = {"none": Norm(), "batch": NormByBatch(), "instance": NormByInstance()}
 UPSAMPLINGS: dict[str, Upsampling] = {"bilinear": Bilinear(), "nearest": Nearest(), "deconv": Deconv()}
+ORDERS = ("post", "pre")  # of a convolution block: after the convolution come norm and ReLU, or before it
+VALUES: dict[str, Collection[str]] = {"conv": ORDERS, "norm": NORMS, "up": UPSAMPLINGS}  # that options may have
+# what a cell knows how to carry out; the values of the last two are false or true, and that for each earlier cell
+DECISIONS = (*VALUES, "shortcut", "skips")
 
 
 def register(value: str, operation: Norm | Upsampling) -> None:

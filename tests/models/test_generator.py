@@ -300,3 +300,24 @@ def test_a_space_whose_decisions_a_cell_cannot_carry_out_is_refused(changes, wor
     )
     with pytest.raises(UserError, match=words):
         SupernetGenerator(space=SearchSpace("other", lambda cell: decisions, max_cells=1), num_cells=1)
+
+
+@pytest.mark.parametrize("orders", [("pre", "post"), ("pre",)])
+def test_the_order_of_a_block_is_the_one_that_the_space_gives_the_token(orders):
+    """And not the one that has this token in the published space."""
+    first, *others = autogan.SPACE.decisions(0)
+    decisions = (Decision("conv", tuple(Option(value, value, "") for value in orders)), *others)
+    space = SearchSpace("other", lambda cell: decisions, max_cells=1)
+    supernet = SupernetGenerator(space=space, num_cells=1, gf_dim=4, latent_dim=LATENT)
+    draw_everything(supernet, 5)
+    for token, order in enumerate(orders):
+        published = Generator(Genotype.from_tokens([first.token_of(order), 1, 2, 1]), gf_dim=4, latent_dim=LATENT)
+        derived = Generator(Genotype.from_tokens([token, 1, 2, 1], space), gf_dim=4, latent_dim=LATENT)
+        copy_weights(source=supernet, target=published)
+        copy_weights(source=supernet, target=derived)
+        expected = published(latents(0))
+        np.testing.assert_array_equal(derived(latents(0)), expected)
+        np.testing.assert_allclose(supernet(latents(0), tokens=[token, 1, 2, 1]), expected, atol=1e-6)
+        used = zip(supernet.trainable_variables, supernet.used_variables(tf.constant([token, 1, 2, 1])), strict=True)
+        named = {id(v): path for path, layer in supernet.named_layers().items() for v in layer.trainable_variables}
+        assert {named[id(variable)] for variable, flag in used if flag} == set(derived.named_layers())
