@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from autogan_tf.config.image_sides import image_sides
 from autogan_tf.models import cost, layers
 from autogan_tf.models.cells import PLAIN, Cell, cell_cost
 from autogan_tf.models.cost import Cost
@@ -260,10 +261,9 @@ def generator_cost(
     At gf_dim 256 and latent_dim 128 the published architecture A has 4,405,251 parameters and 1.77 G multiply-adds.
     """
     parts = [Cost((latent_dim + 1) * bottom_width**2 * gf_dim, latent_dim * bottom_width**2 * gf_dim)]
-    height = bottom_width
-    for cell in genotype.cells:
-        height *= 2
-        parts.append(cell_cost(cell, width=gf_dim, height=height, num_classes=num_classes))
+    sides = image_sides(bottom_width=bottom_width, num_cells=len(genotype.cells))
+    for cell, side in zip(genotype.cells, sides, strict=True):
+        parts.append(cell_cost(cell, width=gf_dim, height=side, num_classes=num_classes))
     parts.append(Cost(2 * gf_dim * max(1, num_classes), 0))  # the batch norm before the last convolution
-    parts.append(cost.conv_cost(3, gf_dim, channels, height))
+    parts.append(cost.conv_cost(3, gf_dim, channels, sides[-1]))
     return cost.total(parts)

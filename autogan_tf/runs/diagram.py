@@ -1,15 +1,18 @@
 """An architecture as a picture: SVG, from the latent vector at the top to the image at the bottom.
 
 Drawn as the cells compute (paper figure 2): upsampling, a convolution block, what earlier cells skip in, another block,
-and the shortcut that is added to it. A cell's skips begin where those that it takes in have been added.
+and the shortcut that is added to it. A cell's skips begin where those that it takes in have been added. What a cell has
+of these, and the words for it, is in its `CellOutline`.
 """
 
 from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from autogan_tf.config.image_sides import image_sides
+from autogan_tf.search_space import cell_outline
+from autogan_tf.search_space.cell_outline import CellOutline
 from autogan_tf.search_space.genotype import Genotype
-from autogan_tf.search_space.space import CellChoices
 
 _CENTRE, _BOX_WIDTH, _BOX_HEIGHT = 192, 248, 26
 _GAP = 14  # between boxes; arrows run in it
@@ -17,7 +20,6 @@ _FRAME = 176  # half of a cell's width
 _TITLE, _FOOT, _MARGIN = 38, 10, 16  # heights of a cell's head and foot; around everything
 _INK, _FLOW, _SHORTCUT, _PAPER, _BOX = "#22303c", "#5b6b79", "#1f5fa8", "#ffffff", "#eef3f8"
 _SKIPS = ("#c4572a", "#2f8f5b", "#8a4fa3", "#b08a1e")  # by the cell that they come from
-_DRAWN = ("conv", "norm", "up", "shortcut", "skips")
 _RADIUS = 8  # of a plus sign
 
 
@@ -52,15 +54,14 @@ class _Drawing:
         self._box(self._root, "latent vector" + (f", {latent_dim}" if latent_dim else ""))
         self._arrow(self._root)
         self._box(self._root, f"dense, to {bottom_width} × {bottom_width}")
-        side = bottom_width
-        for index, cell in enumerate(genotype.cells):
-            side *= 2
-            self._cell(cell, index, side)
+        sides = image_sides(bottom_width=bottom_width, num_cells=len(genotype.cells))
+        for index, (cell, side) in enumerate(zip(genotype.cells, sides, strict=True)):
+            self._cell(cell_outline.outline(cell), index, side)
         self._arrow(self._root)
         self._box(self._root, "batch norm · ReLU · conv 3 × 3 · tanh")
         self._arrow(self._root)
         colours = f" × {channels}" if channels else ""
-        self._box(self._root, f"image, {side} × {side}{colours}")
+        self._box(self._root, f"image, {sides[-1]} × {sides[-1]}{colours}")
         width, height = self._right + _MARGIN, self._y + _MARGIN
         self._root.set("viewBox", f"0 0 {width} {height}")
         for element in (self._root, paper):
@@ -71,35 +72,36 @@ class _Drawing:
         ElementTree.indent(self._root)
         return ElementTree.tostring(self._root, encoding="unicode") + "\n"
 
-    def _cell(self, cell: CellChoices, index: int, side: int) -> None:
+    def _cell(self, cell: CellOutline, index: int, side: int) -> None:
         group = self._add(self._root, "g", {"class": "cell", "data-cell": index + 1})
         top = self._y + _GAP
         frame = self._add(
             group, "rect", x=_CENTRE - _FRAME, y=top, width=2 * _FRAME, rx=8, fill="none", stroke="#b9c5cf"
         )
-        told = ", ".join([f"cell {index + 1}", f"{side} × {side}", *_not_drawn(cell)])
+        told = ", ".join([f"cell {index + 1}", f"{side} × {side}", *cell.rest])
         self._label(group, told, _CENTRE - _FRAME + 10, top + 17, anchor="start")
         self._y = top + _TITLE - _GAP
         entry = top + _TITLE - 12
         self._arrow(group)
-        self._box(group, cell.option("up").words)
+        self._box(group, cell.upsampling)
         self._arrow(group)
-        self._box(group, _block(cell))
-        sources = [source for source, used in enumerate(cell.get("skips", ())) if used]
-        if sources:
+        block = " · ".join(cell.block)
+        self._box(group, block)
+        if cell.skips:
             joint = self._plus(group)
-            for place, source in enumerate(sources):
-                self._skip(source, index, joint + 4 * place - 2 * (len(sources) - 1))
+            for place, source in enumerate(cell.skips):
+                self._skip(source, index, joint + 4 * place - 2 * (len(cell.skips) - 1))
         self._skip_sources.append(self._y + _GAP // 2 - 2)
         self._arrow(group)
-        self._box(group, _block(cell))
-        if cell["shortcut"]:
+        self._box(group, block)
+        if cell.shortcut:
             end = self._plus(group)
             x = _CENTRE - _BOX_WIDTH // 2 - 18
             line = f"M{_CENTRE} {entry} H{x} V{end} H{_CENTRE - _RADIUS - 2}"
             self._line(group, line, _SHORTCUT, **{"class": "shortcut"})
             middle = (entry + end) // 2
-            self._label(group, "up, conv 1 × 1", x - 5, middle, anchor="middle", turned=True, colour=_SHORTCUT)
+            words = ", ".join(cell.shortcut)
+            self._label(group, words, x - 5, middle, anchor="middle", turned=True, colour=_SHORTCUT)
         self._y += _FOOT
         frame.set("height", str(self._y - top))
 
@@ -160,15 +162,3 @@ class _Drawing:
     def _add(parent: ElementTree.Element, tag: str, more: dict[str, object] | None = None,
              **attributes: object) -> ElementTree.Element:  # fmt: skip
         return ElementTree.SubElement(parent, tag, {k: str(v) for k, v in ((more or {}) | attributes).items()})
-
-
-def _not_drawn(cell: CellChoices) -> list[str]:
-    """In words, what was decided that no part of the drawing shows."""
-    return [words for name in cell if name not in _DRAWN and (words := cell.option(name).words)]
-
-
-def _block(cell: CellChoices) -> str:
-    """A convolution block in the order of its parts."""
-    norm = [] if cell["norm"] == "none" else [cell.option("norm").words]
-    parts = ["conv 3 × 3", *norm, "ReLU"] if cell["conv"] == "post" else [*norm, "ReLU", "conv 3 × 3"]
-    return " · ".join(parts)

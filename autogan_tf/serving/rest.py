@@ -16,6 +16,7 @@ from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.image_sides import bottom_width_of
 from autogan_tf.runs import diagram
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.serving import grpc_services, rest_tensors
@@ -67,7 +68,8 @@ def _diagram(told: Mapping[str, Any]) -> str:
     try:
         genotype = Genotype.from_json(json.dumps(told["genotype"]))
         side, _, channels = told["image_shape"]
-        return diagram.svg(genotype, bottom_width=side // 2 ** len(genotype.cells), channels=channels)
+        bottom_width = bottom_width_of(side=side, num_cells=len(genotype.cells))
+        return diagram.svg(genotype, bottom_width=bottom_width, channels=channels)
     except (UserError, KeyError, TypeError, ValueError):
         return ""
 
