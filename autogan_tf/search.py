@@ -60,9 +60,9 @@ def _search_here(config: SearchConfig) -> int:
     import tensorflow as tf
 
     from autogan_tf.data import image_data, sources
-    from autogan_tf.features import classifier_choice
     from autogan_tf.nas import assembly
     from autogan_tf.nas.best_training import train_best
+    from autogan_tf.nas.estimation import catalog as estimators
     from autogan_tf.runs.ending import exit_code_of
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.lock import locked
@@ -115,10 +115,7 @@ def _search_here(config: SearchConfig) -> int:
         settings |= resume_settings.plugin_digest(config)
         if resumes:
             resume_settings.check_same_data(settings, folder.settings())
-        network = classifier_choice.network_of(
-            config, begun.where, num_cells=config.num_cells, store=begun.store, terminal=terminal
-        )
-        assembly.check_can_rank(config, network, data.images)
+        network = estimators.network_of(config, begun, terminal)
         if resumes:
             folder.resume(settings=settings)
         else:
@@ -126,7 +123,8 @@ def _search_here(config: SearchConfig) -> int:
 
         def search(stop: StopRequest) -> None:
             started = time.monotonic()
-            estimator = _new_estimator(config, plan, begun, network, constraints, terminal, stop)
+            parts = estimators.Parts(config, plan, begun, network, constraints, terminal, stop)
+            estimator = estimators.new_estimator(parts)
             ranked = _run_search(config, plan, begun, network, constraints, estimator, folder, terminal, stop)
             searched = time.monotonic()
             terminal.result(f"the search took {_minutes(searched - started)}; best: {ranked[0].genotype}")
@@ -208,6 +206,8 @@ def _work(config: SearchConfig, plan: Plan) -> list[str]:
             f"shared GAN: {plan.max_search_iter} iterations of {plan.shared_steps:,} discriminator steps "
             f"of {config.dis_batch_size} images, one generator step of {config.gen_batch_size} in {config.n_critic}"
         ]
+    if config.estimation == "table":
+        return [f"from the bench's table: {plan.max_search_iter} iterations, nothing is trained"]
     steps = [f"{number:,}" for number in config.candidate_steps]
     going_on = " if they are then in the best third" if len(steps) > 1 else ""
     return [
@@ -236,9 +236,9 @@ def _costs(config: SearchConfig, constraints: Constraints) -> list[str]:
 
 def _follow(config: SearchConfig, plan: Plan, begun: Opened, constraints: Constraints) -> int:
     """The same search on a worker that is not the chief, which alone writes and speaks."""
-    from autogan_tf.features import classifier_choice
     from autogan_tf.nas import assembly
     from autogan_tf.nas.best_training import follow_best
+    from autogan_tf.nas.estimation import catalog as estimators
     from autogan_tf.nas.search_run import follow_search
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import Interrupted, StopRequest
@@ -246,17 +246,17 @@ def _follow(config: SearchConfig, plan: Plan, begun: Opened, constraints: Constr
     from autogan_tf.training.loop import TrainingDiverged
     from autogan_tf.training.trainer import TrainingCollapsed
 
-    data, distribution = begun.data, begun.distribution
-    network = classifier_choice.network_of(
-        config, begun.where, num_cells=config.num_cells, store=begun.store, terminal=Terminal(silent=True)
-    )
-    assembly.check_can_rank(config, network, data.images)
+    distribution = begun.distribution
+    terminal = Terminal(silent=True)
+    network = estimators.network_of(config, begun, terminal)
     chiefs = RunFolder(begun.run_dir) if config.resume != "never" else None
     try:
         with StopRequest().listening() as stop:
+            parts = estimators.Parts(config, plan, begun, network, constraints, terminal, stop)
+            estimator = estimators.new_estimator(parts)
             ranked = follow_search(
-                strategy=assembly.new_strategy(config, distribution, constraints),
-                estimator=assembly.new_shared_weights(config, plan, begun, network, constraints),
+                strategy=assembly.new_strategy(config, distribution, constraints, rewards_last=estimator.rewards_last),
+                estimator=estimator,
                 plan=plan,
                 distribution=distribution,
                 folder=chiefs,
@@ -269,27 +269,6 @@ def _follow(config: SearchConfig, plan: Plan, begun: Opened, constraints: Constr
     except (TrainingDiverged, TrainingCollapsed):
         return 1
     return 0
-
-
-def _new_estimator(
-    config: SearchConfig,
-    plan: Plan,
-    begun: Opened,
-    network: FeatureNetwork,
-    constraints: Constraints,
-    terminal: Terminal,
-    stop: StopRequest,
-) -> Estimator:
-    from autogan_tf.nas import assembly
-
-    if config.estimation == "from_scratch":
-        if config.workers > 1 and not config.threads:
-            terminal.line(
-                f"{config.workers} workers share the cores, and each computes in as many threads as there are cores; "
-                "--threads=N, cores divided by workers, is quicker"
-            )
-        return assembly.new_from_scratch(config, plan, begun, network, constraints, stop)
-    return assembly.new_shared_weights(config, plan, begun, network, constraints, terminal)
 
 
 def _run_search(
@@ -308,7 +287,9 @@ def _run_search(
     from autogan_tf.nas.search_run import run_search
 
     return run_search(
-        strategy=assembly.new_strategy(config, begun.distribution, constraints),
+        strategy=assembly.new_strategy(
+            config, begun.distribution, constraints, rewards_last=estimator.rewards_last
+        ),
         estimator=estimator,
         plan=plan,
         distribution=begun.distribution,

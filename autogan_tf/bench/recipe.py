@@ -5,13 +5,17 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from autogan_tf.config import command_line
+from autogan_tf.config import command_line, fields, final_training
+from autogan_tf.config.errors import UserError
+from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.data import sources
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.features.classifier import Classifier, read
 
 FLAGS = "bench_train.flags"
+SEARCH_FLAGS = "bench_search.flags"  # a search whose candidates are trained so
+DATASET, SIDE, NUM_CELLS = "mnist5k", 16, 2  # sides of two cells' images in pixels
 FOLDER = pathlib.Path(__file__).parent / "table"
 
 
@@ -20,9 +24,35 @@ def settings(flags: Sequence[str] = ()) -> TrainConfig:
     return command_line.parse(TrainConfig, [f"--flagfile={FLAGS}", "--arch=0 0 0 0", *flags], doc="")
 
 
+def check_search(config: SearchConfig) -> None:
+    """UserError where a search's settings are not those that the table's trainings were made with."""
+    ours, theirs = settings(), config.final
+    compared = {
+        field.name: final_training.flag_of(field.name)
+        for field in fields.fields_of(TrainConfig)
+        if field.rules.group in ("networks", "training") and field.name not in ("max_iter", "on_collapse")
+    }
+    wanted = {flag: (getattr(theirs, name), getattr(ours, name)) for name, flag in compared.items()}
+    wanted |= {
+        "space": (config.space, "autogan"),
+        "dataset": (config.dataset, DATASET),
+        "rl_num_eval_img": (config.rl_num_eval_img, ours.num_eval_imgs),
+        "num_eval_imgs": (config.num_eval_imgs, ours.num_eval_imgs),
+        "features": (config.features, "classifier"),
+    }
+    wrong = [f"--{flag}={fields.to_text(found)}" for flag, (found, needed) in wanted.items() if found != needed]
+    if config.num_cells > NUM_CELLS:
+        wrong.append(f"--num_cells={config.num_cells}")
+    if wrong:
+        raise UserError(
+            f"--estimation=table has the trainings of {FLAGS}, up to {NUM_CELLS} cells, and the settings are others: "
+            f"{', '.join(wrong)}; begin with --flagfile={SEARCH_FLAGS}"
+        )
+
+
 def images(side: int) -> ImageData:
     """The real digits of `side` x `side` pixels, for training and as the reference of distances."""
-    return sources.load(dataset="mnist5k", data_dir="", resolution=side)
+    return sources.load(dataset=DATASET, data_dir="", resolution=side)
 
 
 def judge(side: int) -> Classifier:

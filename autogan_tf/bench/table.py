@@ -203,6 +203,15 @@ class Table:
             )
         return architecture.tokens
 
+    def check_complete(self) -> None:
+        """UserError where an architecture of so many cells has not been trained with seed 0."""
+        trained, size = len(self.values()), autogan.SPACE.size(self.num_cells)
+        if trained < size:
+            raise UserError(
+                f"the bench's table has {trained:,} of the {size:,} architectures of {self.num_cells} cells, and a "
+                "search needs all of them; tools/make_bench.py makes the others"
+            )
+
     def to_bytes(self) -> bytes:
         """As `read` takes it."""
         buffer = io.BytesIO()
@@ -254,12 +263,17 @@ def read(path: pathlib.Path) -> Table:
 
 
 @functools.cache
-def load(*, num_cells: int = 2) -> Table:
-    """The table that comes with the program, of one cell or two; UserError for another number."""
-    path = FOLDER / f"{num_cells}-cells.npz"
+def load(*, num_cells: int = 2, folder: pathlib.Path | None = None) -> Table:
+    """The table of one cell or two, from a folder or, with None, of those that come with the program.
+
+    Raises UserError where there is none of so many cells.
+    """
+    where = folder or FOLDER
+    path = where / f"{num_cells}-cells.npz"
     if not path.exists():
-        there = sorted(int(file.name.partition("-")[0]) for file in FOLDER.glob("*-cells.npz"))
+        there = sorted(int(file.name.partition("-")[0]) for file in where.glob("*-cells.npz"))
         raise UserError(
-            f"the bench has no table of {num_cells} cells; it has those of {', '.join(map(str, there)) or 'none yet'}"
+            f"the bench has no table of {num_cells} cells{f' in {folder}' if folder else ''}; it has those of "
+            f"{', '.join(map(str, there)) or 'none yet'}"
         )
     return read(path)

@@ -4,9 +4,15 @@ import dataclasses
 from typing import Any
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.fields import setting
+from autogan_tf.config.fields import PATH, setting
 
 GROUP = "estimation"
+ESTIMATIONS = {  # name -> what it is; who does it is in nas/estimation/catalog.py
+    "shared_weights": "by weights that all of them share, which train in every iteration",
+    "from_scratch": "each is trained by itself, as the final training is, into trials/ of the run's folder",
+    "table": "what each came to when it was trained by itself is looked up in the bench's table, which has all "
+    "architectures of one cell and of two",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,18 +21,16 @@ class EstimationSettings:
 
     estimation: str = setting(
         "shared_weights",
-        "How architectures are judged: shared_weights: by weights that all of them share, which train in every "
-        "iteration; from_scratch: each is trained by itself, as the final training is, into trials/ of the run's "
-        "folder.",
+        f"How architectures are judged. {'; '.join(f'{name}: {words}' for name, words in ESTIMATIONS.items())}.",
         group=GROUP,
-        choices=("shared_weights", "from_scratch"),
+        choices=ESTIMATIONS,
     )
     fidelities: tuple[int, ...] = setting(
         (),
-        "With from_scratch: generator steps after which candidates are scored, rising; who is then in the best third "
-        "of all that came so far goes on, the others stop (successive halving). The candidates before a growth and at "
-        "the end go on to the last. They are the first steps of the final training, whose winner goes on from there. "
-        "Empty for train_steps alone.",
+        "With from_scratch and table: generator steps after which candidates are scored, rising; who is then in the "
+        "best third of all that came so far goes on, the others stop (successive halving). The candidates before a "
+        "growth and at the end go on to the last. They are the first steps of the final training, whose winner goes on "
+        "from there. Empty for train_steps alone. With table those that it has, empty for the last of them.",
         group=GROUP,
         minimum=1,
     )
@@ -37,11 +41,41 @@ class EstimationSettings:
         group=GROUP,
         minimum=1,
     )
+    budget: float = setting(
+        0.0,
+        "What the search may cost, in full trainings (of train_steps, or of the last of fidelities): no iteration "
+        "begins after that, once all cells are there, nor after ten in a row that cost nothing. Counted are the images "
+        "that training steps are made with, and scored_image_cost for each that is generated for a score, smaller ones "
+        "by their pixels. 0 for max_search_iter iterations whatever they cost.",
+        group=GROUP,
+        minimum=0,
+    )
+    scored_image_cost: float = setting(
+        1.0,
+        "What it costs to generate an image and look at it, in images that a training step is made with.",
+        group=GROUP,
+        minimum=0,
+    )
+    table: str = setting(
+        "",
+        "With table: the folder of the tables 1-cells.npz and 2-cells.npz; empty for those that come with the program.",
+        group=GROUP,
+        path=PATH,
+    )
 
 
 def validate(config: Any) -> None:
     """Raises UserError where the settings of a search do not go together."""
     given = ",".join(map(str, config.fidelities))
+    if config.budget and not config.full_training_steps:
+        raise UserError(
+            f"--budget={config.budget:g} counts in full trainings, but --train_steps is 0 and --fidelities is empty; "
+            "give one of them"
+        )
+    if 0 < config.budget < 1:
+        raise UserError(f"--budget must be at least 1 full training, or 0 for none, but it is {config.budget:g}")
+    if config.table and config.estimation != "table":
+        raise UserError(f"--table={config.table} needs --estimation=table; give that, or leave --table out")
     if config.estimation == "shared_weights":
         if config.fidelities:
             raise UserError(
@@ -61,6 +95,31 @@ def validate(config: Any) -> None:
         )
     if list(config.fidelities) != sorted(set(config.fidelities)):
         raise UserError(f"--fidelities must rise, each number once, but they are {given}; give them in rising order")
+    if config.reference_semantics:
+        raise UserError(
+            f"--estimation={config.estimation} is not in the published code, whose architectures share weights; leave "
+            "it or --reference_semantics out"
+        )
+    if config.estimation == "table":
+        _validate_table(config)
+    else:
+        _validate_from_scratch(config, given)
+
+
+def _validate_table(config: Any) -> None:
+    if config.workers > 1 or config.distribution != "one":
+        raise UserError(
+            f"--estimation=table trains nothing that --workers={config.workers} or --distribution="
+            f"{config.distribution} could share; leave them out"
+        )
+    if config.score_repeats > 1:
+        raise UserError(
+            f"--score_repeats must be 1 with --estimation=table, which tells of one training of each architecture, but "
+            f"it is {config.score_repeats}"
+        )
+
+
+def _validate_from_scratch(config: Any, given: str) -> None:
     if not config.fidelities and not config.train_steps:
         raise UserError(
             "--estimation=from_scratch needs to know how long candidates are trained, but --train_steps is 0 and "
@@ -70,11 +129,6 @@ def validate(config: Any) -> None:
         raise UserError(
             f"--fidelities must end at train_steps = {config.train_steps} or before, as candidates make the first "
             f"steps of the final training, but they are {given}; lower them or raise --train_steps"
-        )
-    if config.reference_semantics:
-        raise UserError(
-            "--estimation=from_scratch is not in the published code, whose architectures share weights; leave it or "
-            "--reference_semantics out"
         )
     if config.distribution == "multi_worker":
         raise UserError(

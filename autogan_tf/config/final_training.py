@@ -64,17 +64,21 @@ def of(config: Any, *, arch: str = "") -> TrainConfig:
     Returns:
       Without a folder, as what is trained may be moved.
     """
-    prefixed = {field.name for field in _prefixed()}
     values: dict[str, Any] = {"arch": arch, "run_dir": ""}
     for field in fields.fields_of(TrainConfig):
         if field.name in values:
             continue
-        name = PREFIX + field.name if field.name in prefixed else _OTHER_NAMES.get(field.name, field.name)
-        value = getattr(config, name, field.default)
+        value = getattr(config, flag_of(field.name), field.default)
         if value is None and field.name in _SHARED:
             value = getattr(config, field.name)
         values[field.name] = value
     return TrainConfig(**values)
+
+
+def flag_of(name: str) -> str:
+    """What a setting of `train` is called among a search's flags."""
+    prefixed = {field.name for field in _prefixed()}
+    return PREFIX + name if name in prefixed else _OTHER_NAMES.get(name, name)
 
 
 def validate(config: Any) -> None:

@@ -240,6 +240,11 @@ class SearchConfig(
         return self.fidelities or (self.train_steps,)
 
     @property
+    def full_training_steps(self) -> int:
+        """Generator steps of what --budget counts in; 0 where nothing says how many."""
+        return self.train_steps or (self.fidelities[-1] if self.fidelities else 0)
+
+    @property
     def resolution(self) -> int:
         """Side in pixels of the images that the whole generator makes: bottom_width * 2**num_cells."""
         return image_sides(bottom_width=self.bottom_width, num_cells=self.num_cells)[-1]

@@ -16,7 +16,7 @@ def in_todays_form(state: Mapping[str, Any]) -> dict[str, Any]:
     part = dict(state["part"])
     part["name"] = "round" if part["name"] == "controller" else part["name"]
     ranked = [row if len(row) > 4 else [*row, {"is": row[2]}] for row in state["ranked"]]
-    state = dict(state) | {"part": part, "ranked": ranked}
+    state = {"idle": [0, 0.0]} | dict(state) | {"part": part, "ranked": ranked}
     if "estimator" not in state:
         state["estimator"] = {name: state[name] for name in ("phases", "resets", "scorer")}
     estimator = state["estimator"]

@@ -29,6 +29,8 @@ class Plan:
     bottom_width: int = 4  # side in pixels before the first cell
     first_cells: int = 1  # of the first stage's architectures: 1, or all where they are searched at once
     semantics: Semantics = CORRECTED
+    budget: float = 0.0  # images, as `Spent.images` counts, after which no iteration begins; 0: no such bound
+    scored_image_cost: float = 1.0
 
     @property
     def num_cells(self) -> int:

@@ -115,8 +115,8 @@ class Estimator(Protocol):
     def spent(self) -> Spent:
         """What its training and its scores have cost so far; grows where a phase or a scoring ends."""
 
-    def pictures(self, tokens: Tokens) -> np.ndarray:
-        """uint8 [N, S, S, C]: images of an architecture that was evaluated."""
+    def pictures(self, tokens: Tokens) -> np.ndarray | None:
+        """uint8 [N, S, S, C]: images of an architecture that was evaluated; None where there are none."""
 
     def trained_in(self, tokens: Tokens) -> pathlib.Path | None:
         """The run in which the final training of an architecture has begun; None where it has not."""

@@ -46,7 +46,7 @@ class SearchLog:
         folder: RunFolder,
         terminal: Terminal,
         log: MetricsLog,
-        draw: Callable[[Tokens], np.ndarray],
+        draw: Callable[[Tokens], np.ndarray | None],
         grid_every: int,
         done: int = 0,
     ) -> None:
@@ -98,7 +98,9 @@ class SearchLog:
     def _show(self, done: int, architecture: str) -> None:
         """The best architecture: a grid, always on the same latents, and its diagram; the policy, if there is one."""
         tokens = tuple(int(token) for token in architecture.split())
-        self._log.picture("samples", grid(self._draw(tokens)), file=f"iteration-{done:04d}.png", step=done)
+        images = self._draw(tokens)
+        if images is not None:
+            self._log.picture("samples", grid(images), file=f"iteration-{done:04d}.png", step=done)
         board = self._log.tensorboard
         board.image("diagram", diagram_pixels.pixels(Genotype.from_tokens(tokens, self._plan.space)), step=done)
         so_far = report_search.of_search(history.read(self._folder.path))

@@ -19,6 +19,8 @@ from autogan_tf.nas.trial import Scoring, Tokens
 from autogan_tf.runs import machine
 from autogan_tf.search_space.genotype import Genotype
 
+IDLE = 10  # iterations in a row that cost nothing, after which a search with a budget ends
+
 
 class Searcher:
     """Runs the search; its public attributes are what a checkpoint has to hold.
@@ -47,6 +49,7 @@ class Searcher:
         self.strategy, self.estimator, self.plan = strategy, estimator, plan
         self._observer, self._call_pause = observer, pause
         self.iteration = 0  # iterations done
+        self.idle, self._images = 0, 0.0  # iterations in a row that cost nothing; what all so far have cost
         self.stage = plan.first_cells - 1
         self.leaders: dict[str, float] = {}  # the best architectures of the stage with their rewards, best first
         self.part = Part()
@@ -66,17 +69,27 @@ class Searcher:
         if self.ranked:
             return self.ranked
         self._pause(save=True)
-        while self.iteration < self.plan.max_search_iter:
+        while self.iteration < self.plan.max_search_iter and not self._is_spent():
             grown = sum(step <= self.iteration for step in self.plan.grow_steps)
             if self.stage < self.plan.first_cells - 1 + grown:
                 self._grow()
             self._iterate()
             self.iteration += 1
+            before, self._images = self._images, self._spent_images()
+            self.idle = self.idle + 1 if self._images == before else 0
             self.part = Part()
             self._pause(save=True)
         self.ranked = self._final_ranking()
         self._pause(save=True)
         return self.ranked
+
+    def _is_spent(self) -> bool:
+        """Whether the whole generators' search has cost as much as it may, or asks for nothing new any more."""
+        is_over = self._spent_images() >= self.plan.budget or self.idle >= IDLE
+        return bool(self.plan.budget) and is_over and self.stage == self.plan.num_cells - 1
+
+    def _spent_images(self) -> float:
+        return self.estimator.spent().images(scored_image_cost=self.plan.scored_image_cost)
 
     def _pause(self, *, save: bool = False) -> None:
         now = time.monotonic()
@@ -98,7 +111,7 @@ class Searcher:
         if part.name == "round":
             part.numbers |= self._run_round()
             following = self.iteration + 1
-            ranks_next = following in self.plan.grow_steps or following == self.plan.max_search_iter
+            ranks_next = following in self.plan.grow_steps or following == self.plan.max_search_iter or self._is_spent()
             again = self.estimator.end_round(part.numbers, ranks_next=ranks_next, observer=self._observer)
             part.enter("shared again" if again else "done")
         if part.name == "shared again":
@@ -181,9 +194,13 @@ class Searcher:
         }
 
     def _rank(self, description: str) -> tuple[list[Tokens], list[float]]:
-        """The best `topk` of `num_candidate` architectures of the present stage, best first, with their rewards."""
+        """The best `topk` of `num_candidate` architectures of the present stage, best first, with their rewards; where
+        rewards last, the best that were tried are among them."""
         plan = self.plan
         tokens = self.strategy.finalists(plan.num_candidate, self.iteration)
+        if self.estimator.rewards_last:
+            leaders = [tuple(map(int, name.split())) for name in self.leaders]
+            tokens = list(dict.fromkeys([*leaders, *tokens]))
         self._observer.phase(description, plan.score_repeats * len(tokens), "scores")
         sums = np.array(self.ranking.get("sums", [0.0] * len(tokens)))
         for repeat in range(self.ranking.get("repeats", 0), plan.score_repeats):
@@ -241,6 +258,7 @@ class Searcher:
         """The plain part of the state, JSON-able: counters and the beam that the present stage builds on."""
         return {
             "iteration": self.iteration,
+            "idle": [self.idle, self._images],
             "stage": self.stage,
             "leaders": self.leaders,
             "part": dataclasses.asdict(self.part),
@@ -254,7 +272,7 @@ class Searcher:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         state = earlier_states.in_todays_form(state)
-        self.iteration = state["iteration"]
+        self.iteration, (self.idle, self._images) = state["iteration"], state["idle"]
         self.stage, self.leaders, self.ranking = state["stage"], dict(state["leaders"]), dict(state["ranking"])
         self.part = Part(**state["part"])
         space = self.plan.space

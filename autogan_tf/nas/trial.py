@@ -25,6 +25,10 @@ class Spent:
         """With so many more."""
         return Spent(self.trained + trained, self.scored + scored)
 
+    def images(self, *, scored_image_cost: float) -> float:
+        """Both kinds together, in images that a training step is made with."""
+        return self.trained + scored_image_cost * self.scored
+
     def as_numbers(self) -> dict[str, float]:
         """To log, by name."""
         return {"trained_images": self.trained, "scored_images": self.scored}

@@ -129,7 +129,7 @@ def _times(run: History, best: History | None) -> dict[str, Any]:
     if run.command == "search":
         iterations = sum(row.get("seconds") or 0.0 for row in run.of("search"))
         scoring = sum(row.get("seconds") or 0.0 for row in run.of("strategy"))
-        if run.settings.get("estimation") == "from_scratch":
+        if run.settings.get("estimation", "shared_weights") != "shared_weights":
             parts["training candidates, with scoring"] = scoring
         else:
             parts["training the shared GAN"] = max(0.0, iterations - scoring)

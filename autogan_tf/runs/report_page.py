@@ -95,7 +95,7 @@ def _rewarded(settings: dict[str, str]) -> tuple[str, ...]:
     defaults = {field.name: fields.to_text(field.default) for field in fields.fields_of(SearchConfig)}
     found = defaults | settings
     steps = found["fidelities"] or found["train_steps"]  # that candidates are trained for
-    by_itself = found["estimation"] == "from_scratch"
+    by_itself = found["estimation"] != "shared_weights"
     return *(found.get(name, "") for name in _OF_REWARDS), steps if by_itself else ""
 
 

@@ -11,7 +11,7 @@ from autogan_tf.config.flag_files import shipped_folder, shipped_names
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 
-SEARCH = ("cifar10.flags", "cifar10_cpu.flags", "quickstart.flags", "stl10.flags")
+SEARCH = ("bench_search.flags", "cifar10.flags", "cifar10_cpu.flags", "quickstart.flags", "stl10.flags")
 TRAIN = (
     "bench_train.flags", "cifar10_train.flags", "cifar10_train_cpu.flags", "mnist_train.flags", "stl10_train.flags"
 )  # fmt: skip

@@ -16,6 +16,7 @@ from autogan_tf.models.cost import Cost
 from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.candidate_training import CandidateTraining, Job, Result
 from autogan_tf.nas.estimation.objectives import OBJECTIVES, Seen
+from autogan_tf.nas.estimation.recorded import Recorded
 from autogan_tf.nas.estimation.workers import Workers
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.position import Part
@@ -58,7 +59,7 @@ class FromScratch:
     Args:
       workers: do the trainings.
       training: for pictures, and for scores on more images, in this process.
-      folder: whose subfolders 000001, 000002, ... are the candidates' runs.
+      folder: whose subfolders 000001, 000002, ... are the candidates' runs; None where there are none.
       fidelities: generator steps, rising.
       images_per_step: with which a generator step is made, and the discriminator's before it.
       reward: what candidates are rewarded for.
@@ -73,8 +74,8 @@ class FromScratch:
         self,
         *,
         workers: Workers,
-        training: CandidateTraining,
-        folder: pathlib.Path,
+        training: CandidateTraining | Recorded,
+        folder: pathlib.Path | None,
         fidelities: Sequence[int],
         images_per_step: int,
         reward: Reward,
@@ -160,7 +161,7 @@ class FromScratch:
         seed = self._plan.seed
         if candidate.repeat:
             seed = int(seeds.numpy_rng(seed, "candidate_seed", candidate.repeat).integers(2**31))
-        return Job(str(self._folder_of(candidate)), candidate.tokens, seed, steps, num_images)
+        return Job(str(self._folder_of(candidate) or ""), candidate.tokens, seed, steps, num_images)
 
     def _scores(self, tokens: Tokens, result: Result) -> dict[str, float]:
         found: dict[str, float] = {"step": result.step}
@@ -201,7 +202,7 @@ class FromScratch:
             spent = spent.plus(trained=size * trained, scored=size * scored)
         return spent
 
-    def pictures(self, tokens: Tokens) -> np.ndarray:
+    def pictures(self, tokens: Tokens) -> np.ndarray | None:
         """As `Estimator.pictures`."""
         candidate = self._candidates[(tokens, 0)]
         return self._training.pictures(self._job(candidate, self._fidelities[0], self._plan.rl_num_eval_img))
@@ -211,8 +212,8 @@ class FromScratch:
         candidate = self._candidates[(tokens, 0)]
         return None if candidate.failure else self._folder_of(candidate)
 
-    def _folder_of(self, candidate: Candidate) -> pathlib.Path:
-        return self._folder / f"{candidate.number:06d}"
+    def _folder_of(self, candidate: Candidate) -> pathlib.Path | None:
+        return self._folder / f"{candidate.number:06d}" if self._folder else None
 
     def close(self) -> None:
         """As `Estimator.close`."""
