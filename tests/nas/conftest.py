@@ -6,7 +6,7 @@ import dataclasses
 import json
 import pathlib
 import types
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,21 @@ import tensorflow as tf
 from autogan_tf.config import strategy_settings
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.models.cost import Cost
+from autogan_tf.models.generator import generator_cost
+from autogan_tf.nas.constraints import Constraints
 from autogan_tf.nas.estimation import objectives
 from autogan_tf.nas.estimation.candidate_training import Job, Result
 from autogan_tf.nas.estimation.from_scratch import FromScratch
 from autogan_tf.nas.estimation.shared_weights import SharedWeights
-from autogan_tf.nas.estimation.workers import Inline
+from autogan_tf.nas.estimation.workers import Inline, Workers
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.strategies import catalog
+from autogan_tf.nas.strategies.shared_sampling import SharedSampling
 from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
+from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.loop import Progress, TrainingDiverged
 
@@ -61,6 +65,16 @@ def made_of(config_class: type, values: dict[str, Any]) -> Any:
     """A dataclass with those of the values that it has fields for."""
     names = {field.name for field in dataclasses.fields(config_class)}
     return config_class(**{name: value for name, value in values.items() if name in names})
+
+
+def cost_of(genotype: Genotype) -> Cost:
+    """What a generator of three channels costs."""
+    return generator_cost(genotype, gf_dim=3, latent_dim=2)
+
+
+def constraints(**bounds: int | None) -> Constraints:
+    """On whole generators of three cells."""
+    return Constraints(space=autogan.SPACE, num_cells=3, cost_of=cost_of, **bounds)
 
 
 class FakeLoop:
@@ -158,7 +172,9 @@ class FakeTraining:
     more on the many images of the final scoring. Those in `diverging` fail at step 3.
     """
 
-    def __init__(self, log: list, disk: dict[str, int], diverging: Sequence[Sequence[int]] = ()) -> None:
+    def __init__(
+        self, log: list, disk: MutableMapping[str, int], diverging: Sequence[Sequence[int]] = ()
+    ) -> None:
         self.log, self.disk, self.diverging = log, disk, [tuple(tokens) for tokens in diverging]
 
     def run(self, job: Job, *, stop=None) -> Result:
@@ -219,9 +235,13 @@ class Search:
         state: dict | None = None,
         pause_every: int = 0,
         strategy: str = "reinforce",
+        shared_sampling: str = "strategy",
+        max_parameters: int | None = None,
+        max_multiply_adds: int | None = None,
         fidelities: Sequence[int] = (),
-        disk: dict[str, int] | None = None,
+        disk: MutableMapping[str, int] | None = None,
         diverging: Sequence[Sequence[int]] = (),
+        workers: Workers | None = None,
         **changes,
     ) -> None:
         self.log: list[tuple] = []
@@ -231,19 +251,19 @@ class Search:
         self.plan = made_of(Plan, DEFAULTS | changes)
         self.disk = {} if disk is None else disk
         settings = made_of(strategy_settings.entry(strategy).settings, DEFAULTS | changes)
+        allowed = constraints(max_parameters=max_parameters, max_multiply_adds=max_multiply_adds)
+        task = Task(
+            space=autogan.SPACE,
+            seed=self.plan.seed,
+            num_cells=self.plan.first_cells,
+            semantics=self.plan.semantics,
+            rewards_last=bool(fidelities),
+            admits=allowed.admits if allowed.is_bounded else None,
+        )
+        proposes = catalog.new_strategy(strategy, settings, task)
         self.searcher = Searcher(
-            strategy=catalog.new_strategy(
-                strategy,
-                settings,
-                Task(
-                    space=autogan.SPACE,
-                    seed=self.plan.seed,
-                    num_cells=self.plan.first_cells,
-                    semantics=self.plan.semantics,
-                    rewards_last=bool(fidelities),
-                ),
-            ),
-            estimator=self._from_scratch(fidelities, diverging)
+            strategy=proposes if shared_sampling == "strategy" else SharedSampling(proposes, shared_sampling, task),
+            estimator=self._from_scratch(fidelities, diverging, workers)
             if fidelities
             else SharedWeights(
                 gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
@@ -258,10 +278,12 @@ class Search:
             state=state,
         )
 
-    def _from_scratch(self, fidelities: Sequence[int], diverging: Sequence[Sequence[int]]) -> FromScratch:
+    def _from_scratch(
+        self, fidelities: Sequence[int], diverging: Sequence[Sequence[int]], workers: Workers | None
+    ) -> FromScratch:
         training = FakeTraining(self.log, self.disk, diverging)
         return FromScratch(
-            workers=Inline(training),  # type: ignore[arg-type]
+            workers=workers or Inline(training),  # type: ignore[arg-type]
             training=training,  # type: ignore[arg-type]
             folder=pathlib.Path("trials"),
             fidelities=fidelities,
