@@ -11,12 +11,14 @@ class Part:
     """Where in an iteration the search stands, and what it has gathered there; plain data, as JSON.
 
     name: "shared", "round" (the strategy's), "shared again" or "done"; step: of its steps how many are done;
+    begun: whether a round has, which may have been told of trials that are no step;
     numbers: of the parts before; latest: losses and norms of a shared phase; tried, rewards: of a round; scores: of
     a round by objective, where they say more than the rewards; seconds: that the iteration has taken.
     """
 
     name: str = "shared"
     step: int = 0
+    begun: bool = False
     numbers: dict[str, Any] = dataclasses.field(default_factory=dict)
     latest: dict[str, float] = dataclasses.field(default_factory=dict)
     tried: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -26,4 +28,4 @@ class Part:
 
     def enter(self, name: str) -> None:
         """The next part begins."""
-        self.name, self.step, self.latest = name, 0, {}
+        self.name, self.step, self.begun, self.latest = name, 0, False, {}

@@ -139,11 +139,13 @@ class Searcher:
         """A round of the strategy: architectures are asked for, scored and told. What came of it, to log."""
         strategy, part, total = self.strategy, self.part, self.strategy.steps_per_round
         scoring = Scoring("round", self.iteration, self.plan.rl_num_eval_img)
-        self.estimator.begin(scoring, again=part.step > 0)
+        begun = part.begun or part.step > 0  # an earlier version did not say the former
+        self.estimator.begin(scoring, again=begun)
         description = f"iteration {self.iteration + 1}: the strategy"
         self._observer.phase(description, total, "steps")
-        if part.step == 0:
+        if not begun:
             strategy.begin_round(self.iteration)
+            part.begun = True
         while True:
             began = time.monotonic()
             asked = strategy.ask()

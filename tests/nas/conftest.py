@@ -154,14 +154,12 @@ class FakeScorer:
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         self.log.append(("score", tuple(tokens), num_images))
-        self.generated += num_images
-        score = float(sum(tokens)) * (1.1 if num_images == 50 else 1.0)
-        if not self.drifting:
-            return score if self.always is None else self.always
         if tuple(tokens) not in self.found:
+            score = float(sum(tokens)) * (1.1 if num_images == 50 else 1.0) if self.always is None else self.always
             drift = 0.01 * ((7 * self.scored + 3 * self.phase[1] + len(self.phase[0])) % 23)
-            self.found[tuple(tokens)] = score + drift
+            self.found[tuple(tokens)] = score + (drift if self.drifting else 0.0)
             self.scored += 1
+            self.generated += num_images
         return self.found[tuple(tokens)]
 
 

@@ -117,6 +117,7 @@ def as_it_was_written_before(state: dict) -> dict:
     part = dict(state["part"])
     in_round = part["name"] == "round" and part["step"] > 0
     part["name"] = "controller" if part["name"] == "round" else part["name"]
+    del part["begun"]
     old["ranking"] = dict(state["ranking"])
     if in_final(state):
         old["ranking"]["scores"] = [score for _, score in old["scorer"]["found"]]
