@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pathlib
 import types
@@ -27,7 +28,7 @@ from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.searcher import Searcher
 from autogan_tf.nas.strategies import catalog
 from autogan_tf.nas.strategies.shared_sampling import SharedSampling
-from autogan_tf.nas.task import Task
+from autogan_tf.nas.task import Admits, Task
 from autogan_tf.nas.trial import Trial
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
@@ -72,9 +73,11 @@ def cost_of(genotype: Genotype) -> Cost:
     return generator_cost(genotype, gf_dim=3, latent_dim=2)
 
 
-def constraints(**bounds: int | None) -> Constraints:
-    """On whole generators of three cells."""
-    return Constraints(space=autogan.SPACE, num_cells=3, cost_of=cost_of, **bounds)
+@functools.cache
+def admits(**bounds: int | None) -> Admits | None:
+    """Of whole generators of three cells those that keep to the bounds; the answers are remembered."""
+    allowed = Constraints(space=autogan.SPACE, num_cells=3, cost_of=cost_of, **bounds)
+    return functools.cache(allowed.admits) if allowed.is_bounded else None
 
 
 class FakeLoop:
@@ -249,14 +252,13 @@ class Search:
         self.plan = made_of(Plan, DEFAULTS | changes)
         self.disk = {} if disk is None else disk
         settings = made_of(strategy_settings.entry(strategy).settings, DEFAULTS | changes)
-        allowed = constraints(max_parameters=max_parameters, max_multiply_adds=max_multiply_adds)
         task = Task(
             space=autogan.SPACE,
             seed=self.plan.seed,
             num_cells=self.plan.first_cells,
             semantics=self.plan.semantics,
             rewards_last=bool(fidelities),
-            admits=allowed.admits if allowed.is_bounded else None,
+            admits=admits(max_parameters=max_parameters, max_multiply_adds=max_multiply_adds),
         )
         proposes = catalog.new_strategy(strategy, settings, task)
         self.searcher = Searcher(

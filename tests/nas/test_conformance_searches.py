@@ -1,11 +1,13 @@
 """Whole searches of every strategy with every estimator, killed at each pause: all of them end the same.
 
-At a pause the searcher's state is all that a search needs to go on; it is where a checkpoint may be written, and where a
-search that was asked to stop ends. Here a search lives many short lives. Each takes up what the one before has saved: the
-state as JSON text, the values of the variables, and what candidates have written to their folders. It goes on to its
-first pause at which none has saved yet, saves there, and is killed: at once, or, as by a kill that nobody asked for,
-after some more pauses whose work is lost. In the end every pause has been saved at and gone on from once, and each life
-had to come to the same state as the search that nobody disturbed.
+At a pause the searcher's state is all that a search needs to go on; it is where a checkpoint may be written, and where
+a search that was asked to stop ends. Here a search lives many short lives. Each takes up what the one before has saved:
+the state as JSON text, the values of the variables, and what candidates have written to their folders. It goes on to
+its first pause at which none has saved yet, saves there, and is killed: at once, or, as by a kill that nobody asked
+for, after some more pauses, of whose work only the candidates' folders stay. In the end every pause has been saved at
+and gone on from once, and each life had to come to the same state as the search that nobody disturbed.
+
+Networks are pretended here (conftest.py), all else is what a search is made of.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -22,11 +24,12 @@ import pytest
 from autogan_tf.config import plugins, strategy_settings
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.nas.estimation import shared_weights
-from tests.nas.conftest import constraints
+from tests.nas.conftest import admits
 from tests.plugged import restored
 
 ANNEALING = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples" / "annealing.py"
 OF_THE_MACHINE = ("seconds", "images_per_second", "memory_mb")
+COSTS = ("generated", "spent", "trained_images", "scored_images")
 
 STRATEGIES = [*strategy_settings.STRATEGIES, "annealing"]  # the guide's example of a plugin
 SMALL: dict[str, Any] = {
@@ -39,19 +42,30 @@ SHARED: dict[str, dict[str, Any]] = {
     "plain": {},
     "resets": {"collapse": (0, 2)},  # before a ranking, which a phase of training more comes before
     "repeats": {"score_repeats": 2},
-    "at_once": AT_ONCE,
+    "at once": AT_ONCE,
     "bounded": BOUNDED,
     "uniform": {"shared_sampling": "uniform"},
     "uniform, bounded": {"shared_sampling": "uniform"} | BOUNDED,
     "fair": {"shared_sampling": "fair"},
 }
-FROM_SCRATCH: dict[str, dict[str, Any]] = {
-    "plain": {"fidelities": (4,)},
-    "halving": {"fidelities": (2, 4, 8), "score_repeats": 2},
-    "at_once": {"fidelities": (2, 4)} | AT_ONCE,
-    "bounded": {"fidelities": (2, 4)} | BOUNDED,
-    "bounded at_once": {"fidelities": (2, 4)} | AT_ONCE | BOUNDED,
+# fidelities, and pauses between the newest checkpoint and the kill
+FROM_SCRATCH: dict[str, tuple[dict[str, Any], int]] = {
+    "plain": ({"fidelities": (4,)}, 0),
+    "halving": ({"fidelities": (2, 4, 8), "score_repeats": 2}, 3),
+    "at once": ({"fidelities": (2, 4)} | AT_ONCE, 3),
+    "bounded": ({"fidelities": (2, 4)} | BOUNDED, 2),
+    "bounded at once": ({"fidelities": (2, 4)} | AT_ONCE | BOUNDED, 0),
 }
+
+
+def rows(options: dict[str, Any], *quick: str) -> list:
+    """All strategies with all options; new controllers take their time, so of reinforce some are for `-m slow`."""
+    found = itertools.product(STRATEGIES, options)
+    slow = {(strategy, option) for strategy, option in found if strategy == "reinforce" and option not in quick}
+    return [
+        pytest.param(*row, marks=[pytest.mark.slow] if row in slow else [])
+        for row in itertools.product(STRATEGIES, options)
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -69,110 +83,121 @@ class Killed(BaseException):
 
 @dataclasses.dataclass(frozen=True)
 class Saved:
-    """What a life leaves to the next; text: all of it that must be the same, as text."""
+    """What a life leaves to the next; text: all of it that must be the same; rows: that had been told before."""
 
     text: str
     state: dict[str, Any]
     weights: list
     phase: int
-    disk: dict[str, int]
-    rows: int  # that had been told before
+    rows: int
 
 
-def without_times(value: Any) -> Any:
+def without(value: Any, names: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
-        return {name: without_times(entry) for name, entry in value.items() if name not in OF_THE_MACHINE}
-    return [without_times(entry) for entry in value] if isinstance(value, list) else value
+        return {name: without(entry, names) for name, entry in value.items() if name not in names}
+    return [without(entry, names) for entry in value] if isinstance(value, list) else value
 
 
-def taken_up(fake_search, saved: Saved | None, options: dict[str, Any]):
-    """A new search, as another process makes it; from the beginning where nothing has been saved."""
-    if saved is None:
-        return fake_search(**options)
-    search = fake_search(state=saved.state, **options)
-    variables = [variable for part in search.searcher.strategy.trackables().values() for variable in part.variables]
-    for variable, value in zip(variables, saved.weights, strict=True):
-        variable.assign(value)
-    if saved.phase >= 0:
-        search.searcher.estimator.gan.phase = saved.phase
-    return search
+class Lives:
+    """A search with these options, and how it ends if it is killed at each pause.
 
-
-def listening(search, told) -> None:
-    """`told` hears of every pause of the search, with what is saved there."""
-    note = search._pause
-
-    def pause(steps: int, *, save: bool = False) -> None:
-        note(steps, save=save)
-        _, state, weights, phase = search.pauses[-1]
-        text = json.dumps([without_times(state), [value.tolist() for value in weights], phase])
-        told(Saved(text, state, weights, phase, dict(search.disk), len(search.told.rows)))
-
-    search.searcher._call_pause = pause
-
-
-def killed_at_each_pause(fake_search, options: dict[str, Any], *, later: int = 0):
-    """The last life, and by life what was saved and what had been told.
-
-    later: pauses after the one with the checkpoint, whose work is lost but for the candidates' folders.
+    forgotten: names of numbers that need not be the same.
     """
-    saved: dict[str, Saved] = {}
-    rows: list = []
-    for life in itertools.count():
-        assert life < 300
-        newest = next(reversed(saved.values()), None)
-        search = taken_up(fake_search, newest, options)
-        left: list[Saved] = []
 
-        def at_pause(found: Saved, left: list[Saved] = left) -> None:
-            if found.text not in saved or left:
-                left.append(found)
-            if len(left) > later:
-                raise Killed
+    def __init__(self, fake_search, options: dict[str, Any], *, forgotten: tuple[str, ...] = OF_THE_MACHINE) -> None:
+        self._fake_search, self._options, self._forgotten = fake_search, options, forgotten
 
-        listening(search, at_pause)
-        try:
-            search.run()
-        except Killed:
-            pass
-        if not left:
-            return search, list(saved.values()), rows + told(search)
-        saved[left[0].text] = left[0]
-        rows += told(search)[: left[0].rows]
-        if "disk" in options:  # of the life that ends now
-            assert options["disk"] is search.disk
+    def _life(self, saved: Saved | None, at_pause: Callable[[Saved], None], **more: Any):
+        """A search as another process makes it of what was saved; None: from its beginning."""
+        search = self._fake_search(state=saved.state if saved else None, **self._options, **more)
+        if saved:
+            parts = search.searcher.strategy.trackables().values()
+            variables = [variable for part in parts for variable in part.variables]
+            for variable, value in zip(variables, saved.weights, strict=True):
+                variable.assign(value)
+            if saved.phase >= 0:
+                search.searcher.estimator.gan.phase = saved.phase
+        note = search._pause
+
+        def pause(steps: int, *, save: bool = False) -> None:
+            note(steps, save=save)
+            _, state, weights, phase = search.pauses[-1]
+            values = [value.tolist() for value in weights]
+            text = json.dumps([without(state, self._forgotten), values, phase])
+            at_pause(Saved(text, state, weights, phase, len(search.told.rows)))
+
+        search.searcher._call_pause = pause
+        return search
+
+    def _told(self, search) -> list:
+        return [(step, phase, without(numbers, self._forgotten)) for step, phase, numbers in search.told.rows]
+
+    def undisturbed(self, **more: Any) -> tuple[Any, list[str], list]:
+        """The search, what there was to be saved at its pauses, each once, and what it told."""
+        pauses: dict[str, None] = {}
+        search = self._life(None, lambda found: pauses.setdefault(found.text), **more).run()
+        return search, list(pauses), self._told(search)
+
+    def killed(self, *, later: int = 0, **more: Any) -> tuple[Any, list[str], list]:
+        """The same of the search that is killed at each pause, or so many later.
+
+        What is told after the newest checkpoint is cut off, as a run's logs are when it goes on.
+        """
+        saved: dict[str, Saved] = {}
+        told: list = []
+        for _ in range(300):
+            since: list[Saved] = []
+
+            def at_pause(found: Saved, since: list[Saved] = since) -> None:
+                if found.text not in saved or since:
+                    since.append(found)
+                if len(since) > later:
+                    raise Killed
+
+            search = self._life(next(reversed(saved.values()), None), at_pause, **more)
+            try:
+                search.run()
+            except Killed:
+                pass
+            if not since:
+                return search, list(saved), told + self._told(search)
+            saved[since[0].text] = since[0]
+            told += self._told(search)[: since[0].rows]
+        raise AssertionError("it comes to no end")
+
+    def end_the_same(self, *, later: int = 0, disks: Iterator | None = None, **of_killed: Any) -> None:
+        """disks: two places for candidates; of_killed: what the killed search is given besides."""
+        one, other = disks or itertools.repeat({}, 2)
+        whole, pauses, expected = self.undisturbed(disk=one)
+        killed, saved, told = self.killed(later=later, disk=other, **of_killed)
+        assert saved == pauses and len(saved) >= 15
+        assert killed.ranked == whole.ranked and told == expected
+        for part in ("strategy", "estimator"):
+            found, same = (without(search.searcher.state()[part], self._forgotten) for search in (killed, whole))
+            assert found == same
+        assert dict(other) == dict(one)
 
 
-def told(search) -> list:
-    return [(step, phase, without_times(numbers)) for step, phase, numbers in search.told.rows]
+def test_the_bounds_forbid_some_beginnings_and_leave_some():
+    allowed = admits(**BOUNDED)
+    judged = [allowed(tokens) for tokens in itertools.product(range(2), range(3), range(3), range(2))]
+    assert 5 < sum(judged) < 31
 
 
-def ends_the_same(fake_search, options: dict[str, Any], *, later: int = 0, disks=lambda: None, **of_killed) -> None:
-    pauses: dict[str, None] = {}
-    whole = taken_up(fake_search, None, options | {"disk": {}})
-    listening(whole, lambda found: pauses.setdefault(found.text))
-    whole.run()
-    disk: dict[str, int] = {}
-    killed, saved, rows = killed_at_each_pause(fake_search, options | {"disk": disk} | of_killed, later=later)
-    assert [found.text for found in saved] == list(pauses) and len(saved) >= 15
-    assert killed.ranked == whole.ranked and rows == told(whole)
-    assert killed.searcher.state()["strategy"] == whole.searcher.state()["strategy"]
-    assert dict(killed.disk) == dict(whole.disk)
-
-
-@pytest.mark.parametrize("option", SHARED)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(("strategy", "option"), rows(SHARED, "uniform, bounded"))
 def test_by_shared_weights(fake_search, strategy, option):
-    ends_the_same(fake_search, SMALL | {"strategy": strategy, "drifting": True} | SHARED[option])
+    Lives(fake_search, SMALL | {"strategy": strategy, "drifting": True} | SHARED[option]).end_the_same()
 
 
-@pytest.mark.parametrize("later", [0, 3])
-@pytest.mark.parametrize("option", FROM_SCRATCH)
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_from_scratch(fake_search, strategy, option, later):
-    ends_the_same(fake_search, SMALL | {"strategy": strategy} | FROM_SCRATCH[option], later=later)
+@pytest.mark.parametrize(("strategy", "option"), rows(FROM_SCRATCH, "bounded at once"))
+def test_from_scratch(fake_search, strategy, option):
+    changes, later = FROM_SCRATCH[option]
+    disks = iter(({}, {}))
+    Lives(fake_search, SMALL | {"strategy": strategy} | changes).end_the_same(later=later, disks=disks)
 
 
-def test_published(fake_search):
-    published = {"semantics": Semantics.published(), "ctrl_sample_batch": 1}
-    ends_the_same(fake_search, SMALL | {"drifting": True} | published)
+@pytest.mark.slow
+def test_as_published(fake_search):
+    """A ranking that was interrupted begins anew, with the same latents, and what it costs it costs again."""
+    options = SMALL | {"drifting": True, "semantics": Semantics.published(), "ctrl_sample_batch": 1}
+    Lives(fake_search, options, forgotten=OF_THE_MACHINE + COSTS).end_the_same()

@@ -45,14 +45,3 @@ def test_a_candidate_costs_the_steps_that_it_was_trained_for_and_each_of_its_sco
     assert set(steps) == {2, 6}
     assert search.searcher.estimator.spent() == Spent(100.0 * sum(steps), 20.0 * scores)
     assert spent_after_rounds(search)[-1] <= (100.0 * sum(steps), 20.0 * scores)
-
-
-def test_a_search_that_goes_on_counts_as_one_that_was_never_killed(fake_search):
-    """Candidates; of shared weights test_resume.py compares all rows, and these numbers in them."""
-    options = {"fidelities": (2, 6), "strategy": "random"}
-    whole = fake_search(**options).run()
-    for _, state, *_ in whole.pauses[1:-1:7]:
-        again = fake_search(state=state, disk=dict(whole.disk), **options).run()
-        found, expected = spent_after_rounds(again), spent_after_rounds(whole)
-        assert found == expected[len(expected) - len(found) :]
-        assert again.searcher.estimator.spent() == whole.searcher.estimator.spent()
