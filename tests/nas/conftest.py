@@ -7,7 +7,7 @@ import functools
 import json
 import pathlib
 import types
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -242,7 +242,7 @@ class Search:
         fidelities: Sequence[int] = (),
         disk: MutableMapping[str, int] | None = None,
         diverging: Sequence[Sequence[int]] = (),
-        workers: Workers | None = None,
+        workers: Callable[[], Workers] | None = None,
         **changes,
     ) -> None:
         self.log: list[tuple] = []
@@ -279,11 +279,11 @@ class Search:
         )
 
     def _from_scratch(
-        self, fidelities: Sequence[int], diverging: Sequence[Sequence[int]], workers: Workers | None
+        self, fidelities: Sequence[int], diverging: Sequence[Sequence[int]], workers: Callable[[], Workers] | None
     ) -> FromScratch:
         training = FakeTraining(self.log, self.disk, diverging)
         return FromScratch(
-            workers=workers or Inline(training),  # type: ignore[arg-type]
+            workers=workers() if workers else Inline(training),  # type: ignore[arg-type]
             training=training,  # type: ignore[arg-type]
             folder=pathlib.Path("trials"),
             fidelities=fidelities,

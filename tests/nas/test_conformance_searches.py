@@ -12,9 +12,12 @@ Networks are pretended here (conftest.py), all else is what a search is made of.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import itertools
 import json
+import multiprocessing
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,8 +26,9 @@ import pytest
 
 from autogan_tf.config import plugins, strategy_settings
 from autogan_tf.config.semantics import Semantics
-from autogan_tf.nas.estimation import shared_weights
+from autogan_tf.nas.estimation import shared_weights, workers
 from tests.nas.conftest import admits
+from tests.nas.estimation import pretended_training
 from tests.plugged import restored
 
 ANNEALING = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples" / "annealing.py"
@@ -155,10 +159,8 @@ class Lives:
                     raise Killed
 
             search = self._life(next(reversed(saved.values()), None), at_pause, **more)
-            try:
+            with contextlib.suppress(Killed), contextlib.closing(search.searcher.estimator):
                 search.run()
-            except Killed:
-                pass
             if not since:
                 return search, list(saved), told + self._told(search)
             saved[since[0].text] = since[0]
@@ -194,6 +196,22 @@ def test_from_scratch(fake_search, strategy, option):
     changes, later = FROM_SCRATCH[option]
     disks = iter(({}, {}))
     Lives(fake_search, SMALL | {"strategy": strategy} | changes).end_the_same(later=later, disks=disks)
+
+
+@pytest.mark.parametrize("strategy", ["evolution", "annealing"])
+def test_from_scratch_by_worker_processes(fake_search, strategy, tmp_path, monkeypatch):
+    """Two processes, ended and started anew at each pause; whole, the search trains in its own process.
+
+    They are forked from one that has imported all, which is quicker than to start them as `Processes` does.
+    """
+    quick = multiprocessing.get_context("forkserver")
+    quick.set_forkserver_preload([pretended_training.__name__])
+    monkeypatch.setattr(workers.multiprocessing, "get_context", lambda kind: quick)
+    folders = [str(tmp_path / name) for name in ("whole", "killed")]
+    two = functools.partial(workers.Processes, pretended_training.fake, folders[1], number=2)
+    changes = {"strategy": strategy, "fidelities": (2, 4), "trial_batch": 3, "max_search_iter": 2, "grow_steps": (1,)}
+    disks = map(pretended_training.Disk, folders)
+    Lives(fake_search, SMALL | changes).end_the_same(disks=disks, workers=two)
 
 
 @pytest.mark.slow
