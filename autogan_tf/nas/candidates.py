@@ -11,7 +11,7 @@ import numpy as np
 from autogan_tf.config.errors import UserError
 from autogan_tf.nas.task import Admits
 from autogan_tf.nas.trial import Tokens
-from autogan_tf.search_space.space import SearchSpace
+from autogan_tf.search_space.space import SearchSpace, one_of
 
 LISTED = 10_000  # a stage of at most so many architectures is listed, a larger one is drawn from
 TRIES = 20_000  # draws from a larger stage after which it counts as having none that is admitted
@@ -111,23 +111,20 @@ class Candidates:
         return [other for change in self._changes(tokens) for other in change]
 
     def mutate(self, tokens: Tokens, rng: np.random.Generator) -> Tokens:
-        """One of the neighbours: what is changed, a decision or the prefix, is each as likely, and so are its values.
+        """One of the neighbours, a decision or the prefix changed, drawn as `one_of` does.
 
         Where no neighbour is admitted, any other architecture; the same one again where there is no other.
         """
         changes = [change for change in self._changes(tokens) if change]
         if not changes:
             return next(iter(self.sample(1, rng, avoid=[tokens])), tokens)
-        change = changes[rng.integers(len(changes))]
-        return change[rng.integers(len(change))]
+        return one_of(changes, rng)
 
     def _changes(self, tokens: Tokens) -> list[list[Tokens]]:
         """For the prefix and for every decision of the open cells: what is admitted of its other values."""
         prefix, cells = tokens[: self._begin], tokens[self._begin :]
         if prefix not in self.prefixes or len(cells) != len(self._counts):
             raise ValueError(f"{list(tokens)} is no architecture of {self.num_cells} cells that begins with a kept one")
-        by_place: dict[int, list[Tokens]] = {-1: [other + cells for other in self.prefixes if other != prefix]}
-        for other in self._space.neighbours(tokens, first_cell=self._first_cell):
-            place = next(place for place, token in enumerate(tokens) if other[place] != token)
-            by_place.setdefault(place, []).append(other)
-        return [list(filter(self.admitted, change)) for change in by_place.values()]
+        other_prefix = [other + cells for other in self.prefixes if other != prefix]
+        changes = [other_prefix, *self._space.changes(tokens, first_cell=self._first_cell)]
+        return [list(filter(self.admitted, change)) for change in changes]

@@ -203,32 +203,35 @@ class SearchSpace:
         return rng.integers(0, counts, (number, len(counts))).astype("int32")
 
     def mutate(self, tokens: Sequence[int], rng: np.random.Generator, *, first_cell: int = 0) -> tuple[int, ...]:
-        """The architecture with one decision changed, from cell `first_cell` on: one of `neighbours`, all as likely
-        for a decision, and every decision with at least two options as likely as the other."""
-        places = [place for place, _ in self._open(tokens, first_cell)]
-        if not places:
+        """The architecture with one decision changed, from cell `first_cell` on, drawn as `one_of` does."""
+        changes = self.changes(tokens, first_cell=first_cell)
+        if not changes:
             raise ValueError(f"no decision of {list(tokens)} from cell {first_cell + 1} on has two options")
-        place = places[rng.integers(len(places))]
-        others = self.counts(self.num_cells_of(len(tokens)))[place] - 1
-        changed = list(tokens)
-        changed[place] = (changed[place] + 1 + int(rng.integers(others))) % (others + 1)
-        return tuple(int(token) for token in changed)
+        return one_of(changes, rng)
 
     def neighbours(self, tokens: Sequence[int], *, first_cell: int = 0) -> list[tuple[int, ...]]:
         """All architectures that differ in one decision, from cell `first_cell` on, in the order of the tokens."""
-        return [
-            (*tokens[:place], other, *tokens[place + 1 :])
-            for place, count in self._open(tokens, first_cell)
-            for other in range(count)
-            if other != tokens[place]
-        ]
+        return [other for change in self.changes(tokens, first_cell=first_cell) for other in change]
 
-    def _open(self, tokens: Sequence[int], first_cell: int) -> list[tuple[int, int]]:
-        """Places that may change, and how many options each has."""
+    def changes(self, tokens: Sequence[int], *, first_cell: int = 0) -> list[list[tuple[int, ...]]]:
+        """The same by decision, of those from cell `first_cell` on that have at least two options."""
         num_cells = self.num_cells_of(len(tokens))
         begin = self.slices(num_cells)[first_cell].start
         counts = self.counts(num_cells)
-        return [(place, counts[place]) for place in range(begin, len(tokens)) if counts[place] > 1]
+        return [
+            [(*tokens[:place], other, *tokens[place + 1 :]) for other in range(counts[place]) if other != tokens[place]]
+            for place in range(begin, len(tokens))
+            if counts[place] > 1
+        ]
+
+
+def one_of(changes: Sequence[Sequence[tuple[int, ...]]], rng: np.random.Generator) -> tuple[int, ...]:
+    """A mutation: what is changed is each as likely as the other, and so is each of what it may be changed to.
+
+    changes: for each that may be changed the architectures that this leads to, at least one.
+    """
+    change = changes[rng.integers(len(changes))]
+    return change[rng.integers(len(change))]
 
 
 @functools.cache
