@@ -20,7 +20,8 @@ from autogan_tf.runs.tensorboard_log import TensorBoardLog
 class MetricsLog:
     """Appends numbers to a run's `metrics.jsonl` and to its TensorBoard log; a context manager.
 
-    A line is {"step", "phase", "time" (seconds since 1970), and numbers by name}; what is not finite becomes null.
+    A line is {"step", "phase", "time" (seconds since 1970), and numbers by name}; what is not finite becomes null,
+    and what JSON does not know a text.
 
     Attributes:
       tensorboard: for what is there only, pictures and texts.
@@ -76,7 +77,7 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, Mapping):
-        return {key: _jsonable(entry) for key, entry in value.items()}
+        return {str(key): _jsonable(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_jsonable(entry) for entry in value]
-    return value
+    return value if value is None or isinstance(value, str | int | float) else str(value)

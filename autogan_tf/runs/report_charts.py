@@ -100,7 +100,7 @@ def lines(
                       rasterized=len(dots[0]) > _MANY, zorder=1)  # fmt: skip
         marker = "o" if points else None
         for (name, (xs, ys)), colour in zip(curves.items(), itertools.cycle(_COLOURS), strict=False):
-            axes.plot(xs, _numbers(ys), label=name, color=colour, linewidth=1.4, marker=marker, markersize=3)
+            axes.plot(xs, _numbers(ys), label=_literal(name), color=colour, linewidth=1.4, marker=marker, markersize=3)
         if robust:
             _leave_out_extremes(axes, [_numbers(ys) for _, ys in curves.values()])
         _mark(axes, marks)
@@ -115,8 +115,8 @@ def clouds(groups: Mapping[str, tuple[Sequence[float], Values]], *, x: str, y: s
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for (name, (xs, ys)), colour in zip(groups.items(), itertools.cycle(_COLOURS), strict=False):
-            axes.plot(xs, _numbers(ys), ".", label=name, color=colour, alpha=0.8, markersize=9, markeredgewidth=0,
-                      rasterized=len(xs) > _MANY)  # fmt: skip
+            axes.plot(xs, _numbers(ys), ".", label=_literal(name), color=colour, alpha=0.8, markersize=9,
+                      markeredgewidth=0, rasterized=len(xs) > _MANY)  # fmt: skip
         _label(figure, axes, x=x, y=y, number=len(groups))
 
     return _figure(height, draw)
@@ -165,7 +165,7 @@ def policy(rows: Sequence[Mapping[str, Any]], *, space: SearchSpace, stage: int,
 def _label(figure: Figure, axes: Axes, *, x: str, y: str, number: int) -> None:
     """What the axes show, and a legend where they show several things."""
     axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set_ylabel(_literal(y))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if number > 1:
         figure.legend(loc="outside upper right", ncols=min(number, 5), fontsize=8)
@@ -185,6 +185,11 @@ def _mark(axes: Axes, marks: Sequence[tuple[float, str]]) -> None:
         axes.axvline(place, color=GREY, linewidth=0.9, linestyle="--", zorder=0)
         axes.annotate(word, (place, 1), xycoords=("data", "axes fraction"), xytext=(3, -2), textcoords="offset points",
                       fontsize=7, color="#5b6b79", va="top")  # fmt: skip
+
+
+def _literal(name: str) -> str:
+    """A name that holds no formula for Matplotlib."""
+    return name.replace("$", r"\$")
 
 
 def _numbers(values: Values) -> np.ndarray:

@@ -34,7 +34,8 @@ def document(run: History) -> dict[str, Any]:
     if run.space is None:
         missing.append(f"this program does not know the search space {run.settings.get('space')!r}")
     last = run.of("search")[-1] if run.of("search") else {}
-    if is_search and "entropy" in last and "policy" not in last:  # of a strategy with a policy
+    has_policy = run.settings.get("strategy", "reinforce") == "reinforce"
+    if is_search and has_policy and "entropy" in last and "policy" not in last:
         missing.append("the policy's probabilities are not in metrics.jsonl: an earlier version wrote it")
     return {
         "format": FORMAT,

@@ -6,7 +6,7 @@ import itertools
 import math
 import numbers
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autogan_tf.config.encoding import shown
@@ -53,10 +53,11 @@ def architecture(found: history.Found) -> dict[str, Any]:
 def of_search(run: History) -> dict[str, Any]:
     """The search's part of the document."""
     iterations = [
-        {key: row.get(key) for key in ("step", "stage", "best", "mean", "best_so_far", "entropy", "entropies", "d_loss",
-                                       "g_loss", "d_loss_spread", "g_loss_spread", "collapsed", "seconds", "distinct",
-                                       "images_per_second", "mean_scores")}
-        | {"entropy": _finite(row.get("entropy"))}
+        {key: row.get(key) for key in ("step", "stage", "best", "mean", "best_so_far", "entropies", "seconds",
+                                       "distinct")}
+        | {key: _finite(row.get(key)) for key in ("entropy", "d_loss", "g_loss", "d_loss_spread", "g_loss_spread",
+                                                  "images_per_second")}
+        | {"collapsed": row.get("collapsed") is True, "mean_scores": _numbers_by_name(row.get("mean_scores"))}
         for row in run.of("search")
     ]  # fmt: skip
     tried = _tried(run)
@@ -71,27 +72,61 @@ def of_search(run: History) -> dict[str, Any]:
         },
         "told": _told(run),
         "candidates": _candidates(run),
-        "policy": [
-            {"step": row["step"], "stage": row.get("stage", 0), "probabilities": row["policy"]}
-            for row in run.of("search")
-            if row.get("policy")
-        ],
-        "population": [  # of an evolution, who was alive after each round, the oldest first
-            {"step": row["step"], "stage": row.get("stage", 0), "members": row["population"]}
-            for row in run.of("search")
-            if row.get("population")
-        ],
-        "optima": [  # of a local search, where the climbs of each round ended
-            {"step": row["step"], "stage": row.get("stage", 0), "architectures": row["optima"]}
-            for row in run.of("search")
-            if isinstance(row.get("optima"), dict) and row["optima"]
-        ],
+        "policy": _policies(run),
+        "population": _of_rounds(run, "population", "members", _members),
+        "optima": _of_rounds(run, "optima", "architectures", _numbers_by_name),
         "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
                    for row in run.of("growth")],  # fmt: skip
-        "resets": [row["step"] for row in run.of("search") if row.get("collapsed")],
+        "resets": [row["step"] for row in iterations if row["collapsed"]],
         "choices": _choices(run, tried),
         "ranked": [architecture(found) for found in run.ranked],
     }
+
+
+def _of_rounds(run: History, name: str, shown_as: str, read: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    """What the strategy's summaries say under a name, where it is what `Strategy.summary` means by it."""
+    found = ((row, read(row.get(name))) for row in run.of("search"))
+    return [{"step": row["step"], "stage": row.get("stage", 0), shown_as: value} for row, value in found if value]
+
+
+def _policies(run: History) -> list[dict[str, Any]]:
+    """The policy after each round: of the decisions of the cell that is open, or of all; all rows of a stage alike."""
+    found = []
+    counts: dict[int, list[int]] = {}  # of options, by stage
+    for row in _of_rounds(run, "policy", "probabilities", _lists_of_numbers):
+        own, space = [len(options) for options in row["probabilities"]], run.space
+        if space is not None and (not 0 <= row["stage"] < space.max_cells or own not in (
+            list(space.cell_counts(row["stage"])), list(space.counts(row["stage"] + 1))
+        )):  # fmt: skip
+            continue
+        if counts.setdefault(row["stage"], own) == own:
+            found.append(row)
+    return found
+
+
+def _lists_of_numbers(value: Any) -> list[list[float | None]] | None:
+    """None where it is none; what is not finite was written as null."""
+    if not isinstance(value, list) or not all(isinstance(entry, list) and entry for entry in value):
+        return None
+    if not all(one is None or is_number(one) for entry in value for one in entry):
+        return None
+    return [[_finite(one) for one in entry] for entry in value]
+
+
+def _members(value: Any) -> list[dict[str, Any]]:
+    """Of a population, the oldest first; "age" is None where it is not told."""
+    members = value if isinstance(value, list) else []
+    return [
+        member | {"reward": _finite(member.get("reward")), "age": _finite(member.get("age"))}
+        for member in members
+        if isinstance(member, dict) and isinstance(member.get("architecture"), str)
+    ]
+
+
+def _numbers_by_name(value: Any) -> dict[str, float | None]:
+    """The numbers among what is said by name; None for those that are not finite."""
+    entries = value.items() if isinstance(value, dict) else ()
+    return {name: _finite(one) for name, one in entries if one is None or is_number(one)}
 
 
 def _tried(run: History) -> list[Tried]:

@@ -41,7 +41,7 @@ def charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str, 
     found["reward"] = report_charts.element(line(curves, y="reward", dots=dots, height=3.2), "reward")
     if tried["reward"]:
         found["learning"] = _learning(search)
-    scores = [row["mean_scores"] or {} for row in rows]
+    scores = [row["mean_scores"] for row in rows]
     found["objectives"] = [
         (name, report_charts.element(
             line({name: (steps, [of_row.get(name) for of_row in scores])}, y=name, height=2.0), name))

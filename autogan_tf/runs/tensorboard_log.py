@@ -105,13 +105,14 @@ class TensorBoardLog:
         for group, key in (("entropy", "entropies"), ("objectives", "mean_scores")):
             by_name = numbers.get(key)
             if isinstance(by_name, Mapping):  # a strategy may call something else so
-                values |= {f"{group}/{name}": value for name, value in by_name.items()}
+                values |= {f"{group}/{name}": float(v) for name, v in by_name.items() if isinstance(v, Real)}
         together = Summary()  # one record instead of an operation for each number
         for tag, value in values.items():
             together.MergeFrom(scalar_pb(tag, value))
         with self._writing():
             tf.summary.experimental.write_raw_pb(together.SerializeToString(), step=step)
-            rewards = [value for value in numbers.get("rewards", {}).values() if math.isfinite(value)]
+            by_architecture = numbers.get("rewards") if phase == "strategy" else None
+            rewards = [value for value in (by_architecture or {}).values() if math.isfinite(value)]
             if rewards:
                 tf.summary.histogram("strategy/rewards", rewards, step)
 

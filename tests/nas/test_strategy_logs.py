@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 
 import numpy as np
@@ -38,6 +39,30 @@ class Talkative(RandomSearch):
         return of_searcher | of_estimator | {"own": 2.5, "entropy": [0.5, 0.5]}
 
 
+# of which a report knows what they mean, or that are told by others where the strategy does not say them
+KNOWN = ("policy", "population", "optima", "entropy", "entropies", "mean_scores", "collapsed", "d_loss", "g_loss",
+         "images_per_second", "rewards", "scores", "kept", "trained_steps", "population_best", "$\\frac$")  # fmt: skip
+ODD: list = [
+    0.5, "a text", None, True, math.nan, np.float32(0.25), np.ones((2, 2), np.float32), [], {}, [None],
+    {"a": {"b": [1, {"c": 2}]}}, {"a": "text", "b": None, "c": math.inf, "d": 1.5}, {(1, 2): {3, 4}},
+    [0.5, 0.5], [["a", "b"], ["c"]], [[[0.5]]],
+    [[0.5, 0.5], [1.0], [], [0.25] * 4], [[0.1] * number for number in (2, 3, 3)],  # ragged, and a decision too few
+    [[math.nan] * number for number in (2, 3, 3, 2)],
+    [{"architecture": "0 0 0 0", "reward": 1.0}, {"reward": 2.0}], [{"architecture": 3, "age": "old"}, 7],
+    [{"architecture": "0 0 0 0", "reward": "high", "age": [1]}],
+]  # fmt: skip
+
+
+class Odd(RandomSearch):
+    """Tells under all known names what is none of what they mean, another thing in each round."""
+
+    def _learn(self, trials):
+        return dict(super()._learn(trials)) | dict.fromkeys(KNOWN, ODD[self._round])
+
+    def summary(self):
+        return dict.fromkeys(KNOWN, ODD[self._round])
+
+
 @pytest.fixture(autouse=True)
 def plugged():
     """Strategies of files that --plugin takes."""
@@ -46,16 +71,17 @@ def plugged():
         strategy_settings.register(
             "talkative", Talkative, settings=strategy_settings.entry("random").settings, words="tells everything"
         )
+        strategy_settings.register("odd", Odd, settings=strategy_settings.entry("random").settings)
         yield
 
 
-def logged(search, folder: pathlib.Path, **changes) -> None:
+def logged(search, folder: pathlib.Path, grid_every: int = 1, **changes) -> None:
     """Takes what a search told to a run's folder."""
     written_run.write_config(folder, "search", {"num_cells": 2, "max_search_iter": 3} | changes)
     terminal = Terminal(verbosity="detailed")
     with terminal, MetricsLog(RunFolder(folder)) as log:
-        observer = SearchLog(plan=search.plan, folder=RunFolder(folder), terminal=terminal, log=log, grid_every=1,
-                             draw=lambda tokens: np.zeros([4, 8, 8, 1], np.uint8))  # fmt: skip
+        observer = SearchLog(plan=search.plan, folder=RunFolder(folder), terminal=terminal, log=log,
+                             grid_every=grid_every, draw=lambda tokens: np.zeros([4, 8, 8, 1], np.uint8))  # fmt: skip
         for step, phase, numbers in search.told.rows:
             observer.numbers(step=step, phase=phase, numbers=numbers)
     report.write(folder)
@@ -120,6 +146,24 @@ def test_what_a_strategy_tells_hides_nothing_and_stops_no_log(fake_search, tmp_p
     assert set(json.loads((tmp_path / "talkative" / "report.json").read_text())["search"]["told"]["numbers"]) == {
         "reward", "round_best", "half"
     }  # fmt: skip
+
+
+def test_whatever_a_strategy_tells_there_is_a_report(fake_search, tmp_path):
+    """From scratch, where the estimator tells no losses that would stand in their place."""
+    plan = PLAN | {"fidelities": (2,), "grow_steps": (), "max_search_iter": len(ODD), "round_trials": 2}
+    search = fake_search(strategy="odd", **plan).run()
+    logged(search, tmp_path / "run", grid_every=11, max_search_iter=len(ODD))
+    found = json.loads((tmp_path / "run" / "report.json").read_text())["search"]
+    rewards = [value for _, numbers in search.told.of("strategy") for value in numbers["rewards"].values()]
+    assert found["tried"]["reward"] == pytest.approx(rewards, rel=1e-5) and len(found["iterations"]) == len(ODD)
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "policy by architectures tried" in page and "frac" in page  # as any number that is told
+    assert {value for value in found["told"]["numbers"]["policy"] if value is not None} == {0.5, 0.25}
+    # what is whole enough is shown as what it says it is
+    assert [row["step"] for row in found["policy"]] == [18] and '<section id="policy">' in page
+    members = [member for row in found["population"] for member in row["members"]]
+    assert [(member["reward"], member["age"]) for member in members] == [(1.0, None), (None, None)]
+    assert found["resets"] == [3] and found["iterations"][11]["mean_scores"] == {"b": None, "c": None, "d": 1.5}
 
 
 def test_an_estimator_without_losses_is_logged_by_what_it_tells(fake_search, tmp_path, capsys):
