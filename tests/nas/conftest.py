@@ -192,6 +192,9 @@ class FakeTraining:
         assert self.disk[job.folder.rsplit("/", 1)[-1]] >= job.steps
         return Result(self._scores(job, job.steps), job.steps)
 
+    def pictures(self, job: Job) -> np.ndarray:
+        return np.full((4, 8, 8, 1), 10 * sum(job.tokens), np.uint8)
+
     def _scores(self, job: Job, steps: int) -> dict[str, float]:
         score = float(sum(job.tokens)) + 0.01 * steps + job.seed % 997 / 10_000
         return {"inception_score": score * (1.1 if job.num_images == 50 else 1.0), "frechet_distance": 100.0 - score}

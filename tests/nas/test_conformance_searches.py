@@ -7,7 +7,8 @@ its first pause at which none has saved yet, saves there, and is killed: at once
 for, after some more pauses, of whose work only the candidates' folders stay. In the end every pause has been saved at
 and gone on from once, and each life had to come to the same state as the search that nobody disturbed.
 
-Networks are pretended here (conftest.py), all else is what a search is made of.
+Networks are pretended here (conftest.py), all else is what a search is made of. What is saved stays in memory, but for
+`test_with_real_checkpoints`, which writes a run's folder.
 """
 
 from __future__ import annotations
@@ -15,19 +16,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import importlib
 import itertools
 import json
 import multiprocessing
 import pathlib
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from autogan_tf.config import plugins, strategy_settings
 from autogan_tf.config.semantics import Semantics
-from autogan_tf.nas.estimation import shared_weights, workers
-from tests.nas.conftest import admits
+from autogan_tf.nas import search_run
+from autogan_tf.nas.estimation import objectives, shared_weights, workers
+from autogan_tf.runs.checkpoints import Checkpoints
+from autogan_tf.runs.folder import RunFolder
+from autogan_tf.runs.progress import Terminal
+from autogan_tf.training.distribution import Distribution
+from tests.nas.conftest import admits, cost_of
 from tests.nas.estimation import pretended_training
 from tests.plugged import restored
 
@@ -212,6 +222,52 @@ def test_from_scratch_by_worker_processes(fake_search, strategy, tmp_path, monke
     changes = {"strategy": strategy, "fidelities": (2, 4), "trial_batch": 3, "max_search_iter": 2, "grow_steps": (1,)}
     disks = map(pretended_training.Disk, folders)
     Lives(fake_search, SMALL | changes).end_the_same(disks=disks, workers=two)
+
+
+@pytest.mark.parametrize("strategy", ["evolution", pytest.param("reinforce", marks=pytest.mark.slow)])
+def test_with_real_checkpoints(fake_search, strategy, tmp_path, monkeypatch):
+    """A run's folder, written at each pause and each time gone on with by new objects: all that is in it is the same."""
+    monkeypatch.syspath_prepend(str(ANNEALING.parents[2] / "tools"))
+    soak = importlib.import_module("soak")
+    options = SMALL | {"strategy": strategy, "fidelities": (2, 4), "max_search_iter": 2, "grow_steps": (1,)}
+    options |= {"ctrl_step": 1}
+    written: set[str] = set()
+
+    class Killing(Checkpoints):
+        def save(self, number: int, state: Mapping[str, Any]) -> str:
+            path = super().save(number, state)
+            text = json.dumps(without(state["search"], OF_THE_MACHINE))
+            if text not in written:
+                written.add(text)
+                raise Killed
+            return path
+
+    def run(name: str, disk: dict[str, int], **more: Any) -> None:
+        search = fake_search(disk=disk, **options)
+        folder = RunFolder(tmp_path / name)
+        folder.create(command="search", settings={"num_cells": 2})
+        tf.config.run_functions_eagerly(True)
+        try:
+            search_run.run_search(
+                strategy=search.searcher.strategy, estimator=search.searcher.estimator, plan=search.plan,
+                distribution=Distribution(), images=np.zeros((9, 8, 8, 1), np.uint8), reward=objectives.reward("is"),
+                folder=folder, terminal=Terminal(silent=True), network=types.SimpleNamespace(name="none", digest="0"),
+                cost_of=cost_of, **more,
+            )  # fmt: skip
+        finally:
+            tf.config.run_functions_eagerly(False)
+
+    run("whole", {})
+    monkeypatch.setattr(search_run, "Checkpoints", Killing)
+    disk: dict[str, int] = {}
+    for life in range(100):
+        try:
+            run("killed", disk, save_minutes=1e-9)  # has gone by at each pause
+            break
+        except Killed:
+            assert len(written) == life + 1
+    assert len(written) >= 15 and (tmp_path / "killed" / "genotype.json").exists()
+    assert soak.differences(tmp_path / "whole", tmp_path / "killed") == []
 
 
 @pytest.mark.slow
