@@ -38,7 +38,7 @@ from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.training.distribution import Distribution
 from tests.nas.conftest import admits, cost_of
-from tests.nas.estimation import pretended_training
+from tests.nas.estimation import pretended_candidates
 from tests.plugged import restored
 
 ANNEALING = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples" / "annealing.py"
@@ -215,18 +215,18 @@ def test_from_scratch_by_worker_processes(fake_search, strategy, tmp_path, monke
     They are forked from one that has imported all, which is quicker than to start them as `Processes` does.
     """
     quick = multiprocessing.get_context("forkserver")
-    quick.set_forkserver_preload([pretended_training.__name__])
+    quick.set_forkserver_preload([pretended_candidates.__name__])
     monkeypatch.setattr(workers.multiprocessing, "get_context", lambda kind: quick)
     folders = [str(tmp_path / name) for name in ("whole", "killed")]
-    two = functools.partial(workers.Processes, pretended_training.fake, folders[1], number=2)
+    two = functools.partial(workers.Processes, pretended_candidates.fake, folders[1], number=2)
     changes = {"strategy": strategy, "fidelities": (2, 4), "trial_batch": 3, "max_search_iter": 2, "grow_steps": (1,)}
-    disks = map(pretended_training.Disk, folders)
+    disks = map(pretended_candidates.Disk, folders)
     Lives(fake_search, SMALL | changes).end_the_same(disks=disks, workers=two)
 
 
 @pytest.mark.parametrize("strategy", ["evolution", pytest.param("reinforce", marks=pytest.mark.slow)])
 def test_with_real_checkpoints(fake_search, strategy, tmp_path, monkeypatch):
-    """A run's folder, written at each pause and each time gone on with by new objects: all that is in it is the same."""
+    """A run's folder, written at each pause gone on with by new objects each time: all that is in it is the same."""
     monkeypatch.syspath_prepend(str(ANNEALING.parents[2] / "tools"))
     soak = importlib.import_module("soak")
     options = SMALL | {"strategy": strategy, "fidelities": (2, 4), "max_search_iter": 2, "grow_steps": (1,)}

@@ -6,12 +6,10 @@ import os
 import pathlib
 import signal
 import time
-from collections.abc import Iterator, MutableMapping
 
 from autogan_tf.config.errors import UserError
 from autogan_tf.nas.estimation.candidate_training import Job, Result
 from autogan_tf.runs.keeper import Interrupted, StopRequest
-from tests.nas.conftest import FakeTraining
 
 
 class Pretended:
@@ -44,37 +42,6 @@ class Pretended:
 def make(log: str) -> Pretended:
     """As `candidate_training.for_worker`, of which the configuration is the log's path."""
     return Pretended(log)
-
-
-class Disk(MutableMapping[str, int]):
-    """How far candidates have come, in a folder, so that several processes see it: a file for each of them."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = pathlib.Path(folder)
-        self._folder.mkdir(exist_ok=True)
-
-    def __getitem__(self, name: str) -> int:
-        try:
-            return int((self._folder / name).read_text())
-        except FileNotFoundError:
-            raise KeyError(name) from None
-
-    def __setitem__(self, name: str, steps: int) -> None:
-        (self._folder / name).write_text(str(steps))
-
-    def __delitem__(self, name: str) -> None:
-        (self._folder / name).unlink()
-
-    def __iter__(self) -> Iterator[str]:
-        return (file.name for file in self._folder.iterdir())
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-
-def fake(folder: str) -> FakeTraining:
-    """As `candidate_training.for_worker`, of which the configuration is the folder of a `Disk`."""
-    return FakeTraining([], Disk(folder))
 
 
 def main() -> None:
