@@ -54,11 +54,11 @@ def agreement(rows: Sequence[dict], *, without: str = "") -> list[dict[str, obje
     return table
 
 
-def across_machines(rows: Sequence[dict], again: Sequence[dict]) -> list[dict[str, object]]:
+def across_machines(rows: Sequence[dict], again: Sequence[dict]) -> dict[str, list[dict[str, object]]]:
     """How far trainings that were made on two machines agree: the same architecture, seed and settings.
 
     Returns:
-      For each pair of machines and each point: its steps, how many trainings; of the log of the Frechet distance the
+      For each pair of machines, by their names, and each point: its steps, how many trainings; of the log of the Frechet distance the
       mean difference, its standard deviation (over the root of two: what one machine adds by chance), and Kendall's
       tau of the two machines' distances, over trainings of one seed, on average.
     """
@@ -70,8 +70,9 @@ def across_machines(rows: Sequence[dict], again: Sequence[dict]) -> list[dict[st
             pairs.setdefault((one["machine"], other["machine"]), []).append((one, other))
     if not pairs:
         raise SystemExit("no training was made on two machines yet; make_bench.py again, on another one, makes some")
-    table: list[dict[str, object]] = []
+    found: dict[str, list[dict[str, object]]] = {}
     for (here, there), twice in pairs.items():
+        table = found.setdefault(f"{here} and {there}", [])
         logs = np.log([[one["fid"], other["fid"]] for one, other in twice])  # [trainings, 2, points]
         seeds = np.array([one["seed"] for one, _ in twice])
         for number, steps in enumerate(twice[0][0]["points"]):
@@ -79,7 +80,6 @@ def across_machines(rows: Sequence[dict], again: Sequence[dict]) -> list[dict[st
             taus = [_tau_between_columns(values[seeds == seed]) for seed in set(seeds.tolist())]
             table.append(
                 {
-                    "machines": f"{here} | {there}",
                     "step": steps,
                     "trainings": len(values),
                     "mean difference": float(np.mean(values[:, 1] - values[:, 0])),
@@ -87,7 +87,7 @@ def across_machines(rows: Sequence[dict], again: Sequence[dict]) -> list[dict[st
                     "tau": float(np.nanmean(taus)),
                 }
             )
-    return table
+    return found
 
 
 def _tau_between_columns(values: np.ndarray) -> float:

@@ -223,7 +223,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Report().rows(f"Agreement of seeds: {arguments.of}", agreement(rows, without=arguments.without))
     elif name == "machines":
         rows, again = (list(rows_of(arguments.folder, of)) for of in (arguments.of, AGAIN + arguments.of))
-        Report().rows(f"Agreement of machines: {arguments.of}", across_machines(rows, again))
+        report = Report()
+        for machines, found in across_machines(rows, again).items():
+            report.rows(f"Trainings of {arguments.of} on {machines}", found)
     elif arguments.share >= 0:
         with tensorflow_warnings.silenced():
             work(name, arguments.folder, arguments.flags, share=arguments.share, shares=arguments.workers)

@@ -170,8 +170,10 @@ def test_agreement_of_machines_by_hand(load):
 
     rows = [row(TWO[0], 0, "A", [1.0, 1.0]), row(TWO[1], 0, "A", [2.0, 2.0]), row(TWO[0], 1, "A", [3.0], "NaN")]
     again = [row(TWO[0], 0, "B", [1.0, 4.0]), row(TWO[1], 0, "B", [2.0, 2.0]), row(TWO[0], 1, "B", [3.0, 3.0])]
-    first, last = across_machines(rows, [*again, row(TWO[0], 0, "A", [9.0, 9.0])])
-    assert first == {"machines": "A | B", "step": 5, "trainings": 2, "mean difference": 0, "by machine": 0, "tau": 1}
+    found = across_machines(rows, [*again, row(TWO[0], 0, "A", [9.0, 9.0])])
+    assert list(found) == ["A and B"]
+    first, last = found["A and B"]
+    assert first == {"step": 5, "trainings": 2, "mean difference": 0, "by machine": 0, "tau": 1}
     assert (last["step"], last["tau"]) == (10, -1)
     assert last["mean difference"] == pytest.approx(np.log(4) / 2)
     assert last["by machine"] == pytest.approx(np.log(4) / 2)  # log 4 and 0: deviation log 4 / root 2, over root 2
