@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.stats
 
+from autogan_tf.bench.comparison import holm
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.space import Decision
 
@@ -90,7 +91,7 @@ def fit(values: Mapping[Tokens, float], *, confidence: float = 0.95) -> Effects:
     tokens = np.array(list(values))
     y = np.array(list(values.values()), np.float64)
     choices = _choices(tokens.shape[1])
-    columns = [_coded(tokens[:, place], len(decision.options)) for place, (_, decision) in enumerate(choices)]
+    columns = _columns(tokens)
     main = np.concatenate([np.ones((len(y), 1)), *columns], axis=1)
     if len(y) <= main.shape[1] or np.linalg.matrix_rank(main) < main.shape[1]:
         raise ValueError(
@@ -111,10 +112,18 @@ def fit(values: Mapping[Tokens, float], *, confidence: float = 0.95) -> Effects:
         for pair in itertools.combinations(range(len(choices)), 2)
     ]
     known = [pair for pair in pairs if pair is not None]
-    corrected = _holm([pair.p_value for pair in known])
+    corrected = holm([pair.p_value for pair in known])
     known = [dataclasses.replace(pair, p_value=p) for pair, p in zip(known, corrected, strict=True)]
     share = 1.0 - model.rest / total if total else float("nan")
     return Effects(found, share, tuple(sorted(known, key=lambda pair: -pair.share)))
+
+
+def predicted(values: Mapping[Tokens, float]) -> dict[Tokens, float]:
+    """What the sum of the main effects says of each architecture; as `fit`."""
+    tokens = np.array(list(values))
+    main = np.concatenate([np.ones((len(tokens), 1)), *_columns(tokens)], axis=1)
+    found = main @ np.linalg.lstsq(main, np.array(list(values.values()), np.float64), rcond=None)[0]
+    return dict(zip(values, found.tolist(), strict=True))
 
 
 class _Model:
@@ -180,6 +189,12 @@ def _coding(options: int) -> np.ndarray:
     return np.concatenate([np.eye(options - 1), -np.ones((1, options - 1))])
 
 
+def _columns(tokens: np.ndarray) -> list[np.ndarray]:
+    """Of each choice."""
+    choices = _choices(tokens.shape[1])
+    return [_coded(tokens[:, place], len(decision.options)) for place, (_, decision) in enumerate(choices)]
+
+
 def _coded(tokens: np.ndarray, options: int) -> np.ndarray:
     return _coding(options)[tokens]
 
@@ -195,12 +210,3 @@ def _choices(num_tokens: int) -> list[tuple[Choice, Decision]]:
 
 def _option(choice: Choice, decision: Decision, token: int) -> str:
     return f"{choice}={decision.options[token].name}"
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    """Corrected after Holm 1979: the smallest times their number, the next times one less, and so on, never falling."""
-    corrected, highest = [0.0] * len(p_values), 0.0
-    for place, number in enumerate(np.argsort(p_values, kind="stable").tolist()):
-        highest = max(highest, min(1.0, (len(p_values) - place) * p_values[number]))
-        corrected[number] = highest
-    return corrected

@@ -89,13 +89,16 @@ class Table:
                 zip(arrays["tokens"].tolist(), arrays["seed"].tolist(), strict=True)
             )
         }
-        self.architectures = tuple(dict.fromkeys(tokens for tokens, _ in self._places))
+        self._seeds: dict[Tokens, list[int]] = {}
+        for tokens, seed in self._places:
+            self._seeds.setdefault(tokens, []).append(seed)
+        self.architectures = tuple(self._seeds)
         self.num_cells = autogan.SPACE.num_cells_of(arrays["tokens"].shape[1])
 
     def seeds(self, architecture: Genotype | str | Sequence[int]) -> tuple[int, ...]:
         """Seeds with which it was trained; none where it is not in the table."""
         tokens = self._tokens(architecture)
-        return tuple(sorted(seed for of, seed in self._places if of == tokens))
+        return tuple(sorted(self._seeds.get(tokens, ())))
 
     def query(
         self, architecture: Genotype | str | Sequence[int], *, steps: int | None = None, seed: int = 0

@@ -1,0 +1,80 @@
+"""What an architecture of the bench is worth in truth, as far as its noisy trainings tell.
+
+A training says what it came to with an error, and the best of many noisy scores is partly luck. So what a search found
+is not judged by the training that it was told of:
+
+- An architecture with trainings of fresh seeds (those of `FRESH`, which no search is told of) is worth the mean of
+  their log Fréchet distances.
+- Of any other the log Fréchet distance is estimated: it is taken to be the sum of the main effects of its choices plus a normal deviation of its own, and each training that plus a normal error. The estimate is the expectation given
+  its trainings: their mean, drawn towards the sum as far as the error is large.
+- One whose trainings all failed is as bad as the worst of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from autogan_tf.bench import effects
+from autogan_tf.bench.table import Table
+
+Tokens = tuple[int, ...]
+FRESH = (11, 12, 13)
+
+
+class Judge:
+    """Log Fréchet distances of a table's architectures, after the last step.
+
+    Args:
+      table: some of whose architectures have trainings with several seeds besides `FRESH`, which tell the error.
+
+    Attributes:
+      error: standard deviation of one training.
+      own: standard deviation of architectures around the sums of their choices' main effects.
+
+    Raises:
+      ValueError: no architecture has two such trainings.
+    """
+
+    def __init__(self, table: Table) -> None:
+        known = {tokens: self._logs(table, tokens, FRESH, inside=False) for tokens in table.architectures}
+        repeated = [values for values in known.values() if len(values) > 1]
+        if not repeated:
+            raise ValueError("no architecture has trainings with two seeds, so that their error is not known")
+        squares = sum(float(np.sum((values - values.mean()) ** 2)) for values in repeated)
+        self.error = float(np.sqrt(squares / sum(len(values) - 1 for values in repeated)))
+        means = {tokens: float(values.mean()) for tokens, values in known.items() if len(values)}
+        sums = effects.predicted(means)
+        rest = np.array([means[tokens] - sums[tokens] for tokens in means])
+        counts = np.array([len(known[tokens]) for tokens in means])
+        self.own = float(np.sqrt(max(0.0, np.mean(rest**2) - self.error**2 * np.mean(1.0 / counts))))
+        self._worth: dict[Tokens, float] = {}
+        for tokens in table.architectures:
+            fresh = self._logs(table, tokens, FRESH, inside=True)
+            if len(fresh) == len(FRESH):
+                self._worth[tokens] = float(fresh.mean())
+            elif tokens in means:
+                weight = self.own**2 / (self.own**2 + self.error**2 / len(known[tokens])) if self.own else 0.0
+                self._worth[tokens] = sums[tokens] + weight * (means[tokens] - sums[tokens])
+        worst = max(self._worth.values())
+        self._worth |= {tokens: worst for tokens in table.architectures if tokens not in self._worth}
+
+    @staticmethod
+    def _logs(table: Table, tokens: Tokens, seeds: Sequence[int], *, inside: bool) -> np.ndarray:
+        """Of the trainings with these seeds, or with the others; those that failed before they were scored left out."""
+        found = [table.query(tokens, seed=seed) for seed in table.seeds(tokens) if (seed in seeds) == inside]
+        return np.log([training.frechet_distance for training in found if training.steps])
+
+    def worth(self, tokens: Sequence[int]) -> float:
+        """The log Fréchet distance of an architecture; low is good. KeyError where the table lacks it."""
+        return self._worth[tuple(tokens)]
+
+    @property
+    def best(self) -> tuple[Tokens, float]:
+        """What an oracle would find, and its worth."""
+        return min(self._worth.items(), key=lambda entry: entry[1])
+
+    def regret(self, tokens: Sequence[int]) -> float:
+        """How much an architecture's log Fréchet distance is above the oracle's, at least 0."""
+        return self.worth(tokens) - self.best[1]

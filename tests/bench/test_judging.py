@@ -1,0 +1,90 @@
+"""What architectures are worth in truth, where the truth is known."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from autogan_tf.bench import judging, table
+from autogan_tf.models.cost import Cost
+from autogan_tf.search_space import autogan
+
+EVERY = list(itertools.product(*map(range, autogan.SPACE.counts(2))))
+ERROR, OWN = 0.15, 0.05
+
+
+def truth() -> dict[tuple[int, ...], float]:
+    rng = np.random.default_rng(0)
+    effects = [rng.normal(0, 0.05, count) for count in autogan.SPACE.counts(2)]
+    return {
+        tokens: 2.0 + sum(effect[token] for effect, token in zip(effects, tokens, strict=True)) + rng.normal(0, OWN)
+        for tokens in EVERY
+    }
+
+
+def made(worth, seeds_of, *, failed=()) -> table.Table:
+    rng = np.random.default_rng(1)
+    rows = []
+    for place, tokens in enumerate(EVERY):
+        for seed in seeds_of(place):
+            count = 0 if tokens in failed else 1
+            names = ("is", "kid", "d_loss", "g_loss", "seconds", "scoring")
+            fid = [float(np.exp(worth[tokens] + rng.normal(0, ERROR)))] * count
+            rows.append({"tokens": list(tokens), "seed": seed, "failure": "" if count else "NaN", "points": [540],
+                         "machine": "A", "fid": fid, **{name: [1.0] * count for name in names}})  # fmt: skip
+    return table.of_rows(rows, lambda genotype: Cost(1, 1))
+
+
+@pytest.fixture(scope="module")
+def found():
+    worth = truth()
+    trained = made(worth, lambda place: (0, 1, 2) if place < 300 else (0, 11, 12, 13) if place > 2400 else (0,))
+    return worth, trained, judging.Judge(trained)
+
+
+def test_error_and_own_deviation_are_found(found):
+    _, _, judge = found
+    assert judge.error == pytest.approx(ERROR, rel=0.05) and judge.own == pytest.approx(OWN, rel=0.25)
+
+
+def test_estimates_are_nearer_to_the_truth_than_the_trainings_are(found):
+    worth, trained, judge = found
+    single = EVERY[300:2400]
+    errors = np.array([judge.worth(tokens) - worth[tokens] for tokens in single])
+    of_trainings = [np.log(trained.query(tokens).frechet_distance) - worth[tokens] for tokens in single]
+    assert np.std(of_trainings) == pytest.approx(ERROR, rel=0.05) and np.std(errors) < 0.4 * ERROR
+
+
+def test_the_best_of_many_trainings_is_luck_and_its_estimate_is_not(found):
+    worth, trained, judge = found
+    single = EVERY[300:2400]
+    best = sorted(single, key=lambda tokens: trained.query(tokens).frechet_distance)[:50]
+    of_trainings = np.mean([np.log(trained.query(tokens).frechet_distance) - worth[tokens] for tokens in best])
+    estimates = np.mean([judge.worth(tokens) - worth[tokens] for tokens in best])
+    assert of_trainings < -0.1 and abs(estimates) < 0.03
+
+
+def test_with_fresh_seeds_their_mean_counts_and_nothing_else(found):
+    _, trained, judge = found
+    tokens = EVERY[2500]
+    logs = [np.log(trained.query(tokens, seed=seed).frechet_distance) for seed in judging.FRESH]
+    assert judge.worth(tokens) == pytest.approx(np.mean(logs))
+
+
+def test_regret_is_what_the_oracle_is_better_by(found):
+    _, _, judge = found
+    tokens, worth = judge.best
+    assert judge.regret(tokens) == 0 and judge.worth(tokens) == worth
+    assert all(judge.regret(tokens) >= 0 for tokens in EVERY)
+
+
+def test_what_failed_is_as_bad_as_the_worst():
+    judge = judging.Judge(made(truth(), lambda place: (0, 1), failed=EVERY[:2]))
+    assert judge.worth(EVERY[0]) == max(judge.worth(tokens) for tokens in EVERY)
+
+
+def test_without_repetitions_the_error_is_not_known():
+    with pytest.raises(ValueError, match="two seeds"):
+        judging.Judge(made(truth(), lambda place: (0,)))
