@@ -58,9 +58,9 @@ def across_machines(rows: Sequence[dict], again: Sequence[dict]) -> dict[str, li
     """How far trainings that were made on two machines agree: the same architecture, seed and settings.
 
     Returns:
-      For each pair of machines, by their names, and each point: its steps, how many trainings; of the log of the Frechet
-      distance the mean difference, its standard deviation (over the root of two: what one machine adds by chance), and Kendall's
-      tau of the two machines' distances, over trainings of one seed, on average.
+      For each pair of machines, by their names, and each point: its steps, how many trainings; of the log of the
+      Frechet distance the mean difference, its standard deviation (over the root of two: what one machine adds by
+      chance), and Kendall's tau of the two machines' distances, over trainings of one seed, on average.
     """
     first = {(tuple(row["tokens"]), row["seed"]): row for row in rows if not row["failure"]}
     pairs: dict[tuple[str, str], list[tuple[dict, dict]]] = {}

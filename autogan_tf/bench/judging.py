@@ -5,8 +5,9 @@ is not judged by the training that it was told of:
 
 - An architecture with trainings of fresh seeds (those of `FRESH`, which no search is told of) is worth the mean of
   their log Fréchet distances.
-- Of any other the log Fréchet distance is estimated: it is taken to be the sum of the main effects of its choices plus a normal deviation of its own, and each training that plus a normal error. The estimate is the expectation given
-  its trainings: their mean, drawn towards the sum as far as the error is large.
+- Of any other the log Fréchet distance is estimated: it is taken to be the sum of the main effects of its choices plus
+  a normal deviation of its own, and each training that plus a normal error. The estimate is the expectation given its
+  trainings: their mean, drawn towards the sum as far as the error is large.
 - One whose trainings all failed is as bad as the worst of the others.
 """
 
