@@ -109,6 +109,21 @@ def lines(
     return _figure(height, draw)
 
 
+def bands(
+    curves: Mapping[str, tuple[Sequence[float], Values, Values, Values]], *, x: str, y: str, height: float = 3.6
+) -> Figure:
+    """Curves by name, each with a band around it: (x values, middle, low, high), None where there is none."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (name, (xs, middle, low, high)), colour in zip(curves.items(), itertools.cycle(_COLOURS), strict=False):
+            axes.plot(xs, _numbers(middle), label=_literal(name), color=colour, linewidth=1.6)
+            axes.fill_between(xs, _numbers(low), _numbers(high), color=colour, alpha=0.12, linewidth=0)
+        _label(figure, axes, x=x, y=y, number=len(curves))
+
+    return _figure(height, draw)
+
+
 def clouds(groups: Mapping[str, tuple[Sequence[float], Values]], *, x: str, y: str, height: float = 2.6) -> Figure:
     """Dots of each group in a colour of its own, (x values, y values) by name."""
 

@@ -33,7 +33,7 @@ _WIDEST = 700  # pixels of a picture in the page
 def page(run: History, document: Mapping[str, Any]) -> str:
     """The page of one run, of what `report_data.document` says of it."""
     best = run.folder.best.samples
-    return _template("run.html").render(
+    return template("run.html").render(
         document=document,
         charts=_charts(document, run.space),
         diagram=_diagram(run),
@@ -81,7 +81,7 @@ def comparison(documents: Sequence[Mapping[str, Any]]) -> str:
     if distances and comparable:
         figure = report_charts.lines(distances, x="generator step", y="Fréchet distance", points=True)
         charts["distance"] = report_charts.element(figure, "distance")
-    return _template("comparison.html").render(
+    return template("comparison.html").render(
         documents=list(zip(names, documents, strict=True)),
         differing=differing,
         comparable=comparable,
@@ -100,7 +100,8 @@ def _rewarded(settings: dict[str, str]) -> tuple[str, ...]:
 
 
 @functools.cache
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """One of the pages in templates/."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,

@@ -43,6 +43,31 @@ def heard(note: Callable[[int], None]) -> Iterator[None]:
         reader.close()
 
 
+@contextlib.contextmanager
+def passed_on(wished: Callable[[], int]) -> Iterator[None]:
+    """A wish to end that comes by another way, as to a worker process, is heard as SIGTERM by what runs inside; by what
+    comes after that it is not. For the main thread.
+
+    wished: nonzero when it is there.
+    """
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.2):
+            if wished():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    thread = threading.Thread(target=look, name="wishes", daemon=True)
+    with heard(lambda number: None):
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
 def end_at_once(number: int) -> None:
     """Ends the process as a signal of this number does: with 128 and the number."""
     if os.isatty(1):

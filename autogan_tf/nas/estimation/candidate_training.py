@@ -62,6 +62,11 @@ class Job:
     steps: int
     num_images: int
 
+    @property
+    def goal(self) -> str:
+        """What is so when it is done, in words."""
+        return f"{self.folder} was trained to step {self.steps}"
+
 
 @dataclasses.dataclass(frozen=True)
 class Result:

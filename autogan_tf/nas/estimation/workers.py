@@ -1,4 +1,4 @@
-"""Who trains the candidates: this process, one after the other, or several processes beside each other."""
+"""Who does jobs such as training candidates: this process, one after the other, or several processes at once."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.synchronize import Event
-from typing import Protocol
+from typing import Any, Protocol
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.config.search import SearchConfig
 from autogan_tf.nas.estimation.candidate_training import CandidateTraining, Job, Result
 from autogan_tf.runs.keeper import Interrupted, StopRequest
 
@@ -62,26 +61,25 @@ class Processes:
     begin anew with it.
 
     Args:
-      make: called in each process, gives what does the jobs; must be importable, as its argument must be picklable.
+      make: called in each process, gives what does the jobs, with a method `run(job, stop=...)`; must be importable, as
+        its argument must be picklable. A job says by `goal` what is so when it is done.
       config: its argument.
       number: of processes.
     """
 
-    def __init__(
-        self, make: Callable[[SearchConfig], CandidateTraining], config: SearchConfig, *, number: int
-    ) -> None:
+    def __init__(self, make: Callable[[Any], Any], config: Any, *, number: int) -> None:
         self._make, self._config, self._number = make, config, number
         self._context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
         self._stop: Event = self._context.Event()
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
 
-    def map(self, jobs: Sequence[Job], *, wait: Callable[[], None]) -> Iterator[Result]:
+    def map(self, jobs: Sequence[Any], *, wait: Callable[[], None]) -> Iterator[Any]:
         """As `Workers.map`.
 
         Raises:
           UserError: a job's process has ended three times before the job was done.
         """
-        results: dict[int, Result] = {}
+        results: dict[int, Any] = {}
         tries = [0] * len(jobs)
         told = 0
         while told < len(jobs):
@@ -90,7 +88,11 @@ class Processes:
             try:
                 for done in _finished(futures, wait):
                     result = done.result()
-                    assert result is not None  # as nobody has asked it to stop
+                    if result is None:  # asked to end, by a signal that may have come to all processes: this one, too?
+                        wait()
+                        tries[futures[done]] += 1
+                        self._check(jobs, tries)
+                        continue
                     results[futures[done]] = result
                     while told in results:
                         yield results[told]
@@ -107,13 +109,12 @@ class Processes:
                 self.close()
                 raise
 
-    def _check(self, jobs: Sequence[Job], tries: Sequence[int]) -> None:
+    def _check(self, jobs: Sequence[Any], tries: Sequence[int]) -> None:
         worn = next((job for job, count in zip(jobs, tries, strict=True) if count >= TRIES), None)
         if worn is not None:
             raise UserError(
-                f"a process that trains candidates ended {TRIES} times before {worn.folder} was trained to step "
-                f"{worn.steps}: it was killed, or there was not enough memory; give fewer --workers than "
-                f"{self._number}, and the same --run_dir to go on"
+                f"a worker process ended {TRIES} times before {worn.goal}: it was killed, or there was not enough "
+                f"memory; give fewer --workers than {self._number}, and the same --run_dir to go on"
             )
 
     def _started(self) -> concurrent.futures.ProcessPoolExecutor:
@@ -139,8 +140,8 @@ class Processes:
 
 
 def _finished(
-    futures: dict[concurrent.futures.Future[Result | None], int], wait: Callable[[], None]
-) -> Iterator[concurrent.futures.Future[Result | None]]:
+    futures: dict[concurrent.futures.Future[Any], int], wait: Callable[[], None]
+) -> Iterator[concurrent.futures.Future[Any]]:
     """The futures as they are done."""
     waiting = set(futures)
     while waiting:
@@ -169,12 +170,12 @@ class _StopOfWorker(StopRequest):
         """Workers get no signals of their own."""
 
 
-_made: Callable[[], CandidateTraining]
+_made: Callable[[], Any]
 _stop: _StopOfWorker
 _busy = threading.Lock()
 
 
-def _begin(make: Callable[[SearchConfig], CandidateTraining], config: SearchConfig, event: Event) -> None:
+def _begin(make: Callable[[Any], Any], config: Any, event: Event) -> None:
     """Runs once in each process; an error in it would not be told, so that what may fail comes with the first job."""
     global _made, _stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the search asks its workers to end
@@ -192,7 +193,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run(job: Job) -> Result | None:
+def _run(job: Any) -> Any:
     with _busy:
         try:
             return _made().run(job, stop=_stop)
