@@ -50,6 +50,8 @@ SMALL: dict[str, Any] = {
     "max_search_iter": 3, "grow_steps": (1, 2), "shared_steps": 2, "ctrl_step": 2, "ctrl_sample_batch": 2,
     "round_trials": 6, "num_candidate": 3, "topk": 2,
 }  # fmt: skip
+# of reinforce, whose lives begin with new controllers, each of which takes its time
+SMALLER = SMALL | {"max_search_iter": 2, "grow_steps": (1,), "num_candidate": 2}
 AT_ONCE = {"first_cells": 3, "grow_steps": (), "max_search_iter": 2}  # --single_level
 BOUNDED = {"max_parameters": 774, "max_multiply_adds": 350_000}
 SHARED: dict[str, dict[str, Any]] = {
@@ -62,24 +64,35 @@ SHARED: dict[str, dict[str, Any]] = {
     "uniform, bounded": {"shared_sampling": "uniform"} | BOUNDED,
     "fair": {"shared_sampling": "fair"},
 }
-# fidelities, and pauses between the newest checkpoint and the kill
-FROM_SCRATCH: dict[str, tuple[dict[str, Any], int]] = {
-    "plain": ({"fidelities": (4,)}, 0),
-    "halving": ({"fidelities": (2, 4, 8), "score_repeats": 2}, 3),
-    "at once": ({"fidelities": (2, 4)} | AT_ONCE, 3),
-    "bounded": ({"fidelities": (2, 4)} | BOUNDED, 2),
-    "bounded at once": ({"fidelities": (2, 4)} | AT_ONCE | BOUNDED, 0),
+BEGINNINGS = list(itertools.product(range(2), range(3), range(3), range(2)))  # architectures of one cell
+FROM_SCRATCH: dict[str, dict[str, Any]] = {
+    "plain": {"fidelities": (4,)},
+    "halving": {"fidelities": (2, 4, 8), "score_repeats": 2},
+    "failing": {"fidelities": (2, 4, 8), "diverging": [tokens for tokens in BEGINNINGS if sum(tokens) % 2]},
+    "at once": {"fidelities": (2, 4)} | AT_ONCE,
+    "bounded": {"fidelities": (4,)} | BOUNDED,
+    "bounded at once": {"fidelities": (4,)} | AT_ONCE | BOUNDED,
 }
 
 
-def rows(options: dict[str, Any], *quick: str) -> list:
-    """All strategies with all options; new controllers take their time, so of reinforce some are for `-m slow`."""
-    found = itertools.product(STRATEGIES, options)
-    slow = {(strategy, option) for strategy, option in found if strategy == "reinforce" and option not in quick}
-    return [
-        pytest.param(*row, marks=[pytest.mark.slow] if row in slow else [])
-        for row in itertools.product(STRATEGIES, options)
-    ]
+def rows(options: dict[str, Any], *laters: int, quick: str) -> list:
+    """All strategies with all options, killed so many pauses after a checkpoint.
+
+    The quick tests kill each in one of the ways, by turns, and of reinforce, which takes longest, `quick` alone; of
+    it there is no other way either.
+    """
+    turns = dict(zip(options, itertools.cycle(laters), strict=False))
+    found = []
+    for strategy, option, later in itertools.product(STRATEGIES, options, laters):
+        in_turn = later == turns[option]
+        if in_turn or strategy != "reinforce":
+            is_quick = in_turn and (strategy != "reinforce" or option == quick)
+            found.append(pytest.param(strategy, option, later, marks=[] if is_quick else [pytest.mark.slow]))
+    return found
+
+
+def planned(strategy: str) -> dict[str, Any]:
+    return (SMALLER if strategy == "reinforce" else SMALL) | {"strategy": strategy}
 
 
 @pytest.fixture(autouse=True)
@@ -192,20 +205,19 @@ class Lives:
 
 def test_the_bounds_forbid_some_beginnings_and_leave_some():
     allowed = admits(**BOUNDED)
-    judged = [allowed(tokens) for tokens in itertools.product(range(2), range(3), range(3), range(2))]
+    judged = [allowed(tokens) for tokens in BEGINNINGS]
     assert 5 < sum(judged) < 31
 
 
-@pytest.mark.parametrize(("strategy", "option"), rows(SHARED, "uniform, bounded"))
-def test_by_shared_weights(fake_search, strategy, option):
-    Lives(fake_search, SMALL | {"strategy": strategy, "drifting": True} | SHARED[option]).end_the_same()
+@pytest.mark.parametrize(("strategy", "option", "later"), rows(SHARED, 0, quick="resets"))
+def test_by_shared_weights(fake_search, strategy, option, later):
+    Lives(fake_search, planned(strategy) | {"drifting": True} | SHARED[option]).end_the_same(later=later)
 
 
-@pytest.mark.parametrize(("strategy", "option"), rows(FROM_SCRATCH, "bounded at once"))
-def test_from_scratch(fake_search, strategy, option):
-    changes, later = FROM_SCRATCH[option]
+@pytest.mark.parametrize(("strategy", "option", "later"), rows(FROM_SCRATCH, 0, 3, quick="plain"))
+def test_from_scratch(fake_search, strategy, option, later):
     disks = iter(({}, {}))
-    Lives(fake_search, SMALL | {"strategy": strategy} | changes).end_the_same(later=later, disks=disks)
+    Lives(fake_search, planned(strategy) | FROM_SCRATCH[option]).end_the_same(later=later, disks=disks)
 
 
 @pytest.mark.parametrize("strategy", ["evolution", "annealing"])
@@ -226,7 +238,7 @@ def test_from_scratch_by_worker_processes(fake_search, strategy, tmp_path, monke
 
 @pytest.mark.parametrize("strategy", ["evolution", pytest.param("reinforce", marks=pytest.mark.slow)])
 def test_with_real_checkpoints(fake_search, strategy, tmp_path, monkeypatch):
-    """A run's folder, written at each pause gone on with by new objects each time: all that is in it is the same."""
+    """A run's folder, written at each pause and gone on with by new objects: all that is in it is the same."""
     monkeypatch.syspath_prepend(str(ANNEALING.parents[2] / "tools"))
     soak = importlib.import_module("soak")
     options = SMALL | {"strategy": strategy, "fidelities": (2, 4), "max_search_iter": 2, "grow_steps": (1,)}
@@ -273,5 +285,5 @@ def test_with_real_checkpoints(fake_search, strategy, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_as_published(fake_search):
     """A ranking that was interrupted begins anew, with the same latents, and what it costs it costs again."""
-    options = SMALL | {"drifting": True, "semantics": Semantics.published(), "ctrl_sample_batch": 1}
+    options = SMALLER | {"drifting": True, "semantics": Semantics.published(), "ctrl_sample_batch": 1}
     Lives(fake_search, options, forgotten=OF_THE_MACHINE + COSTS).end_the_same()

@@ -46,6 +46,10 @@ class Candidate:
         """The scores after the most steps."""
         return self.scores[max(self.scores)]
 
+    def failed_by(self, steps: int) -> bool:
+        """Whether it failed on its way to so many steps; what came after them does not count."""
+        return bool(self.failure) and max(self.scores) <= steps
+
 
 class FromScratch:
     """An `Estimator`: candidates are trained as the final training is, each in a folder of its own.
@@ -146,14 +150,17 @@ class FromScratch:
             pause()
 
     def _best(self, going: Sequence[Candidate], steps: int) -> list[Candidate]:
-        """Of those, who is among the best third of all that have been trained so far in the stage."""
+        """Of those, who is among the best third of all that have been trained so far in the stage.
+
+        By what was known when they came to these steps, so that a search that was killed since chooses the same.
+        """
         length = len(going[0].tokens) if going else 0
         peers = [
             candidate
             for candidate in self._candidates.values()
             if candidate.repeat == 0 and len(candidate.tokens) == length and steps in candidate.scores
         ]
-        peers.sort(key=lambda candidate: (bool(candidate.failure), -self._reward.evaluate(candidate.scores[steps])))
+        peers.sort(key=lambda candidate: (candidate.failed_by(steps), -self._reward.evaluate(candidate.scores[steps])))
         best = {candidate.tokens for candidate in peers[: max(1, len(peers) // SHARE)]}
         return [candidate for candidate in going if candidate.tokens in best]
 
