@@ -33,6 +33,7 @@ from autogan_tf.config import plugins, strategy_settings
 from autogan_tf.config.semantics import Semantics
 from autogan_tf.nas import search_run
 from autogan_tf.nas.estimation import objectives, shared_weights, workers
+from autogan_tf.nas.strategies.random_search import RandomSearch
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.progress import Terminal
@@ -102,6 +103,23 @@ def prepared(monkeypatch) -> Iterator[None]:
     with restored():
         plugins.load([str(ANNEALING)])
         yield
+
+
+class Counting(RandomSearch):
+    """Counts the rounds that have begun."""
+
+    _begun = 0
+
+    def begin_round(self, number):
+        super().begin_round(number)
+        self._begun += 1
+
+    def state(self):
+        return super().state() | {"begun": self._begun}
+
+    def restore(self, state):
+        super().restore(state)
+        self._begun = state["begun"]
 
 
 class Killed(BaseException):
@@ -218,6 +236,15 @@ def test_by_shared_weights(fake_search, strategy, option, later):
 def test_from_scratch(fake_search, strategy, option, later):
     disks = iter(({}, {}))
     Lives(fake_search, planned(strategy) | FROM_SCRATCH[option]).end_the_same(later=later, disks=disks)
+
+
+def test_each_round_begins_once(fake_search):
+    """Also where it was killed before the strategy was told anything."""
+    strategy_settings.register("counting", Counting, settings=strategy_settings.entry("random").settings)
+    options = planned("counting") | FROM_SCRATCH["halving"] | {"max_search_iter": 4}
+    lives = Lives(fake_search, options)
+    lives.end_the_same(disks=iter(({}, {})))
+    assert lives.undisturbed(disk={})[0].searcher.strategy.state()["begun"] == 4
 
 
 @pytest.mark.parametrize("strategy", ["evolution", "annealing"])
