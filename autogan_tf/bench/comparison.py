@@ -81,3 +81,29 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - place) * p_values[number]))
         corrected[number] = highest
     return corrected
+
+
+@dataclasses.dataclass(frozen=True)
+class Correlation:
+    """Kendall's tau-b, its 95 % interval (bootstrap over pairs, percentiles), and the number of pairs."""
+
+    tau: float
+    low: float
+    high: float
+    count: int
+
+
+def rank_correlation(one: Sequence[float], other: Sequence[float], *, resamples: int = 1000) -> Correlation:
+    """How far two scores of the same things rank them alike: 1 the same way, -1 the other way round, 0 unrelated.
+
+    Raises:
+      ValueError: fewer than 3 pairs, other lengths, or a number that is not finite.
+    """
+    a, b = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    if a.shape != b.shape or len(a) < 3 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError(f"needs at least 3 pairs of finite numbers, got {a.shape} and {b.shape}")
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(a), (resamples, len(a)))
+    found = [scipy.stats.kendalltau(a[rows], b[rows]).statistic for rows in drawn]
+    low, high = np.nanpercentile(found, [2.5, 97.5])
+    return Correlation(float(scipy.stats.kendalltau(a, b).statistic), float(low), float(high), len(a))

@@ -88,6 +88,8 @@ def fit(values: Mapping[Tokens, float], *, confidence: float = 0.95) -> Effects:
 
     Source: sum-to-zero coding in linear models, Montgomery, "Design and Analysis of Experiments", chapters 5 and 10.
     """
+    if not values:
+        raise ValueError("there is no architecture")
     tokens = np.array(list(values))
     y = np.array(list(values.values()), np.float64)
     choices = _choices(tokens.shape[1])

@@ -20,7 +20,7 @@ from autogan_tf.search_space.space import SearchSpace
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#1f5fa8", "#c4572a", "#2f8f5b", "#8a4fa3", "#8795a1"
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#b08a1e", "#3a9ca8", "#a33d5c")
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",  # text stays text
     "font.family": "sans-serif",
     "font.size": 9,
@@ -40,7 +40,7 @@ Values = Sequence[float | None]
 def svg(figure: Figure, name: str) -> str:
     """A figure as an `<svg>` element, of the width that there is; `name` keeps its ids apart from other figures'."""
     text = io.StringIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     body = text.getvalue()[text.getvalue().index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>\s*", "", body, flags=re.DOTALL)
@@ -59,14 +59,14 @@ def element(figure: Figure, name: str) -> Markup:
 
 def pixels(figure: Figure) -> np.ndarray:
     """A figure as uint8 [H, W, 3]."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _figure(height: float, draw: Callable[[Figure], None]) -> Figure:
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, height), layout="constrained")
         draw(figure)
     return figure

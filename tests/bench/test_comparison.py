@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autogan_tf.bench.comparison import holm, pairwise, superiority
+from autogan_tf.bench.comparison import holm, pairwise, rank_correlation, superiority
 
 
 def test_holm_by_hand():
@@ -42,3 +42,27 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
 def test_what_cannot_be_compared_is_refused(numbers):
     with pytest.raises(ValueError, match="at least 2 finite numbers"):
         pairwise({"a": [1.0, 2.0], "b": numbers})
+
+
+def test_rank_correlation_by_hand():
+    """Of six pairs of the four five go the same way."""
+    found = rank_correlation([1, 2, 3, 4], [1, 2, 4, 3])
+    assert found.tau == pytest.approx(4 / 6) and found.count == 4 and -1 <= found.low <= found.tau <= found.high <= 1
+    assert rank_correlation([1, 2, 3], [3, 2, 1]).tau == -1
+
+
+def test_its_interval_holds_the_truth_as_often_as_it_says():
+    """Of normal pairs with correlation 0.6: 2 / pi arcsin 0.6 = 0.4097."""
+    rng = np.random.default_rng(2)
+    within = 0
+    for _ in range(40):
+        a = rng.normal(size=60)
+        found = rank_correlation(a, 0.6 * a + 0.8 * rng.normal(size=60), resamples=300)
+        within += found.low <= 0.4097 <= found.high
+    assert within >= 33
+
+
+@pytest.mark.parametrize("other", [[1.0, 2.0], [1.0, 2.0, np.nan]])
+def test_what_cannot_be_correlated_is_refused(other):
+    with pytest.raises(ValueError, match="at least 3 pairs"):
+        rank_correlation([1.0, 2.0, 3.0][: max(len(other), 2)], other)

@@ -78,5 +78,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say_and_pure_noise_is_no_inte
 def test_too_little_is_refused():
     with pytest.raises(ValueError, match="too few"):
         effects.fit({tokens: 1.0 for tokens in EVERY[:10]})
+    with pytest.raises(ValueError, match="no architecture"):
+        effects.fit({})
     with pytest.raises(ValueError, match="does not come up"):
         effects.fit({tokens: added(tokens) for tokens in EVERY if tokens[1] != 2})

@@ -1,0 +1,232 @@
+"""Writes docs/bench.md and its figures from the bench's rows: python tools/make_bench_page.py
+
+The page says how many rows there are; of what there is too little for, it says so. Figures go to docs/bench/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from make_bench import every, rows_of  # noqa: E402 (beside this file)
+
+from autogan_tf.bench import agreement, effects  # noqa: E402
+from autogan_tf.bench.comparison import rank_correlation  # noqa: E402
+from autogan_tf.runs.report_charts import BLUE, GREY, STYLE  # noqa: E402
+from autogan_tf.search_space.genotype import Genotype  # noqa: E402
+
+Tokens = tuple[int, ...]
+SCORES = {"fid": "Fréchet distance", "kid": "kernel distance", "is": "Inception score"}
+BEST = 10
+# the article's four observations on what its search found (arXiv 1908.03835, section 4.2), and the options they name
+ARTICLE = (
+    ("pre-activation is preferred", "conv", ("pre",)),
+    ("nearest and bilinear upsampling are preferred to deconvolution", "up", ("nearest", "bilinear")),
+    ("no norm is preferred in most cells", "norm", ("none",)),
+    ("skips between cells are preferred", "skips", ("from 1",)),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=pathlib.Path, default=ROOT / "docs" / "bench", help="folder of the rows")
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs" / "bench.md", help="the page")
+    arguments = parser.parse_args(argv)
+    swept = _sound(list(rows_of(arguments.rows, "sweep")))
+    repeated = _sound(list(rows_of(arguments.rows, "replicates")))
+    figures = arguments.output.with_suffix("")  # docs/bench beside docs/bench.md
+    figures.mkdir(parents=True, exist_ok=True)
+    parts = [_head(len(swept)), *_distribution(swept, figures), *_noise(swept, repeated)]
+    parts += [*_effects(swept, figures), *_correlations(swept), *_best_and_worst(swept)]
+    arguments.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    print(f"{arguments.output}: {len(swept):,} architectures, {len(repeated):,} further trainings")
+    return 0
+
+
+def _sound(rows: Sequence[dict]) -> list[dict]:
+    return [row for row in rows if not row["failure"]]
+
+
+def _head(number: int) -> str:
+    return (
+        "# The bench\n\n"
+        f"{number:,} of the {len(every(2)):,} architectures of AutoGAN's two cells (4 to 16 pixels), each trained once "
+        "from scratch on the 5,000 MNIST digits: what their scores look like, how much of them is luck, and what each "
+        "choice is worth. Made by `python tools/make_bench_page.py` from the rows in [bench/](bench/README.md), which "
+        "says how they were made. Low Fréchet and kernel distances are good, and high Inception scores."
+    )
+
+
+def _distribution(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
+    if len(rows) < 3:
+        return []
+    fid = np.array([row["fid"][-1] for row in rows])
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.hist(fid, bins=min(60, max(5, len(fid) // 4)), color=BLUE)
+        axes.set_xlabel("Fréchet distance")
+        axes.set_ylabel("architectures")
+        axes.axvline(float(np.median(fid)), color=GREY, linestyle="--", linewidth=1)
+
+    _save(draw, figures / "distribution.png", height=2.6)
+    table = _table(
+        ("score", "best", "5 %", "median", "95 %", "worst"),
+        [(SCORES[key], *(f"{value:.4g}" for value in _percentiles(rows, key))) for key in SCORES],
+    )
+    return ["## What there is to find", f"![Fréchet distances]({figures.name}/distribution.png)", table]
+
+
+def _percentiles(rows: Sequence[dict], key: str) -> list[float]:
+    """From the best to the worst."""
+    found = np.percentile([row[key][-1] for row in rows], [0, 5, 50, 95, 100]).tolist()
+    return found[::-1] if key == "is" else found
+
+
+def _noise(swept: Sequence[dict], repeated: Sequence[dict]) -> list[str]:
+    of_seed: dict[int, dict[Tokens, dict]] = {}
+    for row in (*swept, *repeated):
+        of_seed.setdefault(row["seed"], {})[tuple(row["tokens"])] = row
+    common = sorted(set.intersection(*map(set, of_seed.values()))) if of_seed else []
+    heading = "## Noise and signal"
+    if len(of_seed) < 2 or len(common) < 20:
+        return [heading, "There are too few trainings with other seeds yet (`make_bench.py replicates`)."]
+    rows = []
+    for key, name in SCORES.items():
+        values = np.array([[found[tokens][key][-1] for found in of_seed.values()] for tokens in common])
+        values = values if key == "is" else np.log(np.maximum(values, 1e-9))
+        low, high = _interval(values)
+        share = agreement.intraclass_correlation(values)
+        name = name if key == "is" else f"log of the {name}"
+        rows.append((name, f"{1 - share:.2f}", f"{1 - high:.2f} to {1 - low:.2f}"))
+    text = (
+        f"{len(common):,} architectures were trained with {len(of_seed)} seeds. The share of the variance of one "
+        "training's score that is the seed's (1 less the intraclass correlation), with its 95 % interval (bootstrap "
+        "over architectures):"
+    )
+    return [heading, text, _table(("score", "share of the seed", "interval"), rows)]
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    rng = np.random.default_rng(0)
+    drawn = [values[rng.integers(0, len(values), len(values))] for _ in range(1000)]
+    low, high = np.nanpercentile([agreement.intraclass_correlation(rows) for rows in drawn], [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _effects(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
+    heading = "## What each choice is worth"
+    try:
+        found = effects.fit({tuple(row["tokens"]): float(np.log(row["fid"][-1])) for row in rows})
+    except ValueError as error:
+        return [heading, f"There are too few rows yet ({error})."]
+    flat = [effect for of_choice in found.main.values() for effect in of_choice]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        places = np.arange(len(flat))[::-1]
+        values = 100 * np.array([effect.value for effect in flat])
+        error = 100 * np.array([[e.value - e.low for e in flat], [e.high - e.value for e in flat]])
+        axes.errorbar(values, places, xerr=error, fmt="o", color=BLUE, ecolor=GREY, markersize=4, capsize=2)
+        axes.axvline(0, color=GREY, linewidth=0.9)
+        axes.set_yticks(places, [effect.options[0] for effect in flat], fontsize=8)
+        axes.set_xlabel("effect on the log of the Fréchet distance, in hundredths (left is better)")
+
+    _save(draw, figures / "effects.png", height=0.24 * len(flat) + 0.8)
+    share = (
+        f"The main effects together explain {found.share:.0%} of the variance of the log of the Fréchet distance; the "
+        "rest is what choices do together, and the seed. Each with its 95 % interval; -10 is about 10 % less distance."
+    )
+    pairs = [
+        (" × ".join(map(str, pair.choices)), f"{pair.share:.1%}", f"{pair.p_value:.2g}",
+         f"{' and '.join(largest.options)}: {100 * largest.value:+.0f} "
+         f"({100 * largest.low:+.0f} to {100 * largest.high:+.0f})")
+        for pair in found.interactions[:8] for largest in pair.effects[:1]
+    ]  # fmt: skip
+    table = _table(("choices", "share of the variance", "p (Holm)", "largest effect beyond both by themselves"), pairs)
+    return [
+        heading, share, f"![Main effects]({figures.name}/effects.png)", "The largest interactions of two choices:",
+        table, "### The article's observations", _article(found),
+    ]  # fmt: skip
+
+
+def _article(found: effects.Effects) -> str:
+    rows = []
+    for words, decision, options in ARTICLE:
+        for choice, of_choice in found.main.items():
+            if choice.decision != decision:
+                continue
+            named = [effect for effect in of_choice if effect.options[0].split("=")[1] in options]
+            others = [effect for effect in of_choice if effect not in named]
+            best_other = min(others, key=lambda effect: effect.value)
+            worst_named = max(named, key=lambda effect: effect.value)
+            if worst_named.high < best_other.low:
+                verdict = "yes"
+            elif min(named, key=lambda effect: effect.value).low > best_other.high:
+                verdict = "no, the other way round"
+            else:
+                verdict = "not to be told"
+            told = ", ".join(f"{effect.options[0].split('=')[1]} {100 * effect.value:+.0f}" for effect in of_choice)
+            rows.append((words, f"cell {choice.cell}: {told}", verdict))
+    return _table(("in the article's searches", "here, in hundredths", "the same here"), rows)
+
+
+def _correlations(rows: Sequence[dict]) -> list[str]:
+    heading = "## Cheaper scores and other scores"
+    if len(rows) < 20:
+        return [heading, "There are too few rows yet."]
+    end = [-row["fid"][-1] for row in rows]
+    table = []
+    for place, steps in enumerate(rows[0]["points"][:-1]):
+        earlier = rank_correlation([-row["fid"][place] for row in rows], end)
+        table.append((f"Fréchet distance after {steps} steps", earlier))
+    table.append(("kernel distance at the end", rank_correlation([-row["kid"][-1] for row in rows], end)))
+    table.append(("Inception score at the end", rank_correlation([row["is"][-1] for row in rows], end)))
+    text = (
+        "Kendall's tau with the Fréchet distance at the end of the same training, over all architectures, with its 95 "
+        "% interval (bootstrap). What the seed does is the same on both sides, so that another training agrees less."
+    )
+    lines = [(name, f"{tau.tau:.2f}", f"{tau.low:.2f} to {tau.high:.2f}") for name, tau in table]
+    return [heading, text, _table(("score", "tau", "interval"), lines)]
+
+
+def _best_and_worst(rows: Sequence[dict]) -> list[str]:
+    if len(rows) < 2 * BEST:
+        return []
+    ranked = sorted(rows, key=lambda row: row["fid"][-1])
+    words = "By one noisy training each: that the first is better than the tenth is mostly luck."
+    parts = ["## The best and the worst", words]
+    for title, some in (("best", ranked[:BEST]), ("worst", ranked[-BEST:])):
+        lines = [
+            (f"`{Genotype.from_tokens(row['tokens'])}`", f"{row['fid'][-1]:.2f}", f"{row['is'][-1]:.2f}",
+             "; ".join(cell.in_words() for cell in Genotype.from_tokens(row["tokens"]).cells))
+            for row in some
+        ]  # fmt: skip
+        parts.append(_table((title, "Fréchet distance", "Inception score", "cells"), lines))
+    return parts
+
+
+def _save(draw, path: pathlib.Path, *, height: float) -> None:
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, height), layout="constrained")
+        draw(figure)
+        figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
