@@ -44,7 +44,7 @@ from tests.plugged import restored
 
 ANNEALING = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples" / "annealing.py"
 OF_THE_MACHINE = ("seconds", "images_per_second", "memory_mb")
-COSTS = ("generated", "spent", "trained_images", "scored_images")
+COSTS = ("generated", "spent", "trained_images", "scored_images", "idle")
 
 STRATEGIES = [*strategy_settings.STRATEGIES, "annealing"]  # the guide's example of a plugin
 SMALL: dict[str, Any] = {
