@@ -7,10 +7,12 @@ import itertools
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -121,10 +123,10 @@ def test_a_study_that_is_stopped_goes_on_and_ends_as_one_that_was_left_alone(tmp
 
 
 @pytest.fixture
-def cluster(tmp_path_factory) -> Iterator[tuple[str, subprocess.Popen]]:
+def cluster() -> Iterator[tuple[str, subprocess.Popen]]:
     """A Ray cluster of two nodes on this machine, each a group of processes: its address, and the second node."""
     pytest.importorskip("ray")
-    folder = tmp_path_factory.mktemp("r")  # its sockets' paths must be short
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="r"))  # its sockets' paths must be short, which pytest's are not
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -145,6 +147,7 @@ def cluster(tmp_path_factory) -> Iterator[tuple[str, subprocess.Popen]]:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(node.pid, signal.SIGKILL)
                 node.wait()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.slow
