@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autogan_tf.config import command_line, environment, fields, plugins
@@ -20,11 +20,12 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.config.study import StudyConfig
 
 if TYPE_CHECKING:
+    from autogan_tf.bench.judging import Judge
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import StopRequest
     from autogan_tf.runs.progress import Terminal
 
-Tokens = tuple[int, ...]
+_REGRET = "regret: log Fréchet distance above the best there is"
 _MUST_BE_THE_SAME = ("first_seed", "budget", "search_flags", "table")
 
 
@@ -81,6 +82,8 @@ class Searches:
         from autogan_tf.runs import signals
         from autogan_tf.runs.keeper import Interrupted
 
+        if stop.signal:
+            raise Interrupted(stop.signal, job.folder)
         with job.log.open("a", encoding="utf-8") as log, signals.passed_on(lambda: stop.signal):
             with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
                 code = search.main([*job.flags, f"--run_dir={job.folder}", "--verbosity=quiet"])
@@ -97,7 +100,7 @@ def _study(config: StudyConfig) -> int:
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
 
-    value_of, measure, oracle = _judge(config)
+    judge = _judge(config)
     settings = fields.to_dict(config)
     with locked(pathlib.Path(config.run_dir)), Terminal(verbosity=config.verbosity) as terminal:
         folder, resumes = RunFolder.open(config.run_dir, command="study", resume="auto")
@@ -108,11 +111,14 @@ def _study(config: StudyConfig) -> int:
             folder.create(command="study", settings=settings)
         (folder.path / "searches").mkdir(exist_ok=True)
 
-        def study(stop: StopRequest) -> None:
-            failed = _search_all(config, terminal, stop)
-            _write(config, folder, terminal, failed, value_of, measure, oracle)
+        failed: dict[Job, str] = {}
 
-        return exit_code_of(study, folder=folder, terminal=terminal, failures=())
+        def study(stop: StopRequest) -> None:
+            failed.update(_search_all(config, terminal, stop))
+            _write(config, folder, terminal, failed, judge)
+
+        code = exit_code_of(study, folder=folder, terminal=terminal, failures=(), has_report=False)
+        return code or bool(failed)
 
 
 def _check_same(settings: dict[str, Any], written: dict[str, Any]) -> None:
@@ -125,13 +131,21 @@ def _check_same(settings: dict[str, Any], written: dict[str, Any]) -> None:
         )
 
 
-def _search_all(config: StudyConfig, terminal: Terminal, stop: StopRequest) -> list[str]:
+def _search_all(config: StudyConfig, terminal: Terminal, stop: StopRequest) -> dict[Job, str]:
     """Runs what is missing; what went wrong."""
+    from autogan_tf.nas.best_training import is_complete
     from autogan_tf.nas.estimation.ray_workers import RayWorkers
     from autogan_tf.nas.estimation.workers import Processes, Workers
+    from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import Interrupted
 
     every = jobs(config)
+    of_arm = {arm: config.search(*arm) for arm in config.arms}
+    missing = [
+        job
+        for job, arm in zip(every, config.arms * config.seeds, strict=True)
+        if not is_complete(of_arm[arm], RunFolder(job.folder))
+    ]
     workers: Workers
     if config.workers == "ray":
         workers = RayWorkers(Searches, config, address=config.ray_address)
@@ -140,24 +154,25 @@ def _search_all(config: StudyConfig, terminal: Terminal, stop: StopRequest) -> l
 
     def wait() -> None:
         if stop.signal:
-            workers.close()
             raise Interrupted(stop.signal, config.run_dir)
 
-    failed = []
+    failed = {}
     terminal.overall("study", len(every), "searches")
+    there = len(every) - len(missing)
+    terminal.advance_overall(there)
     with contextlib.closing(workers):
-        for done, (job, code) in enumerate(zip(every, workers.map(every, wait=wait), strict=True), 1):
+        for done, (job, code) in enumerate(zip(missing, workers.map(missing, wait=wait), strict=True), there + 1):
             if code:
-                failed.append(f"{job.folder} ended with code {code}, see {job.log}")
-                terminal.line(failed[-1])
+                failed[job] = f"{job.folder} ended with code {code}, see {job.log}"
+                terminal.line(failed[job])
             terminal.line(f"{done} of {len(every)}: {job.group}, seed {job.seed}")
             terminal.advance_overall(done)
     terminal.end_overall()
     return failed
 
 
-def _judge(config: StudyConfig) -> tuple[Callable[[Tokens], float], str, float | None]:
-    """What an architecture is worth, low is good, in words what that is, and the lowest there is."""
+def _judge(config: StudyConfig) -> Judge:
+    """Says what an architecture is worth."""
     from autogan_tf.bench import table
     from autogan_tf.bench.judging import Judge
 
@@ -168,18 +183,15 @@ def _judge(config: StudyConfig) -> tuple[Callable[[Tokens], float], str, float |
     (num_cells,) = cells
     trained = table.load(num_cells=num_cells, folder=pathlib.Path(config.table) if config.table else None)
     trained.check_complete()
-    judge = Judge(trained)
-    return judge.regret, "regret: log Fréchet distance above the best there is", 0.0
+    return Judge(trained)
 
 
 def _write(
     config: StudyConfig,
     folder: RunFolder,
     terminal: Terminal,
-    failed: Sequence[str],
-    value_of: Callable[[Tokens], float],
-    measure: str,
-    oracle: float | None,
+    failed: Mapping[Job, str],
+    judge: Judge,
 ) -> None:
     """study.json, study.html and TensorBoard's curves."""
     import json
@@ -192,10 +204,9 @@ def _write(
 
     costs = [float(cost) for cost in range(1, int(config.budget) + 1)]
     curves: dict[str, dict[int, list[float]]] = {}
-    broken = {problem.split(" ")[0] for problem in failed}
     of_arm = {arm: config.search(*arm) for arm in config.arms}
     for job, arm in zip(jobs(config), config.arms * config.seeds, strict=True):
-        if job.folder in broken:
+        if job in failed:
             continue
         search = of_arm[arm]
         found = study_data.incumbents(
@@ -204,18 +215,18 @@ def _write(
             scored_image_cost=search.scored_image_cost,
             num_tokens=len(catalog.space(search.space).counts(search.num_cells)),
         )
-        curves.setdefault(job.group, {})[job.seed] = study_data.curve(found, costs, value_of)
+        curves.setdefault(job.group, {})[job.seed] = study_data.curve(found, costs, judge.regret)
     if not curves:
-        raise UserError(f"none of the searches has come to its end: {failed[0]}")
+        raise UserError(f"none of the searches has come to its end: {next(iter(failed.values()))}")
     document = study_data.document(
-        curves, costs, measure=measure, failed=failed, settings=fields.to_dict(config), oracle=oracle
+        curves, costs, measure=_REGRET, failed=list(failed.values()), settings=fields.to_dict(config)
     )
     write_atomically(folder.path / "study.json", json.dumps(document, allow_nan=False, indent=1) + "\n")
     write_atomically(folder.path / "study.html", study_page.page(document))
     study_page.write_tensorboard(folder.tensorboard, document)
     for name, group in document["groups"].items():
         number = len(group["seeds"])
-        terminal.result(f"{name}: {measure.split(':')[0]} {group['median'][-1]} (median of {number} seeds)")
+        terminal.result(f"{name}: regret {group['median'][-1]} (median of {number} seeds)")
     terminal.result(str(folder.path / "study.html"))
 
 

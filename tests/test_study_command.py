@@ -33,14 +33,14 @@ SEARCH = (
 )
 
 
-def made(folder: pathlib.Path) -> pathlib.Path:
-    """Two seeds of each architecture, of which (1, 1, 0, 1) is best."""
+def made(folder: pathlib.Path, seeds: tuple[int, ...] = (0, 1)) -> pathlib.Path:
+    """Some seeds of each architecture, of which (1, 1, 0, 1) is best."""
     rng = np.random.default_rng(0)
     rows = [
         {"tokens": list(tokens), "seed": seed, "failure": "", "points": [540], "machine": "A",
          "fid": [float(np.exp(2 - 0.3 * (tokens[0] + tokens[3]) + 0.2 * abs(tokens[1] - 1) + 0.05 * rng.normal()))],
          **{name: [1.0] for name in NAMES}}
-        for tokens in EVERY for seed in (0, 1)
+        for tokens in EVERY for seed in seeds
     ]  # fmt: skip
     folder.mkdir()
     (folder / "1-cells.npz").write_bytes(table.of_rows(rows, lambda genotype: Cost(1, 1)).to_bytes())
@@ -71,7 +71,7 @@ def started(folder: pathlib.Path, tables: pathlib.Path, **changes) -> subprocess
 
 def found_in(folder: pathlib.Path) -> dict:
     document = json.loads((folder / "study.json").read_text())
-    return {name: document[name] for name in ("costs", "groups", "pairs", "failed", "oracle")}
+    return {name: document[name] for name in ("costs", "groups", "pairs", "failed")}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def wait_for(there, seconds: float = 300) -> None:
 def test_what_a_study_leaves(whole):
     folder, output = whole
     found = found_in(folder)
-    assert set(found["groups"]) == {"evolution", "random"} and not found["failed"] and found["oracle"] == 0
+    assert set(found["groups"]) == {"evolution", "random"} and not found["failed"]
     for group in found["groups"].values():
         assert group["seeds"] == [1000, 1001] and len(group["end"]) == 2 and min(group["end"]) >= 0
         assert all(curve[-1] is not None for curve in group["curves"])
@@ -151,14 +151,26 @@ def cluster() -> Iterator[tuple[str, subprocess.Popen]]:
 
 
 @pytest.mark.slow
-def test_on_a_cluster_one_of_whose_nodes_is_killed_a_study_ends_the_same(tmp_path, tables, whole, cluster):
+def test_on_a_cluster_a_study_is_stopped_and_a_node_is_killed_and_it_ends_the_same(tmp_path, tables, whole, cluster):
     address, second = cluster
+    searches = tmp_path / "study" / "searches"
+
+    def some_done() -> bool:
+        return bool(list(searches.glob("*/genotype.json"))) or study.poll() is not None
+
     study = started(tmp_path / "study", tables, workers="ray", ray_address=address)
-    wait_for(lambda: list((tmp_path / "study" / "searches").glob("*/genotype.json")) or study.poll() is not None)
+    wait_for(some_done)
+    study.send_signal(signal.SIGTERM)
+    output, _ = study.communicate(timeout=300)
+    assert study.returncode == 128 + signal.SIGTERM, output
+    before = {file: file.stat().st_mtime_ns for file in searches.glob("*/genotype.json")}
+    study = started(tmp_path / "study", tables, workers="ray", ray_address=address)
+    wait_for(lambda: len(list(searches.glob("*/genotype.json"))) > len(before) or study.poll() is not None)
     os.killpg(second.pid, signal.SIGKILL)
     output, _ = study.communicate(timeout=900)
     assert study.returncode == 0, output
     assert found_in(tmp_path / "study") == found_in(whole[0])
+    assert before and all(file.stat().st_mtime_ns == when for file, when in before.items())  # not done again
 
 
 @pytest.mark.slow
@@ -195,8 +207,37 @@ def test_bad_input_is_one_error_and_nothing_is_written(tmp_path, tables, capsys,
     assert told in error and error.count("error:") == 1 and not (tmp_path / "study").exists()
 
 
+def test_a_table_without_repetitions_is_refused(tmp_path, capsys):
+    tables = made(tmp_path / "tables", seeds=(0,))
+    assert study.main(words(tmp_path / "study", tables)) == 2
+    error = capsys.readouterr().err
+    assert "make_bench.py replicates" in error and error.count("error:") == 1 and not (tmp_path / "study").exists()
+
+
+def test_a_search_that_failed_is_told_and_the_others_count(tmp_path, tables, capsys, monkeypatch):
+    """In a folder with a blank in its name; the searches' rows are written here."""
+
+    def searched(config, terminal, stop):
+        for number, job in enumerate(study.jobs(config)):
+            folder = pathlib.Path(job.folder)
+            row = {"step": 0, "phase": "strategy", "time": 1.0, "iteration": 0, "trained_images": 5000,
+                   "scored_images": 0, "rewards": {" ".join(map(str, EVERY[number])): 1.0}}  # fmt: skip
+            folder.mkdir(parents=True)
+            (folder / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+        return {study.jobs(config)[1]: "it ended with code 1"}
+
+    monkeypatch.setattr(study, "_search_all", searched)
+    assert study.main(words(tmp_path / "my study", tables)) == 1
+    found = found_in(tmp_path / "my study")
+    assert found["failed"] == ["it ended with code 1"]
+    assert {name: group["seeds"] for name, group in found["groups"].items()} == {
+        "evolution": [1000, 1001], "random": [1001]
+    }  # fmt: skip
+    assert "it ended with code 1" in (tmp_path / "my study" / "study.html").read_text(encoding="utf-8")
+
+
 def test_a_study_of_other_settings_is_not_gone_on_with(tmp_path, tables, capsys, monkeypatch):
-    monkeypatch.setattr(study, "_search_all", lambda config, terminal, stop: ["x ended"])
+    monkeypatch.setattr(study, "_search_all", lambda config, terminal, stop: {})
     monkeypatch.setattr(study, "_write", lambda *arguments: None)
     assert study.main(words(tmp_path / "study", tables)) == 0
     assert study.main(words(tmp_path / "study", tables, seeds=5, strategies="evolution,local_search")) == 0

@@ -19,6 +19,7 @@ import numpy as np
 
 from autogan_tf.bench import effects
 from autogan_tf.bench.table import Table
+from autogan_tf.config.errors import UserError
 
 Tokens = tuple[int, ...]
 FRESH = (11, 12, 13)
@@ -33,16 +34,20 @@ class Judge:
     Attributes:
       error: standard deviation of one training.
       own: standard deviation of architectures around the sums of their choices' main effects.
+      best: what an oracle would find, and its worth; being the lowest of many that are not exact, a little too low.
 
     Raises:
-      ValueError: no architecture has two such trainings.
+      UserError: no architecture has two such trainings.
     """
 
     def __init__(self, table: Table) -> None:
         known = {tokens: self._logs(table, tokens, FRESH, inside=False) for tokens in table.architectures}
         repeated = [values for values in known.values() if len(values) > 1]
         if not repeated:
-            raise ValueError("no architecture has trainings with two seeds, so that their error is not known")
+            raise UserError(
+                "no architecture of the bench's table has trainings with two seeds besides the fresh ones, so that "
+                "their error is not known; tools/make_bench.py replicates makes some"
+            )
         squares = sum(float(np.sum((values - values.mean()) ** 2)) for values in repeated)
         self.error = float(np.sqrt(squares / sum(len(values) - 1 for values in repeated)))
         means = {tokens: float(values.mean()) for tokens, values in known.items() if len(values)}
@@ -60,6 +65,7 @@ class Judge:
                 self._worth[tokens] = sums[tokens] + weight * (means[tokens] - sums[tokens])
         worst = max(self._worth.values())
         self._worth |= {tokens: worst for tokens in table.architectures if tokens not in self._worth}
+        self.best = min(self._worth.items(), key=lambda entry: entry[1])
 
     @staticmethod
     def _logs(table: Table, tokens: Tokens, seeds: Sequence[int], *, inside: bool) -> np.ndarray:
@@ -70,11 +76,6 @@ class Judge:
     def worth(self, tokens: Sequence[int]) -> float:
         """The log Fréchet distance of an architecture; low is good. KeyError where the table lacks it."""
         return self._worth[tuple(tokens)]
-
-    @property
-    def best(self) -> tuple[Tokens, float]:
-        """What an oracle would find, and its worth."""
-        return min(self._worth.items(), key=lambda entry: entry[1])
 
     def regret(self, tokens: Sequence[int]) -> float:
         """How much an architecture's log Fréchet distance is above the oracle's, at least 0."""

@@ -71,7 +71,6 @@ def document(
     measure: str,
     failed: Sequence[str],
     settings: Mapping[str, Any],
-    oracle: float | None,
 ) -> dict[str, Any]:
     """All of a study.
 
@@ -80,7 +79,6 @@ def document(
       measure: what the values are, in words; low is good.
       failed: what went wrong with searches that are not among them.
       settings: of the study.
-      oracle: the lowest value that there is, where that is known.
     """
     groups: dict[str, Any] = {}
     last = {}
@@ -104,7 +102,6 @@ def document(
         "version": VERSION,
         "settings": dict(settings),
         "measure": measure,
-        "oracle": oracle,
         "costs": list(costs),
         "groups": groups,
         "pairs": pairs,

@@ -208,7 +208,7 @@ class Table:
 
     def check_complete(self) -> None:
         """UserError where an architecture of so many cells has not been trained with seed 0."""
-        trained, size = len(self.values()), autogan.SPACE.size(self.num_cells)
+        trained, size = sum(seed == 0 for _, seed in self._places), autogan.SPACE.size(self.num_cells)
         if trained < size:
             raise UserError(
                 f"the bench's table has {trained:,} of the {size:,} architectures of {self.num_cells} cells, and a "
@@ -276,7 +276,8 @@ def load(*, num_cells: int = 2, folder: pathlib.Path | None = None) -> Table:
     if not path.exists():
         there = sorted(int(file.name.partition("-")[0]) for file in where.glob("*-cells.npz"))
         raise UserError(
-            f"the bench has no table of {num_cells} cells{f' in {folder}' if folder else ''}; it has those of "
-            f"{', '.join(map(str, there)) or 'none yet'}"
+            f"the bench has no table of {num_cells} cells{f' in {folder}' if folder else ''}; it has "
+            + (f"those of {', '.join(map(str, there))}" if there else "none yet: tools/make_bench.py makes them, see "
+               "docs/bench/README.md")
         )
     return read(path)

@@ -20,11 +20,12 @@ def exit_code_of(
     folder: RunFolder,
     terminal: Terminal,
     failures: tuple[type[Exception], ...],
+    has_report: bool = True,
 ) -> int:
     """Runs `body` while SIGTERM and SIGINT are heard; where it does not come to its own end, says how it ended, and
     brings the run's report up to date.
 
-    failures: exceptions with which a training ends.
+    failures: exceptions with which a training ends; has_report: the folder is that of a run, which has one.
 
     Returns:
       0; 128 and the number of a signal; or 1.
@@ -47,5 +48,6 @@ def exit_code_of(
         terminal.result(f"stopped: {what} cannot be written: {error.strerror}; make room, and {again}")
     except failures as error:
         terminal.result(f"stopped: {error}; the last good state is the newest checkpoint in {folder.path}")
-    Refreshed(folder).now()
+    if has_report:
+        Refreshed(folder).now()
     return code

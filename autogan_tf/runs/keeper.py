@@ -18,6 +18,11 @@ class Interrupted(RuntimeError):
     def __init__(self, number: int, saved: str) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}; saved as {saved}")
         self.exit_code = 128 + number
+        self._given = (number, saved)
+
+    def __reduce__(self) -> tuple[type[Interrupted], tuple[int, str]]:
+        """To other processes and back."""
+        return Interrupted, self._given
 
 
 class StopRequest:

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 
+_SECONDS_TO_HEAR = 5.0  # in which a signal surely comes to whoever listens
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -48,18 +49,20 @@ def passed_on(wished: Callable[[], int]) -> Iterator[None]:
     """A wish to end that comes by another way, as to a worker process, is heard as SIGTERM by what runs inside; by what
     comes after that it is not. For the main thread.
 
-    wished: nonzero when it is there.
+    wished: nonzero when it is there. What runs inside may not listen yet: it is told again until it does.
     """
-    over = threading.Event()
+    over, came_here = threading.Event(), threading.Event()
 
     def look() -> None:
         while not over.wait(0.2):
             if wished():
+                came_here.clear()
                 os.kill(os.getpid(), signal.SIGTERM)
-                return
+                if not came_here.wait(_SECONDS_TO_HEAR):  # a second one would end what hears it at once
+                    return
 
     thread = threading.Thread(target=look, name="wishes", daemon=True)
-    with heard(lambda number: None):
+    with heard(lambda number: came_here.set()):
         thread.start()
         try:
             yield

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autogan_tf.bench import judging, table
+from autogan_tf.config.errors import UserError
 from autogan_tf.models.cost import Cost
 from autogan_tf.search_space import autogan
 
@@ -86,5 +87,5 @@ def test_what_failed_is_as_bad_as_the_worst():
 
 
 def test_without_repetitions_the_error_is_not_known():
-    with pytest.raises(ValueError, match="two seeds"):
+    with pytest.raises(UserError, match="two seeds"):
         judging.Judge(made(truth(), lambda place: (0,)))

@@ -57,7 +57,7 @@ def test_a_study_is_its_medians_and_bands_and_pairs():
         "b": {7: [9.0, 5.0, 5.0], 8: [9.0, 6.0, 6.0], 9: [9.0, 7.0, 7.0]},
     }
     found = study_data.document(
-        curves, [1.0, 2.0, 3.0], measure="distance", failed=["c ended with code 1"], settings={"seeds": 3}, oracle=0.0
+        curves, [1.0, 2.0, 3.0], measure="distance", failed=["c ended with code 1"], settings={"seeds": 3}
     )
     assert found["groups"]["a"]["median"] == [None, 2.0, 1.0] and found["groups"]["a"]["end"] == [0, 1, 2]
     assert found["groups"]["a"]["low"] == [None, pytest.approx(1.1), pytest.approx(0.1)]

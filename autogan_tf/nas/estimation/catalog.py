@@ -166,7 +166,7 @@ def _tables(config: SearchConfig) -> dict[int, bench.Table]:
 def _new_recorded(parts: Parts) -> FromScratch:
     config = parts.config
     tables = _tables(config)
-    recorded = Recorded(tables)
+    recorded = Recorded(tables.values())
     return FromScratch(
         workers=recorded,
         training=recorded,

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.runs.keeper import StopRequest
+from autogan_tf.runs.keeper import Interrupted, StopRequest
 
 SECONDS_TO_CONNECT = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.5
-_RETRIES = 3  # of a job whose node or process is lost
+_RETRIES = 3  # of a job whose node or process is lost, or is asked to end
 
 
 class RayWorkers:
@@ -43,9 +43,9 @@ class RayWorkers:
                 "--workers=ray needs Ray, which is not installed; pip install 'autogan_tf[ray]', or give a number of "
                 "processes of this machine"
             ) from None
-        self._ray = ray
+        self._ray: Any = ray
         _connect(ray, address)
-        self._task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_done_somewhere)
+        self._task = self._ray.remote(num_cpus=1, max_retries=_RETRIES, retry_exceptions=[Interrupted])(_done_somewhere)
         self._make, self._config = make, config
 
     def map(self, jobs: Sequence[Any], *, wait: Callable[[], None]) -> Iterator[Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from autogan_tf.bench.table import LOW_IS_GOOD, Table
 from autogan_tf.nas.estimation.candidate_training import Job, Result
@@ -17,12 +16,11 @@ class Recorded:
     One that failed before it was scored counts as the worst of all.
 
     Args:
-      tables: by number of cells.
+      tables: of different numbers of cells.
     """
 
-    def __init__(self, tables: Mapping[int, Table]) -> None:
-        self._tables = {len(table.architectures[0]): table for table in tables.values()}
-        self._worst: dict[tuple[int, str], float] = {}  # by number of tokens and score
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self._tables = {len(table.architectures[0]): table for table in tables}
 
     def map(self, jobs: Sequence[Job], *, wait: Callable[[], None]) -> Iterator[Result]:
         """As `Workers.map`."""
@@ -32,16 +30,11 @@ class Recorded:
 
     def run(self, job: Job) -> Result:
         """As `CandidateTraining.run`, whatever the job's seed and number of images; nothing is written."""
-        found = self._tables[len(job.tokens)].query(job.tokens, steps=job.steps, seed=SEED)
-        scores = {name: getattr(found, name) for name in LOW_IS_GOOD}
-        worst = {name: self._worst_of(len(job.tokens), name) for name, value in scores.items() if math.isnan(value)}
-        return Result(scores | worst, found.steps, found.failure)
-
-    def _worst_of(self, length: int, score: str) -> float:
-        if (length, score) not in self._worst:
-            values = self._tables[length].values(score, seed=SEED).values()
-            self._worst[length, score] = max(values) if LOW_IS_GOOD[score] else min(values)
-        return self._worst[length, score]
+        table = self._tables[len(job.tokens)]
+        found = table.query(job.tokens, steps=job.steps, seed=SEED)
+        if not found.steps:  # it has no scores
+            return Result({name: table.values(name, seed=SEED)[job.tokens] for name in LOW_IS_GOOD}, 0, found.failure)
+        return Result({name: getattr(found, name) for name in LOW_IS_GOOD}, found.steps, found.failure)
 
     def score(self, job: Job) -> Result:
         """As `CandidateTraining.score`."""
