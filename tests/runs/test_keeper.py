@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -130,3 +131,8 @@ def test_a_second_signal_ends_the_process_at_once_whatever_it_computes():
     finally:
         process.kill()
         process.communicate()
+
+
+def test_that_it_was_stopped_goes_to_another_process_and_back():
+    found = pickle.loads(pickle.dumps(Interrupted(signal.SIGTERM, "ckpt-3")))
+    assert found.exit_code == 143 and str(found) == str(Interrupted(signal.SIGTERM, "ckpt-3"))
