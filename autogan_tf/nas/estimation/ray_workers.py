@@ -7,6 +7,7 @@ import dataclasses
 import io
 import pathlib
 import shutil
+import signal
 import socket
 import tarfile
 import tempfile
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.runs import signals
 from autogan_tf.runs.keeper import Interrupted, StopRequest
 
 SECONDS_TO_CONNECT = 10.0
@@ -84,11 +86,15 @@ class RayWorkers:
 
 
 def _connect(ray: Any, address: str) -> None:
+    """For the main thread."""
     try:
         host, _, port = address.rpartition("://")[2].rpartition(":")
         if port.isdecimal():  # where nothing answers Ray itself tries for minutes
             socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_CONNECT).close()
+        ours = {number: signal.getsignal(number) for number in signals.ENDING}
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
+        for number, handler in ours.items():  # in whose place Ray puts its own, which end the process at once
+            signal.signal(number, handler)
     except (OSError, RuntimeError, ValueError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
         raise UserError(
