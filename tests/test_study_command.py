@@ -21,9 +21,12 @@ import pytest
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from autogan_tf import study
-from autogan_tf.bench import table
+from autogan_tf.bench import halves, judging, table
+from autogan_tf.config.train import TrainConfig
 from autogan_tf.models.cost import Cost
 from autogan_tf.search_space import autogan
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.studies import trained
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 EVERY = list(itertools.product(*map(range, autogan.SPACE.counts(1))))
@@ -53,7 +56,7 @@ def tables(tmp_path_factory) -> pathlib.Path:
 
 
 def words(folder: pathlib.Path, tables: pathlib.Path, **changes) -> list[str]:
-    settings = {"run_dir": folder, "table": tables, "strategies": "evolution", "seeds": 2, "budget": 6,
+    settings = {"run_dir": folder, "table": tables, "strategies": "evolution", "seeds": 2, "budget": 6, "draws": 3,
                 "search_flags": SEARCH}  # fmt: skip
     return [f"--{name}={value}" for name, value in (settings | changes).items()]
 
@@ -71,7 +74,7 @@ def started(folder: pathlib.Path, tables: pathlib.Path, **changes) -> subprocess
 
 def found_in(folder: pathlib.Path) -> dict:
     document = json.loads((folder / "study.json").read_text())
-    return {name: document[name] for name in ("costs", "groups", "pairs", "failed")}
+    return {name: document[name] for name in ("costs", "groups", "pairs", "agreements", "failed")}
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +98,16 @@ def wait_for(there, seconds: float = 300) -> None:
 def test_what_a_study_leaves(whole):
     folder, output = whole
     found = found_in(folder)
-    assert set(found["groups"]) == {"evolution", "random"} and not found["failed"]
+    assert set(found["groups"]) == {"evolution", "random", "no search"} and not found["failed"]
+    drawn = found["groups"].pop("no search")
+    assert drawn["seeds"] == [1000, 1001, 1002] and all(len(set(curve)) == 1 for curve in drawn["curves"])
     for group in found["groups"].values():
         assert group["seeds"] == [1000, 1001] and len(group["end"]) == 2 and min(group["end"]) >= 0
         assert all(curve[-1] is not None for curve in group["curves"])
+        assert all(6 <= cost < 9 for cost in group["spent"])  # it ends after the iteration in which it is reached
     assert "evolution: regret" in output and (folder / "study.html").stat().st_size > 5000
     events = EventMultiplexer().AddRunsFromDirectory(str(folder / "tensorboard")).Reload()
-    assert set(events.Runs()) == {"evolution", "random"}
+    assert set(events.Runs()) == {"evolution", "random", "no-search"}
     assert [event.step for event in events.Tensors("random", "study/median")][-1] == 6
 
 
@@ -191,6 +197,15 @@ def test_a_cluster_that_is_not_there_is_named_within_seconds(tmp_path, tables, a
         ({"strategies": ""}, "--strategies must name each once"),
         ({"estimations": "table,table"}, "--estimations must name each once"),
         ({"budget": 0.5}, "--budget"),
+        ({"budget": 0}, "--judge=trainings 0"),
+        ({"arms": "thirds --strategy=random"}, "a colon and the flags"),
+        ({"arms": "a: --strategy=evolution --population=9 --round_trials=3"}, "--round_trials must be at least"),
+        ({"arms": "a: --seed=3"}, "--arms, in a, has --seed"),
+        ({"arms": "a: --topk=3; a: --topk=2"}, "--arms has a, which is another way's name"),
+        ({"arms": "random: --topk=3"}, "--arms has random, which is another way's name"),
+        ({"arms": "halves: --bench_half=proof"}, "--bench_half all and proof"),
+        ({"arms": "b: --train_g_lr=0.5", "judge": "trainings"}, "the ways to search differ in that"),
+        ({"search_flags": SEARCH + " --dataset=cifar10"}, "has not the architectures of --space=autogan on --dataset"),
         ({"seeds": 1}, "--seeds"),
         ({"search_flags": "--num_cells=1 --seed=3"}, "--search_flags has --seed"),
         ({"search_flags": "--num_cells=1 'x"}, "cannot be read as words"),
@@ -214,30 +229,134 @@ def test_a_table_without_repetitions_is_refused(tmp_path, capsys):
     assert "make_bench.py replicates" in error and error.count("error:") == 1 and not (tmp_path / "study").exists()
 
 
-def test_a_search_that_failed_is_told_and_the_others_count(tmp_path, tables, capsys, monkeypatch):
-    """In a folder with a blank in its name; the searches' rows are written here."""
+def pretended(monkeypatch, *, failed: dict[str, str], scores=None) -> list[study.Job]:
+    """In place of the runs: searches that tried two architectures each and ended with the first of them, trainings
+    without a trace whose scores are given by tokens and seed. The jobs that there were."""
+    seen: list[study.Job] = []
 
-    def searched(config, terminal, stop):
-        for number, job in enumerate(study.jobs(config)):
+    def done(config, every, missing, unit, terminal, stop):
+        seen.extend(every)
+        for number, job in enumerate(every if unit == "searches" else []):
             folder = pathlib.Path(job.folder)
+            (folder / "genotypes").mkdir(parents=True)
+            (folder / "genotypes" / "01.json").write_text(Genotype.from_tokens(EVERY[number]).to_json())
             row = {"step": 0, "phase": "strategy", "time": 1.0, "iteration": 0, "trained_images": 5000,
                    "scored_images": 0, "rewards": {" ".join(map(str, EVERY[number])): 1.0}}  # fmt: skip
-            folder.mkdir(parents=True)
             (folder / "metrics.jsonl").write_text(json.dumps(row) + "\n")
-        return {study.jobs(config)[1]: "it ended with code 1"}
+        return {job: failed[job.what] for job in every if job.what in failed}
 
-    monkeypatch.setattr(study, "_search_all", searched)
+    def scored(settings, folder):
+        tokens, seed = folder.name.split("-seed-")
+        return scores(tuple(map(int, tokens.split("-"))), int(seed))
+
+    monkeypatch.setattr(study, "_done", done)
+    monkeypatch.setattr(trained, "scores", scored)
+    return seen
+
+
+def test_a_search_that_failed_is_told_and_the_others_count(tmp_path, tables, capsys, monkeypatch):
+    """In a folder with a blank in its name."""
+    pretended(monkeypatch, failed={"random, seed 1000": "it ended with code 1"})
     assert study.main(words(tmp_path / "my study", tables)) == 1
     found = found_in(tmp_path / "my study")
     assert found["failed"] == ["it ended with code 1"]
     assert {name: group["seeds"] for name, group in found["groups"].items()} == {
-        "evolution": [1000, 1001], "random": [1001]
+        "evolution": [1000, 1001], "random": [1001], "no search": [1000, 1001, 1002]
     }  # fmt: skip
     assert "it ended with code 1" in (tmp_path / "my study" / "study.html").read_text(encoding="utf-8")
 
 
+def test_ways_with_flags_of_their_own(tmp_path, tables, monkeypatch):
+    jobs = pretended(monkeypatch, failed={})
+    arms = "small.2: --strategy=evolution --population=2 --tournament=2;plain: --strategy='random'"
+    assert study.main(words(tmp_path / "study", tables, strategies="", arms=arms)) == 0
+    assert set(found_in(tmp_path / "study")["groups"]) == {"random", "small.2", "plain", "no search"}
+    small = [job for job in jobs if job.what == "small.2, seed 1001"]
+    assert len(small) == 1 and {"--population=2", f"--table={tables}", "--seed=1001", "--budget=6"} <= {*small[0].flags}
+    assert small[0].folder.endswith("/searches/small.2-1001")
+
+
+def test_a_half_of_the_bench_has_its_own_draws_and_oracle(tmp_path, tables, monkeypatch):
+    pretended(monkeypatch, failed={})
+    half = {"search_flags": SEARCH + " --bench_half=tuning", "draws": 40}
+    assert study.main(words(tmp_path / "study", tables, **half)) == 0
+    judge = judging.Judge(table.load(num_cells=1, folder=tables))
+    known = [judge.worth(tokens) for tokens in EVERY if halves.is_of_tuning(tokens)]
+    ends = found_in(tmp_path / "study")["groups"]["no search"]["end"]
+    assert {round(end, 4) for end in ends} <= {round(value - min(known), 4) for value in known}
+    assert len(set(ends)) > 10
+
+
+def test_what_was_found_is_judged_by_trainings_of_its_own(tmp_path, tables, monkeypatch):
+    """Of an architecture's number n the distance is exp(n) and exp(n + 1) with the two seeds."""
+
+    def scores(tokens, seed):
+        log = EVERY.index(tokens) + seed - 1_001_000
+        return {"frechet_distance": float(np.exp(log)), "inception_score": 100.0 - log}
+
+    jobs = pretended(monkeypatch, failed={}, scores=scores)
+    changes = {"judge": "trainings", "judge_seeds": 2, "budget": 0, "search_flags": SEARCH + " --train_steps=540"}
+    assert study.main(words(tmp_path / "study", tables, **changes)) == 0
+    document = json.loads((tmp_path / "study" / "study.json").read_text())
+    ends = {name: group["end"] for name, group in document["groups"].items()}
+    assert ends["evolution"] == [0.5, 2.5] and ends["random"] == [1.5, 3.5]  # the searches ended with 0 1 2 3
+    assert [pair["better"] for pair in document["pairs"] if pair["second"] == "random"] == [0.75]
+    (inception,) = document["further"]
+    assert inception["measure"] == "negative Inception score" and inception["ends"]["random"] == [-98.5, -96.5]
+    trainings = [job for job in jobs if job.command == "train"]
+    flags = {flag for job in trainings for flag in job.flags if flag.startswith(("--seed", "--max_iter", "--gf_dim"))}
+    assert flags == {"--seed=1001000", "--seed=1001001", "--max_iter=540", "--gf_dim=16"}
+    found = {job.folder.rpartition("/")[2] for job in trainings}
+    assert len(found) == len(trainings) and "0-0-0-0-seed-1001001" in found
+    assert "A dot for each seed" in (tmp_path / "study" / "study.html").read_text(encoding="utf-8")
+
+
+def test_a_training_that_failed_counts_as_the_worst(tmp_path, tables, monkeypatch):
+    pretended(
+        monkeypatch,
+        failed={"training 0 0 0 0, seed 1001000": "it collapsed"},
+        scores=lambda tokens, seed: {"frechet_distance": float(np.exp(EVERY.index(tokens)))},
+    )
+    changes = {"judge": "trainings", "judge_seeds": 2, "draws": 0, "search_flags": SEARCH + " --train_steps=540"}
+    assert study.main(words(tmp_path / "study", tables, **changes)) == 1
+    groups = found_in(tmp_path / "study")["groups"]
+    assert groups["evolution"]["end"] == [1.5, 2.0] and groups["random"]["end"] == [1.0, 3.0]  # (3 + 0) / 2, 2, 1, 3
+
+
+@pytest.mark.slow
+def test_real_searches_are_judged_by_real_trainings(tmp_path):
+    """Of 2 steps on digits of 8 pixels; the second time nothing is left to do."""
+    flags = (
+        "--dataset=mnist5k --num_cells=1 --single_level --gf_dim=4 --df_dim=4 --train_gf_dim=4 --train_df_dim=4 "
+        "--dis_batch_size=8 --gen_batch_size=4 --train_dis_batch_size=8 --train_gen_batch_size=4 --shared_steps=2 "
+        "--max_search_iter=1 --round_trials=3 --ctrl_step=1 --ctrl_sample_batch=3 --num_candidate=3 --topk=2 "
+        "--rl_num_eval_img=32 --num_eval_imgs=64 --train_steps=2 --features=classifier --classifier_steps=2 "
+        f"--reward=is --threads=1 --cache_dir={tmp_path / 'cache'}"
+    )
+    changes = {"estimations": "shared_weights", "strategies": "reinforce", "judge": "trainings", "judge_seeds": 2,
+               "budget": 0, "search_flags": flags, "draws": 2}  # fmt: skip
+    process = started(tmp_path / "study", pathlib.Path(), **changes)
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    document = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert set(document["groups"]) == {"reinforce", "random", "no search"}
+    for group in document["groups"].values():
+        assert len(group["end"]) == 2 and all(np.isfinite(group["end"]))
+    trainings = sorted((tmp_path / "study" / "trainings").glob("*-seed-*/config.json"))
+    told = [json.loads(file.read_text())["settings"] for file in trainings]
+    assert {settings["seed"] for settings in told} == {1001000, 1001001} and len(told) % 2 == 0
+    scores = trained.scores(TrainConfig(max_iter=2, num_eval_imgs=64), trainings[0].parent)
+    assert scores["frechet_distance"] > 0
+    before = [file.stat().st_mtime_ns for file in trainings]
+    process = started(tmp_path / "study", pathlib.Path(), **changes)
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output
+    assert [file.stat().st_mtime_ns for file in trainings] == before
+    assert json.loads((tmp_path / "study" / "study.json").read_text())["groups"] == document["groups"]
+
+
 def test_a_study_of_other_settings_is_not_gone_on_with(tmp_path, tables, capsys, monkeypatch):
-    monkeypatch.setattr(study, "_search_all", lambda config, terminal, stop: {})
+    monkeypatch.setattr(study, "_done", lambda *arguments: {})
     monkeypatch.setattr(study, "_write", lambda *arguments: None)
     assert study.main(words(tmp_path / "study", tables)) == 0
     assert study.main(words(tmp_path / "study", tables, seeds=5, strategies="evolution,local_search")) == 0

@@ -10,7 +10,7 @@ import pathlib
 import pytest
 
 from autogan_tf import search
-from autogan_tf.bench import table
+from autogan_tf.bench import halves, table
 from autogan_tf.models.cost import Cost
 from autogan_tf.search_space import autogan
 
@@ -92,6 +92,13 @@ def test_with_fidelities_the_recorded_points_are_what_candidates_stop_at(tmp_pat
             assert rewards(tmp_path / "run")[name] == pytest.approx(-math.log(expected), abs=1e-4)
 
 
+@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "reinforce"])
+def test_in_a_half_of_the_bench_nothing_else_is_tried(tmp_path, tables, strategy):
+    assert search.main(words(tmp_path / "run", tables, strategy=strategy, bench_half="proof")) == 0
+    tried = {tuple(map(int, name.split())) for name in rewards(tmp_path / "run")}
+    assert len(tried) > 4 and not any(halves.is_of_tuning(tokens) for tokens in tried)
+
+
 def test_it_repeats_and_a_complete_one_is_left_alone(tmp_path, tables, capsys):
     for name in ("one", "two"):
         assert search.main(words(tmp_path / name, tables)) == 0
@@ -126,6 +133,7 @@ def test_its_report_shows_it(tmp_path, tables):
         ({"shared_sampling": "uniform"}, "--shared_sampling=uniform"),
         ({"reference_semantics": True, "single_level": False}, "--estimation=table is not in the published code"),
         ({"estimation": "from_scratch"}, "needs --estimation=table"),
+        ({"bench_half": "tuning", "space": "sub_pixel"}, "a half of the space autogan's first cells"),
     ],
 )
 def test_what_the_table_does_not_have_is_one_error_before_anything_is_written(tmp_path, tables, capsys, changes, told):

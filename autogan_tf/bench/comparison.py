@@ -104,6 +104,20 @@ def rank_correlation(one: Sequence[float], other: Sequence[float], *, resamples:
         raise ValueError(f"needs at least 3 pairs of finite numbers, got {a.shape} and {b.shape}")
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, len(a), (resamples, len(a)))
-    found = [scipy.stats.kendalltau(a[rows], b[rows]).statistic for rows in drawn]
+    found = [kendalls_tau(a[rows], b[rows]) for rows in drawn]
     low, high = np.nanpercentile(found, [2.5, 97.5])
-    return Correlation(float(scipy.stats.kendalltau(a, b).statistic), float(low), float(high), len(a))
+    return Correlation(kendalls_tau(a, b), float(low), float(high), len(a))
+
+
+def kendalls_tau(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> float:
+    """Kendall's tau-b of two scores of the same things; NaN where one of them is the same for all."""
+    return float(scipy.stats.kendalltau(one, other).statistic)
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of a mean (bootstrap, percentiles); NaN of fewer than 2 values."""
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(0).choice(np.asarray(values, np.float64), (RESAMPLES, len(values)))
+    low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
+    return float(low), float(high)

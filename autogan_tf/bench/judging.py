@@ -13,7 +13,7 @@ is not judged by the training that it was told of:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -30,17 +30,19 @@ class Judge:
 
     Args:
       table: some of whose architectures have trainings with several seeds besides `FRESH`, which tell the error.
+      admits: which architectures `best` is among; None: all are.
 
     Attributes:
       error: standard deviation of one training.
       own: standard deviation of architectures around the sums of their choices' main effects.
-      best: what an oracle would find, and its worth; being the lowest of many that are not exact, a little too low.
+      best: what an oracle would find among those, and its worth; being the lowest of many that are not exact, a little
+        too low.
 
     Raises:
       UserError: no architecture has two such trainings.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, admits: Callable[[Tokens], bool] | None = None) -> None:
         known = {tokens: self._logs(table, tokens, FRESH, inside=False) for tokens in table.architectures}
         repeated = [values for values in known.values() if len(values) > 1]
         if not repeated:
@@ -65,7 +67,8 @@ class Judge:
                 self._worth[tokens] = sums[tokens] + weight * (means[tokens] - sums[tokens])
         worst = max(self._worth.values())
         self._worth |= {tokens: worst for tokens in table.architectures if tokens not in self._worth}
-        self.best = min(self._worth.items(), key=lambda entry: entry[1])
+        among = [entry for entry in self._worth.items() if admits is None or admits(entry[0])]
+        self.best = min(among, key=lambda entry: entry[1])
 
     @staticmethod
     def _logs(table: Table, tokens: Tokens, seeds: Sequence[int], *, inside: bool) -> np.ndarray:
@@ -78,5 +81,5 @@ class Judge:
         return self._worth[tuple(tokens)]
 
     def regret(self, tokens: Sequence[int]) -> float:
-        """How much an architecture's log Fréchet distance is above the oracle's, at least 0."""
+        """How much an architecture's log Fréchet distance is above the oracle's; at least 0 of those it chose from."""
         return self.worth(tokens) - self.best[1]

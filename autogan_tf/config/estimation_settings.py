@@ -62,6 +62,13 @@ class EstimationSettings:
         group=GROUP,
         path=PATH,
     )
+    bench_half: str = setting(
+        "all",
+        "Which architectures may be tried: those of one half of the first cells. What is chosen or tuned by searches "
+        "in the half tuning is to be proven by searches in the half proof.",
+        group=GROUP,
+        choices=("all", "tuning", "proof"),
+    )
 
 
 def validate(config: Any) -> None:
@@ -76,6 +83,11 @@ def validate(config: Any) -> None:
         raise UserError(f"--budget must be at least 1 full training, or 0 for none, but it is {config.budget:g}")
     if config.table and config.estimation != "table":
         raise UserError(f"--table={config.table} needs --estimation=table; give that, or leave --table out")
+    if config.bench_half != "all" and (config.space != "autogan" or config.shared_sampling == "fair"):
+        raise UserError(
+            f"--bench_half={config.bench_half} is a half of the space autogan's first cells, which --space="
+            f"{config.space} and --shared_sampling={config.shared_sampling} do not go with; leave it out"
+        )
     if config.estimation == "shared_weights":
         if config.fidelities:
             raise UserError(

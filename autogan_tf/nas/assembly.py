@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from autogan_tf.bench import halves
 from autogan_tf.config import strategy_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
@@ -97,6 +98,7 @@ def new_constraints(config: SearchConfig, data: ImageData) -> Constraints:
         cost_of=cost_of_trained(config, data),
         max_parameters=config.max_parameters or None,
         max_multiply_adds=config.max_multiply_adds or None,
+        begins_well=halves.admits(config.bench_half),
     )
 
 

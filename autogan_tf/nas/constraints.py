@@ -27,12 +27,13 @@ class Way(NamedTuple):
 
 
 class Constraints:
-    """Bounds on the whole generator.
+    """Bounds on the whole generator, and its first cell.
 
     Args:
       space, num_cells: of the architectures.
       cost_of: what the generator of a complete architecture costs; additive over the cells.
       max_parameters, max_multiply_adds: of that; None for no bound.
+      begins_well: whether an architecture's first cell is admitted; None: all are.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class Constraints:
         cost_of: Callable[[Genotype], Cost],
         max_parameters: int | None = None,
         max_multiply_adds: int | None = None,
+        begins_well: Callable[[Sequence[int]], bool] | None = None,
     ) -> None:
         self._space, self._num_cells, self._cost_of = space, num_cells, cost_of
         self._bounds = (("parameters", max_parameters), ("multiply_adds", max_multiply_adds))
+        self._begins_well = begins_well
         self._slices = space.slices(num_cells)
         self._plain = (0,) * self._slices[-1].stop  # the costs of cells are counted as differences to it
         self._plain_cost = cost_of(Genotype.from_tokens(self._plain, space))
@@ -55,12 +58,14 @@ class Constraints:
     @property
     def is_bounded(self) -> bool:
         """Whether anything is forbidden."""
-        return any(bound is not None for _, bound in self._bounds)
+        return self._begins_well is not None or any(bound is not None for _, bound in self._bounds)
 
     def admits(self, tokens: Sequence[int]) -> bool:
         """Whether an architecture keeps to the bounds, or a beginning of whole cells has a completion that does."""
         if not self.is_bounded:
             return True
+        if self._begins_well is not None and not self._begins_well(tokens):
+            return False
         return any(self._allowed(cost) for cost in self._completed(tokens))
 
     def cheapest(self, tokens: Sequence[int]) -> Cost:
@@ -89,7 +94,7 @@ class Constraints:
         return f"{cost.parameters} parameters and {cost.multiply_adds} multiply-adds ({' '.join(map(str, way.tokens))})"
 
     def range(self) -> tuple[Cost, Cost]:
-        """The least and the most parameters and multiply-adds of all complete architectures, bounds or not."""
+        """The least and the most parameters and multiply-adds of all that begin well, whatever the bounds on them."""
         least = most = self._plain_cost
         for cell in range(self._num_cells):
             costs = [way.cost for way in self._options(cell)]
@@ -125,9 +130,10 @@ class Constraints:
         return self._cells[cell, tokens]
 
     def _options(self, cell: int) -> list[Way]:
-        """All ways to decide one cell."""
+        """All admitted ways to decide one cell."""
         every = itertools.product(*map(range, self._space.cell_counts(cell)))
-        return [Way(self._cell_cost(cell, tokens), tokens) for tokens in every]
+        admitted = [tokens for tokens in every if cell or self._begins_well is None or self._begins_well(tokens)]
+        return [Way(self._cell_cost(cell, tokens), tokens) for tokens in admitted]
 
     def _ways_from(self, cell: int) -> list[Way]:
         """The cheapest ways to decide cell `cell` and all after it: those that no other way undercuts in both costs."""

@@ -137,6 +137,26 @@ def clouds(groups: Mapping[str, tuple[Sequence[float], Values]], *, x: str, y: s
     return _figure(height, draw)
 
 
+def strips(groups: Mapping[str, Values], *, x: str) -> Figure:
+    """A row of dots for each group by name, each dot a value, with an upright line at their median."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for place, ((_, values), colour) in enumerate(zip(groups.items(), itertools.cycle(_COLOURS), strict=False)):
+            numbers = _numbers(values)
+            known = numbers[np.isfinite(numbers)]
+            # beside each other in turn, so that equal ones are seen
+            heights = place + np.resize([0.0, 0.14, -0.14], len(known))
+            axes.plot(np.sort(known), heights, "o", color=colour, alpha=0.75, markersize=4.5, markeredgewidth=0)
+            if len(known):
+                axes.plot([np.median(known)] * 2, [place - 0.32, place + 0.32], color=colour, linewidth=2)
+        axes.set_yticks(range(len(groups)), [_literal(name) for name in groups])
+        axes.set_ylim(len(groups) - 0.5, -0.5)
+        axes.set_xlabel(x)
+
+    return _figure(0.9 + 0.45 * len(groups), draw)
+
+
 def policy(rows: Sequence[Mapping[str, Any]], *, space: SearchSpace, stage: int, resets: Sequence[int] = ()) -> Figure:
     """A heat map for each decision of one cell, or of all where they are searched at once: a row for each choice, a
     column for each iteration.

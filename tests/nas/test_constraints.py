@@ -64,6 +64,21 @@ def test_the_range(everything):
     assert most.multiply_adds == max(c.multiply_adds for c in costs)
 
 
+def test_with_a_first_cell_that_is_not_admitted_nothing_is(everything):
+    """Here the larger half of the first cells, so that a bound between leaves nothing that the range would allow."""
+    costs = {begun: constraints().cheapest(begun).parameters for begun in {tokens[:4] for tokens in everything}}
+    middle = int(np.median(list(costs.values())))
+    judge = constraints(begins_well=lambda tokens: costs[tuple(tokens[:4])] > middle)
+    assert judge.is_bounded
+    assert all(judge.admits(tokens) == (costs[tokens[:4]] > middle) for tokens in [*everything, *costs])
+    judge.check()
+    least, _ = judge.range()
+    assert least.parameters == min(cost for cost in costs.values() if cost > middle)
+    bounded = constraints(begins_well=lambda tokens: costs[tuple(tokens[:4])] > middle, max_parameters=middle)
+    with pytest.raises(UserError, match=f"the smallest has {least.parameters} parameters"):
+        bounded.check()
+
+
 def test_without_bounds_everything_is_admitted():
     judge = constraints(3)
     assert not judge.is_bounded and judge.admits([1, 2, 2, 1]) and judge.admitted_share(np.random.default_rng(0)) == 1.0

@@ -12,12 +12,17 @@ from autogan_tf.runs.tensorboard_log import TensorBoardLog
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """The page of what `study_data.document` says."""
-    curves = {
-        name: (document["costs"], group["median"], group["low"], group["high"])
-        for name, group in document["groups"].items()
-    }
-    figure = report_charts.bands(curves, x="cost in full trainings", y=document["measure"].split(":")[0])
+    """The page of what `document.document` says."""
+    y = document["measure"].split(":")[0].split(",")[0]
+    if len(document["costs"]) > 1:
+        curves = {
+            name: (document["costs"], group["median"], group["low"], group["high"])
+            for name, group in document["groups"].items()
+        }
+        figure = report_charts.bands(curves, x="cost in full trainings", y=y)
+    else:
+        ends = {name: group["end"] for name, group in document["groups"].items()}
+        figure = report_charts.strips(ends, x=y)
     return template("study.html").render(document=document, chart=report_charts.element(figure, "curves"))
 
 

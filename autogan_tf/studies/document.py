@@ -1,0 +1,110 @@
+"""What a study found, as plain data: what each group of searches had found at which cost, and who finds better."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autogan_tf.bench.comparison import mean_interval, pairwise
+
+FORMAT, VERSION = "autogan-study", 1
+OfSeed = Mapping[int, float]  # by the seed of the search
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """Of the searches that came to their end.
+
+    Attributes:
+      measure: what is compared, in words; low is good.
+      costs: in full trainings, at which is told what had been found.
+      curves: by name of the group and seed the measure at those costs; NaN where nothing had been found yet.
+      spent: by name of the group and seed what a search had cost at its end.
+      further: of other measures, low being good, by their words and then by name of the group and seed, the end alone.
+      agreements: by name of the group and what a reward rests on, of each search Kendall's tau of its rewards with what
+        the architectures are worth, and the number of these.
+    """
+
+    measure: str
+    costs: Sequence[float]
+    curves: Mapping[str, Mapping[int, Sequence[float]]]
+    spent: Mapping[str, OfSeed] = dataclasses.field(default_factory=dict)
+    further: Mapping[str, Mapping[str, OfSeed]] = dataclasses.field(default_factory=dict)
+    agreements: Mapping[str, Mapping[str, Sequence[tuple[float, int]]]] = dataclasses.field(default_factory=dict)
+
+
+def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All of a study.
+
+    Args:
+      results: of the searches.
+      failed: what went wrong with searches that are not among them.
+      settings: of the study.
+    """
+    groups: dict[str, Any] = {}
+    for name, of_seed in results.curves.items():
+        values = np.array([of_seed[seed] for seed in sorted(of_seed)], np.float64)
+        low, median, high = _band(values)
+        spent = [results.spent[name][seed] for seed in sorted(of_seed)] if name in results.spent else []
+        groups[name] = {
+            "seeds": sorted(of_seed),
+            "median": _plain(median),
+            "low": _plain(low),
+            "high": _plain(high),
+            "end": _plain(values[:, -1]),
+            "curves": [_plain(row) for row in values],
+            "spent": _plain(np.array(spent)),
+        }
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "settings": dict(settings),
+        "measure": results.measure,
+        "costs": list(results.costs),
+        "groups": groups,
+        "pairs": _pairs({name: group["end"] for name, group in groups.items()}),
+        "further": [_further(measure, of_group) for measure, of_group in results.further.items()],
+        "agreements": [
+            _agreement(name, what, found) for name, of_what in results.agreements.items()
+            for what, found in of_what.items() if found
+        ],
+        "failed": list(failed),
+    }  # fmt: skip
+
+
+def _further(measure: str, of_group: Mapping[str, OfSeed]) -> dict[str, Any]:
+    groups = {name: _plain(np.array([of_seed[seed] for seed in sorted(of_seed)])) for name, of_seed in of_group.items()}
+    medians = {name: float(f"{np.median([value for value in end if value is not None]):.6g}")
+               for name, end in groups.items() if any(value is not None for value in end)}  # fmt: skip
+    return {"measure": measure, "ends": groups, "medians": medians, "pairs": _pairs(groups)}
+
+
+def _pairs(ends: Mapping[str, Sequence[float | None]]) -> list[dict[str, Any]]:
+    """Every group with every other one that has at least two numbers."""
+    known = {name: [value for value in values if value is not None] for name, values in ends.items()}
+    enough = {name: values for name, values in known.items() if len(values) > 1}
+    return [dataclasses.asdict(pair) for pair in pairwise(enough)] if len(enough) > 1 else []
+
+
+def _agreement(name: str, what: str, found: Sequence[tuple[float, int]]) -> dict[str, Any]:
+    taus, counts = zip(*found, strict=True)
+    low, high = _plain(np.array(mean_interval(taus)))
+    tau = float(f"{np.mean(taus):.6g}")
+    return {"group": name, "rewards": what, "searches": len(taus), "architectures": float(np.mean(counts)), "tau": tau,
+            "low": low, "high": high}  # fmt: skip
+
+
+def _band(values: np.ndarray) -> np.ndarray:
+    """The 5th, 50th and 95th percentile over seeds, float64 [3, costs]; NaN where a search had found nothing yet."""
+    complete = np.isfinite(values).all(axis=0)
+    found = np.full([3, values.shape[1]], np.nan)
+    if complete.any():
+        found[:, complete] = np.percentile(values[:, complete], [5, 50, 95], axis=0)
+    return found
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
