@@ -85,6 +85,13 @@ def test_with_fidelities_the_recorded_points_are_what_candidates_stop_at(tmp_pat
     assert search.main(words(tmp_path / "run", tables, fidelities="60,540", round_trials=9)) == 0
     told = [pair for row in rows(tmp_path / "run", "strategy") for pair in row.get("trained_steps", {}).items()]
     assert {steps for _, steps in told} >= {60, 540}
+    before: dict[str, dict] = {}
+    for row in rows(tmp_path / "run", "strategy"):
+        before |= row.get("earlier_rewards", {})
+    for name, steps in told:  # who went on had been scored before
+        tokens = tuple(map(int, name.split()))
+        earlier = {"60": pytest.approx(-math.log(distance(tokens, 1)), abs=1e-4)} if steps == 540 else {}
+        assert before.get(name, {}) == earlier
     for name, steps in told:
         tokens = tuple(map(int, name.split()))
         if tokens != FAILED:

@@ -20,6 +20,7 @@ from autogan_tf.runs import machine
 from autogan_tf.search_space.genotype import Genotype
 
 IDLE = 10  # iterations in a row that cost nothing, after which a search with a budget ends
+_TOLD_HERE = ("scores", "trained_steps", "earlier_rewards")  # of a step, whatever a strategy says under these names
 
 
 class Searcher:
@@ -161,13 +162,15 @@ class Searcher:
             rewards_by_name = {_named(trial.tokens): trial.reward for trial in trials}
             part.tried |= rewards_by_name
             part.rewards += [trial.reward for trial in trials]
-            told: dict[str, Any] = {n: v for n, v in numbers.items() if n not in ("scores", "trained_steps")}
+            told: dict[str, Any] = {n: v for n, v in numbers.items() if n not in _TOLD_HERE}
             told["rewards"] = rewards_by_name
             scores = {_named(trial.tokens): dict(trial.scores_beyond_reward) for trial in trials}
             if any(scores.values()):
                 told["scores"] = scores
             if any(trial.steps for trial in trials):
                 told["trained_steps"] = {_named(trial.tokens): trial.steps for trial in trials}
+            if any(trial.earlier for trial in trials):
+                told["earlier_rewards"] = {_named(trial.tokens): dict(trial.earlier) for trial in trials}
             for trial in trials:
                 for name, score in trial.scores_beyond_reward.items():
                     part.scores.setdefault(name, []).append(score)

@@ -55,12 +55,14 @@ class Trial:
     """An architecture, its reward (high is good), and the scores that this is made of, by objective.
 
     steps: generator steps of a training of its own, after which these are taken; 0 with shared weights.
+    earlier: the rewards after fewer steps of that training, by these.
     """
 
     tokens: Tokens
     reward: float
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
     steps: int = 0
+    earlier: Mapping[int, float] = dataclasses.field(default_factory=dict)
 
     @property
     def scores_beyond_reward(self) -> Mapping[str, float]:

@@ -13,7 +13,7 @@ from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
-from autogan_tf.runs import history, report_search
+from autogan_tf.runs import history, report_search, report_trust
 from autogan_tf.runs.history import History, Row
 
 FORMAT, VERSION = "autogan-report", 1
@@ -26,7 +26,7 @@ def document(run: History) -> dict[str, Any]:
     is_search = run.command == "search"
     missing = list(run.missing)
     best = _best(run, missing) if is_search else None
-    search = report_search.of_search(run) if is_search else None
+    search = report_search.of_search(run) | {"trust": report_trust.of_search(run)} if is_search else None
     training = _training(best or run)
     state, complete = _state(run, search, training)
     settings, changed = _settings(run)

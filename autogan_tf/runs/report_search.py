@@ -16,7 +16,7 @@ from autogan_tf.search_space.space import SearchSpace
 
 # Of a step of the strategy what the search itself tells.
 _OF_EVERY_STEP = ("step", "phase", "time", "iteration", "scored", "seconds", "rewards", "scores", "trained_steps",
-                  "trained_images", "scored_images")  # fmt: skip
+                  "earlier_rewards", "trained_images", "scored_images")  # fmt: skip
 
 
 class Tried(NamedTuple):

@@ -74,14 +74,18 @@ def answer(run: History, *, costs: Costs) -> Found | None:
 def estimates(run: History, *, num_tokens: int) -> dict[str, dict[Tokens, float]]:
     """The rewards of whole generators, high being good, by what they rest on: where rewards last so many steps of
     training; else the shared weights of the last iteration with at least `FEWEST` of them."""
-    found: dict[str, dict[Tokens, float]] = {}
     if _lasts(run):
+        found: dict[int, dict[Tokens, float]] = {}
         for row in run.of("strategy"):
             for name, tokens, reward in _rewards(row):
-                if len(tokens) == num_tokens:
-                    steps = (row.get("trained_steps") or {}).get(name, 0)
-                    found.setdefault(f"{steps:,} steps", {})[tokens] = reward
-        return found
+                if len(tokens) != num_tokens:
+                    continue
+                told = (row.get("earlier_rewards") or {}).get(name, {})
+                told |= {(row.get("trained_steps") or {}).get(name, 0): reward}
+                for steps, value in told.items():
+                    if value is not None:
+                        found.setdefault(int(steps), {})[tokens] = value
+        return {f"{steps:,} steps": found[steps] for steps in sorted(found)}
     of_iteration: dict[int, dict[Tokens, float]] = {}
     for row in run.of("strategy"):
         seen = of_iteration.setdefault(row["iteration"], {})

@@ -62,10 +62,12 @@ def test_the_answer_is_the_first_of_the_ranking_and_costs_all_that_was_spent(tmp
 def test_estimates_that_last_are_told_by_their_steps(tmp_path):
     rows = [
         row(50, 0, {"0 0 0 0": 1.0, "0 0 0 1": 2.0, "0 0": 3.0}, trained_steps={"0 0 0 0": 10, "0 0 0 1": 10}),
-        row(90, 0, {"0 0 0 1": 2.5, "1 0 0 0": None}, trained_steps={"0 0 0 1": 1000, "1 0 0 0": 0}),
-    ]
+        row(90, 0, {"0 0 0 1": 2.5, "1 0 0 0": None}, trained_steps={"0 0 0 1": 1000, "1 0 0 0": 0},
+            earlier_rewards={"0 0 0 1": {"10": 2.0, "100": 2.2}, "1 0 0 0": {}}),
+    ]  # fmt: skip
     found = answers.estimates(run(tmp_path, rows, estimation="from_scratch"), num_tokens=4)
-    assert found == {"10 steps": {(0, 0, 0, 0): 1.0, (0, 0, 0, 1): 2.0}, "1,000 steps": {(0, 0, 0, 1): 2.5}}
+    assert found == {"10 steps": {(0, 0, 0, 0): 1.0, (0, 0, 0, 1): 2.0}, "100 steps": {(0, 0, 0, 1): 2.2},
+                     "1,000 steps": {(0, 0, 0, 1): 2.5}}  # fmt: skip
 
 
 def test_estimates_by_shared_weights_are_those_of_the_last_iteration_with_enough(tmp_path):

@@ -34,6 +34,8 @@ def test_the_best_third_goes_on_and_no_step_is_made_twice(asked):
     rewards = [0.0201, 1.0201, 2.0201, 3.0201, 4.0401, 5.0801]
     assert [trial.reward for trial in trials] == pytest.approx(rewards)
     assert [trial.scores for trial in trials] == [{"is": trial.reward} for trial in trials]
+    earlier = [{}] * 4 + [{2: pytest.approx(4.0201)}, {2: pytest.approx(5.0201), 4: pytest.approx(5.0401)}]
+    assert [trial.earlier for trial in trials] == earlier
     names = [f"{number:06d}" for number in range(1, 7)]
     expected = [(name, 0, 2) for name in names] + [("000005", 2, 4), ("000006", 2, 4), ("000006", 4, 8)]
     assert [(name, begin, end) for _, name, _, begin, end in asked.log] == expected

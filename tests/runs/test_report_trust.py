@@ -1,0 +1,67 @@
+"""How far a report says that rewards can be trusted, by hand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from autogan_tf.runs import history, report, report_trust
+from autogan_tf.search_space.genotype import Genotype
+from tests.runs import written_run
+
+NAMES = ["0 1 0 0 1 2 1 0 1", "0 1 0 0 1 1 1 0 1", "0 0 0 0 1 1 1 0 1", "1 0 0 0 1 1 1 0 1"]
+
+
+def ranked(folder, entries):
+    """A search that ended with these scores and, after trainings, these distances, in the order of its files."""
+    written_run.write_search(folder)
+    for file in (folder / "genotypes").glob("*.json"):
+        file.unlink()
+    for place, (name, (score, distance)) in enumerate(zip(NAMES, entries, strict=False), 1):
+        scores = {"reward": 0.0, "score": score} | ({"trained": {"frechet_distance": distance}} if distance else {})
+        (folder / "genotypes" / f"{place:02d}.json").write_text(Genotype.from_string(name).to_json(scores=scores))
+    return folder
+
+
+def page_of(folder) -> str:
+    report.write(folder)
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_where_the_winner_had_been(tmp_path):
+    run = history.read(ranked(tmp_path, [(3.0, 10.0), (5.0, 11.0), (4.0, 12.0), (9.0, None)]))
+    found = report_trust.of_search(run)
+    # of the pairs (3, -10), (5, -11), (4, -12) one is in order: tau (1 - 2) / 3; every order of three is as likely
+    assert found["trained"] == {"count": 3, "tau": pytest.approx(-1 / 3, abs=1e-4), "p": 1.0, "winner": 3}
+    page = page_of(tmp_path)
+    assert "had been number\n3 by the search" in page and "tau -0.33, p 1)" in page and "So few say little" in page
+
+
+def test_of_one_training_it_tells_how_to_know(tmp_path):
+    run = history.read(written_run.write_search(tmp_path))
+    assert report_trust.of_search(run) == {"trained": None, "fidelities": []}
+    assert "--train_top=5" in page_of(tmp_path)
+
+
+def test_of_two_there_is_no_rank_correlation(tmp_path):
+    run = history.read(ranked(tmp_path, [(3.0, 10.0), (5.0, 11.0)]))
+    assert report_trust.of_search(run)["trained"] == {"count": 2, "tau": None, "p": None, "winner": 2}
+    assert "no rank correlation" in page_of(tmp_path)
+
+
+def test_rewards_after_fewer_steps_against_those_after_more(tmp_path):
+    folder = written_run.write_search(tmp_path)
+    rewards = {"20": [1.0, 2.0, 3.0, 4.0], "60": [1.0, 2.0, 4.0, 3.0]}
+    row = {
+        "step": 0, "phase": "strategy", "time": 1.0, "iteration": 0,
+        "rewards": dict(zip(NAMES, [*rewards["60"][:3], 5.0], strict=True)),
+        "trained_steps": dict(zip(NAMES, [60, 60, 60, 180], strict=True)),
+        "earlier_rewards": {
+            NAMES[place]: {"20": rewards["20"][place]} | ({"60": rewards["60"][3]} if place == 3 else {})
+            for place in range(4)
+        },
+    }  # fmt: skip
+    (folder / "metrics.jsonl").write_text(json.dumps(row) + "\n")
+    (found,) = report_trust.of_search(history.read(folder))["fidelities"]
+    assert found == {"from": 20, "to": 60, "count": 4, "tau": pytest.approx(4 / 6, abs=1e-4), "p": 0.333}
