@@ -57,8 +57,6 @@ def _search(config: SearchConfig) -> int:
 
 
 def _search_here(config: SearchConfig) -> int:
-    import tensorflow as tf
-
     from autogan_tf.data import image_data, sources
     from autogan_tf.nas import assembly
     from autogan_tf.nas.best_training import train_best
@@ -85,9 +83,7 @@ def _search_here(config: SearchConfig) -> int:
     if begun is None:
         return 0
     config = begun.config
-    if config.estimation == "shared_weights" and not tf.config.list_physical_devices("GPU"):
-        # rewriting the supernet's graphs takes longer than all that it gains on CPUs
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    assembly.leave_graphs(config)
     data, distribution = begun.data, begun.distribution
     sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     if config.train_steps:

@@ -43,10 +43,17 @@ class EstimationSettings:
     )
     budget: float = setting(
         0.0,
-        "What the search may cost, in full trainings (of train_steps, or of the last of fidelities): no iteration "
-        "begins after that, once all cells are there, nor after ten in a row that cost nothing. Counted are the images "
-        "that training steps are made with, and scored_image_cost for each that is generated for a score, smaller ones "
-        "by their pixels. 0 for max_search_iter iterations whatever they cost.",
+        "What the search may cost, in full trainings (see budget_steps): no iteration begins after that, once all "
+        "cells are there, nor after ten in a row that cost nothing. Counted are the images that training steps are "
+        "made with, and scored_image_cost for each that is generated for a score, smaller ones by their pixels. 0 for "
+        "max_search_iter iterations whatever they cost.",
+        group=GROUP,
+        minimum=0,
+    )
+    budget_steps: int = setting(
+        0,
+        "Generator steps of the full trainings that budget counts in; 0 for train_steps, or without these the last of "
+        "fidelities.",
         group=GROUP,
         minimum=0,
     )
@@ -76,8 +83,8 @@ def validate(config: Any) -> None:
     given = ",".join(map(str, config.fidelities))
     if config.budget and not config.full_training_steps:
         raise UserError(
-            f"--budget={config.budget:g} counts in full trainings, but --train_steps is 0 and --fidelities is empty; "
-            "give one of them"
+            f"--budget={config.budget:g} counts in full trainings, but --budget_steps and --train_steps are 0 and "
+            "--fidelities is empty; give one of them"
         )
     if 0 < config.budget < 1:
         raise UserError(f"--budget must be at least 1 full training, or 0 for none, but it is {config.budget:g}")

@@ -242,7 +242,7 @@ class SearchConfig(
     @property
     def full_training_steps(self) -> int:
         """Generator steps of what --budget counts in; 0 where nothing says how many."""
-        return self.train_steps or (self.fidelities[-1] if self.fidelities else 0)
+        return self.budget_steps or self.train_steps or (self.fidelities[-1] if self.fidelities else 0)
 
     @property
     def resolution(self) -> int:

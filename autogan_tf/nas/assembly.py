@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
 from autogan_tf.bench import halves
 from autogan_tf.config import strategy_settings
@@ -56,6 +57,12 @@ def new_plan(config: SearchConfig, num_images: int) -> Plan:
 def images_per_step(config: TrainConfig) -> int:
     """With which a generator step is made, and the discriminator's before it: generated ones, and real ones."""
     return config.gen_batch_size + config.n_critic * config.dis_batch_size
+
+
+def leave_graphs(config: SearchConfig) -> None:
+    """On CPUs TensorFlow is told not to rewrite a supernet's graphs, which takes longer than all that it gains."""
+    if config.estimation == "shared_weights" and not tf.config.list_physical_devices("GPU"):
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def new_shared_gan(config: SearchConfig, channels: int, distribution: Distribution | None = None) -> SharedGan:

@@ -100,6 +100,7 @@ def test_reset_threshold(threshold, reference, resolved):
         ({"dataset": " "}, ["--dataset", "cifar10"]),
         ({"num_cells": 7, "grow_steps": (1, 2, 3, 4, 5, 6)}, ["--num_cells", "at most 6", "7"]),
         ({"gf_dim": 0}, ["--gf_dim", "at least 1", "0"]),
+        ({"budget": 2.0, "train_steps": 0}, ["--budget=2", "--budget_steps", "--train_steps", "--fidelities"]),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings, parts):
@@ -108,6 +109,23 @@ def test_settings_that_do_not_go_together_are_refused(settings, parts):
     message = str(caught.value)
     assert "\n" not in message
     assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        ({}, 50000),
+        ({"train_steps": 0}, 0),
+        ({"train_steps": 0, "budget_steps": 540, "budget": 2.0}, 540),
+        ({"train_steps": 900, "budget_steps": 540}, 540),
+        ({"train_steps": 0, "estimation": "from_scratch", "fidelities": (20, 60)}, 60),
+        ({"train_steps": 90, "estimation": "from_scratch", "fidelities": (20, 60)}, 90),
+    ],
+)
+def test_what_a_budget_counts_in(settings, steps):
+    config = SearchConfig(**settings)
+    config.validate()
+    assert config.full_training_steps == steps
 
 
 def test_cross_checks_run_when_a_command_line_is_parsed():
