@@ -47,7 +47,7 @@ class Measurements:
     def __init__(self, settings: TrainConfig, *, num_cells: int, seed: int, length: Length) -> None:
         side = image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1]
         data = recipe.images(side)
-        self._judge = recipe.judge(16)
+        self._judge = recipe.judge(side)
         self._reference = reference.of_images(data, self._judge, with_features=True)
         self._length = length
         self._trainer = assembly.new_trainer(

@@ -120,6 +120,29 @@ def fit(values: Mapping[Tokens, float], *, confidence: float = 0.95) -> Effects:
     return Effects(found, share, tuple(sorted(known, key=lambda pair: -pair.share)))
 
 
+def main_values(tokens: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """The main effects alone, by option, as "1.up=deconv"; as `fit` finds them, in less time.
+
+    Args:
+      tokens: int [n, T] of architectures, which may come more than once.
+      y: their values, float [n].
+
+    Raises:
+      ValueError: too few values, or an option that no architecture has.
+    """
+    columns = _columns(tokens)
+    model = np.concatenate([np.ones((len(y), 1)), *columns], axis=1)
+    coefficients, _, rank, _ = np.linalg.lstsq(model, y, rcond=None)
+    if rank < model.shape[1]:
+        raise ValueError(f"{len(y)} architectures are too few for {model.shape[1]} effects")
+    ends = np.cumsum([1, *(column.shape[1] for column in columns)])
+    return {
+        _option(choice, decision, token): float(value)
+        for place, (choice, decision) in enumerate(_choices(tokens.shape[1]))
+        for token, value in enumerate(_coding(len(decision.options)) @ coefficients[ends[place] : ends[place + 1]])
+    }
+
+
 def predicted(values: Mapping[Tokens, float]) -> dict[Tokens, float]:
     """What the sum of the main effects says of each architecture; as `fit`."""
     tokens = np.array(list(values))

@@ -1,10 +1,11 @@
-"""How the table's trainings were made: settings, images and the classifier that judged, the same for all."""
+"""How the tables' trainings were made: settings, images and the classifiers that judged, the same for all."""
 
 from __future__ import annotations
 
 import pathlib
 from collections.abc import Sequence
 
+from autogan_tf.bench.table import WHOLE
 from autogan_tf.config import command_line, fields, final_training
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
@@ -14,14 +15,19 @@ from autogan_tf.data.image_data import ImageData
 from autogan_tf.features.classifier import Classifier, read
 
 FLAGS = "bench_train.flags"
+FULL_SIZE_FLAGS = "bench_full_size.flags"  # the same, as long as architectures of more cells need it
 SEARCH_FLAGS = "bench_search.flags"  # a search whose candidates are trained so
-DATASET, SIDE, NUM_CELLS = "mnist5k", 16, 2  # sides of two cells' images in pixels
+SHARED_FLAGS = "bench_shared.flags"  # a search whose shared weights score all architectures of two cells
+DATASET, SIDE, NUM_CELLS = "mnist5k", 16, WHOLE  # side of two cells' images in pixels
+JUDGES = (SIDE, 2 * SIDE)  # largest sides in pixels of the images that each classifier judges
 FOLDER = pathlib.Path(__file__).parent / "table"
 
 
-def settings(flags: Sequence[str] = ()) -> TrainConfig:
-    """Of `train`; the architecture is left open. With `flags`, of a recipe that differs by them."""
-    return command_line.parse(TrainConfig, [f"--flagfile={FLAGS}", "--arch=0 0 0 0", *flags], doc="")
+def settings(flags: Sequence[str] = (), *, num_cells: int = NUM_CELLS) -> TrainConfig:
+    """Of `train`, for generators of so many cells; the architecture is left open. With `flags`, of a recipe that
+    differs by them."""
+    file = FLAGS if num_cells <= NUM_CELLS else FULL_SIZE_FLAGS
+    return command_line.parse(TrainConfig, [f"--flagfile={file}", "--arch=0 0 0 0", *flags], doc="")
 
 
 def check_search(config: SearchConfig) -> None:
@@ -56,10 +62,13 @@ def images(side: int) -> ImageData:
 
 
 def judge(side: int) -> Classifier:
-    """The classifier for images of up to `side` pixels, 16, that comes with the table; UserError for another side."""
-    return read(judge_file(side))
+    """The classifier that comes with the tables for images of `side` pixels; UserError where there is none."""
+    for largest in JUDGES:
+        if side <= largest:
+            return read(judge_file(largest))
+    raise UserError(f"the bench judges images of up to {JUDGES[-1]} pixels, got {side}")
 
 
-def judge_file(side: int) -> pathlib.Path:
-    """Where `judge` reads."""
-    return FOLDER / f"judge-{side}.npz"
+def judge_file(largest: int) -> pathlib.Path:
+    """Where the classifier for images of up to `largest` pixels lies, one of JUDGES."""
+    return FOLDER / f"judge-{largest}.npz"

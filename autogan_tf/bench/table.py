@@ -25,6 +25,7 @@ from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
 
 FOLDER = pathlib.Path(__file__).parent / "table"
+WHOLE = 2  # cells up to which a table is to have every architecture; of more there is a sample
 # columns of a row of numbers for each point, and what they are called in the rows that make_bench.py writes
 _COLUMNS = {
     "inception_score": "is",
@@ -209,6 +210,11 @@ class Table:
     def check_complete(self) -> None:
         """UserError where an architecture of so many cells has not been trained with seed 0."""
         trained, size = sum(seed == 0 for _, seed in self._places), autogan.SPACE.size(self.num_cells)
+        if self.num_cells > WHOLE:
+            raise UserError(
+                f"the bench's table of {self.num_cells} cells is a random sample, {trained:,} of {size:,} "
+                f"architectures, and a search needs all of them; there are to be all of up to {WHOLE} cells"
+            )
         if trained < size:
             raise UserError(
                 f"the bench's table has {trained:,} of the {size:,} architectures of {self.num_cells} cells, and a "
@@ -267,7 +273,8 @@ def read(path: pathlib.Path) -> Table:
 
 @functools.cache
 def load(*, num_cells: int = 2, folder: pathlib.Path | None = None) -> Table:
-    """The table of one cell or two, from a folder or, with None, of those that come with the program.
+    """The table of one cell or two, or of three, which is a sample; from a folder or, with None, of those that come
+    with the program.
 
     Raises UserError where there is none of so many cells.
     """

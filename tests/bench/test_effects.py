@@ -35,6 +35,22 @@ def test_of_a_sum_its_terms_are_found():
     assert sum(effect.count for effect in norms) == len(EVERY[::7])
 
 
+def test_main_values_are_the_main_effects_of_the_fit():
+    """Of weighted architectures, too: one that comes twice counts twice."""
+    rng = np.random.default_rng(0)
+    values = {tokens: added(tokens) + rng.normal() for tokens in EVERY[::7]}
+    tokens, y = np.array(list(values)), np.array(list(values.values()))
+    expected = {
+        effect.options[0]: pytest.approx(effect.value)
+        for of_choice in effects.fit(values).main.values() for effect in of_choice
+    }  # fmt: skip
+    assert effects.main_values(tokens, y) == expected
+    assert effects.main_values(np.concatenate([tokens, tokens]), np.concatenate([y, y])) == expected
+    assert effects.main_values(np.concatenate([tokens, tokens[:50]]), np.concatenate([y, y[:50]])) != expected
+    with pytest.raises(ValueError, match="too few"):
+        effects.main_values(tokens[tokens[:, 2] != 2], y[tokens[:, 2] != 2])
+
+
 def test_of_all_architectures_an_effect_is_the_mean_of_those_that_have_it():
     rng = np.random.default_rng(0)
     values = {tokens: added(tokens) + rng.normal() for tokens in EVERY}

@@ -126,6 +126,15 @@ def test_rows_of_different_lengths_make_no_table():
         table.of_rows([row((0, 0, 0, 0), 0, [1.0, 2.0]), row((0, 0, 1, 0), 0, [3.0, 4.0], points=[10, 20])], cost_of)
 
 
+def test_of_three_cells_there_is_a_sample():
+    """Which the table says where a search asks for all."""
+    tokens = (0, 1, 2, 1, 1, 2, 0, 1, 1, 0, 0, 1, 0, 3)
+    sample = table.of_rows([row(tokens, seed, [9.0, 4.0]) for seed in (0, 1)], cost_of)
+    assert sample.num_cells == 3 and sample.query(tokens, seed=1).frechet_distance == 4
+    with pytest.raises(UserError, match="is a random sample, 1 of 373,248 architectures.* all of up to 2 cells"):
+        sample.check_complete()
+
+
 @pytest.mark.parametrize("content", [None, b"", b"PK no archive"])
 def test_a_damaged_file_is_one_error(tmp_path, content):
     file = tmp_path / "table.npz"

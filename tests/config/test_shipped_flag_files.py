@@ -11,9 +11,12 @@ from autogan_tf.config.flag_files import shipped_folder, shipped_names
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 
-SEARCH = ("bench_search.flags", "cifar10.flags", "cifar10_cpu.flags", "quickstart.flags", "stl10.flags")
+SEARCH = (
+    "bench_search.flags", "bench_shared.flags", "cifar10.flags", "cifar10_cpu.flags", "quickstart.flags", "stl10.flags"
+)  # fmt: skip
 TRAIN = (
-    "bench_train.flags", "cifar10_train.flags", "cifar10_train_cpu.flags", "mnist_train.flags", "stl10_train.flags"
+    "bench_full_size.flags", "bench_train.flags", "cifar10_train.flags", "cifar10_train_cpu.flags", "mnist_train.flags",
+    "stl10_train.flags",
 )  # fmt: skip
 COMMANDS = {"search": SearchConfig, "train": TrainConfig}
 
