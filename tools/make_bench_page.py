@@ -17,15 +17,17 @@ from matplotlib.figure import Figure
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from make_bench import every, rows_of  # noqa: E402 (beside this file)
+from bench_page_full_size import full_size  # noqa: E402 (beside this file)
+from bench_page_parts import SCORES, Known, markdown_table, seed_shares, sound  # noqa: E402 (beside this file)
+from bench_page_shared import shared  # noqa: E402 (beside this file)
+from bench_pieces import every  # noqa: E402 (beside this file)
+from bench_rows import rows_of  # noqa: E402 (beside this file)
 
-from autogan_tf.bench import agreement, effects  # noqa: E402
+from autogan_tf.bench import effects  # noqa: E402
 from autogan_tf.bench.comparison import rank_correlation  # noqa: E402
 from autogan_tf.runs.report_charts import BLUE, GREY, STYLE  # noqa: E402
 from autogan_tf.search_space.genotype import Genotype  # noqa: E402
 
-Tokens = tuple[int, ...]
-SCORES = {"fid": "Fréchet distance", "kid": "kernel distance", "is": "Inception score"}
 BEST = 10
 # the article's four observations on what its search found (arXiv 1908.03835, section 4.2), and the options they name
 ARTICLE = (
@@ -42,19 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=pathlib.Path, default=ROOT / "docs" / "bench", help="folder of the rows")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs" / "bench.md", help="the page")
     arguments = parser.parse_args(argv)
-    swept = _sound(list(rows_of(arguments.rows, "sweep")))
-    repeated = _sound(list(rows_of(arguments.rows, "replicates")))
+    swept, repeated, best = (sound(rows_of(arguments.rows, name)) for name in ("sweep", "replicates", "best"))
+    larger = sound(rows_of(arguments.rows, "full-size"))
     figures = arguments.output.with_suffix("")  # docs/bench beside docs/bench.md
     figures.mkdir(parents=True, exist_ok=True)
     parts = [_head(len(swept)), *_distribution(swept, figures), *_noise(swept, repeated)]
     parts += [*_effects(swept, figures), *_correlations(swept), *_best_and_worst(swept)]
+    known = Known([*swept, *repeated, *best])
+    parts += [*full_size(larger, swept, known.worth), *shared(arguments.rows, known)]
     arguments.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     print(f"{arguments.output}: {len(swept):,} architectures, {len(repeated):,} further trainings")
     return 0
-
-
-def _sound(rows: Sequence[dict]) -> list[dict]:
-    return [row for row in rows if not row["failure"]]
 
 
 def _head(number: int) -> str:
@@ -80,7 +80,7 @@ def _distribution(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
         axes.axvline(float(np.median(fid)), color=GREY, linestyle="--", linewidth=1)
 
     _save(draw, figures / "distribution.png", height=2.6)
-    table = _table(
+    table = markdown_table(
         ("score", "best", "5 %", "median", "95 %", "worst"),
         [(SCORES[key], *(f"{value:.4g}" for value in _percentiles(rows, key))) for key in SCORES],
     )
@@ -94,34 +94,10 @@ def _percentiles(rows: Sequence[dict], key: str) -> list[float]:
 
 
 def _noise(swept: Sequence[dict], repeated: Sequence[dict]) -> list[str]:
-    of_seed: dict[int, dict[Tokens, dict]] = {}
-    for row in (*swept, *repeated):
-        of_seed.setdefault(row["seed"], {})[tuple(row["tokens"])] = row
-    common = sorted(set.intersection(*map(set, of_seed.values()))) if of_seed else []
-    heading = "## Noise and signal"
-    if len(of_seed) < 2 or len(common) < 20:
+    heading, found = "## Noise and signal", seed_shares([*swept, *repeated])
+    if found is None:
         return [heading, "There are too few trainings with other seeds yet (`make_bench.py replicates`)."]
-    rows = []
-    for key, name in SCORES.items():
-        values = np.array([[found[tokens][key][-1] for found in of_seed.values()] for tokens in common])
-        values = values if key == "is" else np.log(np.maximum(values, 1e-9))
-        low, high = _interval(values)
-        share = agreement.intraclass_correlation(values)
-        name = name if key == "is" else f"log of the {name}"
-        rows.append((name, f"{1 - share:.2f}", f"{1 - high:.2f} to {1 - low:.2f}"))
-    text = (
-        f"{len(common):,} architectures were trained with {len(of_seed)} seeds. The share of the variance of one "
-        "training's score that is the seed's (1 less the intraclass correlation), with its 95 % interval (bootstrap "
-        "over architectures):"
-    )
-    return [heading, text, _table(("score", "share of the seed", "interval"), rows)]
-
-
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    rng = np.random.default_rng(0)
-    drawn = [values[rng.integers(0, len(values), len(values))] for _ in range(1000)]
-    low, high = np.nanpercentile([agreement.intraclass_correlation(rows) for rows in drawn], [2.5, 97.5])
-    return float(low), float(high)
+    return [heading, *found]
 
 
 def _effects(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
@@ -153,7 +129,8 @@ def _effects(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
          f"({100 * largest.low:+.0f} to {100 * largest.high:+.0f})")
         for pair in found.interactions[:8] for largest in pair.effects[:1]
     ]  # fmt: skip
-    table = _table(("choices", "share of the variance", "p (Holm)", "largest effect beyond both by themselves"), pairs)
+    heads = ("choices", "share of the variance", "p (Holm)", "largest effect beyond both by themselves")
+    table = markdown_table(heads, pairs)
     return [
         heading, share, f"![Main effects]({figures.name}/effects.png)", "The largest interactions of two choices:",
         table, "### The article's observations", _article(found),
@@ -178,7 +155,7 @@ def _article(found: effects.Effects) -> str:
                 verdict = "not to be told"
             told = ", ".join(f"{effect.options[0].split('=')[1]} {100 * effect.value:+.0f}" for effect in of_choice)
             rows.append((words, f"cell {choice.cell}: {told}", verdict))
-    return _table(("in the article's searches", "here, in hundredths", "the same here"), rows)
+    return markdown_table(("in the article's searches", "here, in hundredths", "the same here"), rows)
 
 
 def _correlations(rows: Sequence[dict]) -> list[str]:
@@ -197,7 +174,7 @@ def _correlations(rows: Sequence[dict]) -> list[str]:
         "% interval (bootstrap). What the seed does is the same on both sides, so that another training agrees less."
     )
     lines = [(name, f"{tau.tau:.2f}", f"{tau.low:.2f} to {tau.high:.2f}") for name, tau in table]
-    return [heading, text, _table(("score", "tau", "interval"), lines)]
+    return [heading, text, markdown_table(("score", "tau", "interval"), lines)]
 
 
 def _best_and_worst(rows: Sequence[dict]) -> list[str]:
@@ -212,7 +189,7 @@ def _best_and_worst(rows: Sequence[dict]) -> list[str]:
              "; ".join(cell.in_words() for cell in Genotype.from_tokens(row["tokens"]).cells))
             for row in some
         ]  # fmt: skip
-        parts.append(_table((title, "Fréchet distance", "Inception score", "cells"), lines))
+        parts.append(markdown_table((title, "Fréchet distance", "Inception score", "cells"), lines))
     return parts
 
 
@@ -221,11 +198,6 @@ def _save(draw, path: pathlib.Path, *, height: float) -> None:
         figure = Figure(figsize=(7.2, height), layout="constrained")
         draw(figure)
         figure.savefig(path, dpi=110, metadata={"Software": None})
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

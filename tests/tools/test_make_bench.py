@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from autogan_tf.bench import recipe, table
+from autogan_tf.config.errors import UserError
 from autogan_tf.models.generator import generator_cost
 from autogan_tf.runs import machine
 from autogan_tf.search_space import autogan
@@ -45,17 +48,20 @@ def bench(load, monkeypatch):
     return module
 
 
-COUNTS = {"gate": 20 * 3, "tune-x": 12 * 2, "sweep": 36 * 72, "replicates": 300 * 2, "one-cell": 36 * 10}
+COUNTS = {"gate": 20 * 3, "tune-x": 12 * 2, "sweep": 36 * 72, "replicates": 300 * 2, "one-cell": 36 * 10,
+          "full-size": 200 + 30 * 2}  # fmt: skip
+CELLS = {"one-cell": 1, "full-size": 3}
 
 
 @pytest.mark.parametrize("name", COUNTS)
 def test_a_piece_is_every_architecture_with_every_seed_seed_by_seed(bench, name, tmp_path):
-    found = bench.piece(name, 540, tmp_path)
-    assert len(set(found.jobs)) == len(found.jobs) == COUNTS[name] and found == bench.piece(name, 540, tmp_path)
+    found = bench.piece(name, tmp_path)
+    assert len(set(found.jobs)) == len(found.jobs) == COUNTS[name] and found == bench.piece(name, tmp_path)
     of_jobs = [seed for _, seed in found.jobs]
     assert of_jobs == sorted(of_jobs)
-    assert found.length.points == (20, 60, 180, 540)
-    cells = 1 if name == "one-cell" else 2
+    cells = CELLS.get(name, 2)
+    assert found.length.points == ((40, 120, 360, 1080) if cells == 3 else (20, 60, 180, 540))
+    assert found.settings == recipe.settings(num_cells=cells)
     for tokens, _ in found.jobs:
         assert autogan.SPACE.num_cells_of(len(tokens)) == cells and Genotype.from_tokens(tokens)
 
@@ -68,20 +74,41 @@ def seeds_of(piece) -> set[int]:
     return {seed for _, seed in piece.jobs}
 
 
+def test_full_size_is_a_sample_some_of_which_has_two_more_seeds(bench, tmp_path):
+    jobs = bench.piece("full-size", tmp_path).jobs
+    of_seed = {seed: [tokens for tokens, other in jobs if other == seed] for seed in (0, 1, 2)}
+    assert len(of_seed[0]) == 200 and of_seed[1] == of_seed[2] == of_seed[0][:30]
+    counts = np.array(autogan.SPACE.counts(3))
+    for place, options in enumerate(np.array(of_seed[0]).T):
+        assert set(options.tolist()) == set(range(counts[place]))
+
+
+def test_a_recipe_is_tuned_at_full_size_too(bench, tmp_path):
+    found = bench.piece("tune-x", tmp_path, flags=["--max_iter=540"], num_cells=3)
+    assert len(found.jobs) == 24 and found.length.points == (20, 60, 180, 540)
+    assert {len(tokens) for tokens, _ in found.jobs} == {len(autogan.SPACE.counts(3))}
+    assert found.settings == recipe.settings(["--max_iter=540"], num_cells=3)
+    bench.work("tune-x", tmp_path, ["--max_iter=540"], share=0, shares=1, num_cells=3)
+    rows = list(bench.rows_of(tmp_path, "tune-x"))
+    assert [(tuple(row["tokens"]), row["seed"]) for row in rows] == list(found.jobs)
+    with pytest.raises(SystemExit, match="have 3 cells, got 2"):
+        bench.main(["tune", "--name=x", f"--folder={tmp_path}", "--flags=--max_iter=540"])
+
+
 def test_tuning_gate_and_table_have_no_seed_in_common(bench, tmp_path):
-    found = [seeds_of(bench.piece(name, 540, tmp_path)) for name in ("gate", "tune-x", "sweep", "replicates")]
+    found = [seeds_of(bench.piece(name, tmp_path)) for name in ("gate", "tune-x", "sweep", "replicates")]
     assert len(set().union(*found)) == sum(map(len, found))
 
 
 def test_the_best_are_those_of_the_whole_sweep(bench, tmp_path):
     with pytest.raises(SystemExit, match="2,592 rows are missing"):
-        bench.piece("best", 540, tmp_path)
+        bench.piece("best", tmp_path)
     bench.work("sweep", tmp_path, [], share=0, shares=1)
     file = tmp_path / "sweep-0-of-1.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     failed = next(row for row in rows if sum(row["tokens"]) == 0)  # whose distance is the lowest
     file.write_text("".join(json.dumps(row | {"failure": "NaN" if row is failed else ""}) + "\n" for row in rows))
-    best = bench.piece("best", 540, tmp_path)
+    best = bench.piece("best", tmp_path)
     assert len(best.jobs) == 600 and tuple(failed["tokens"]) not in architectures_of(best)
     left_out = {tuple(row["tokens"]) for row in rows} - architectures_of(best) - {tuple(failed["tokens"])}
     assert max(map(sum, architectures_of(best))) <= min(map(sum, left_out))
@@ -89,13 +116,20 @@ def test_the_best_are_those_of_the_whole_sweep(bench, tmp_path):
 
 
 def test_the_rows_become_tables(bench, tmp_path):
-    """Of both numbers of cells, without the rows of tuning; what the generators cost is counted for the recipe."""
+    """Of each number of cells, without the rows of tuning; what the generators cost is counted for the recipe."""
     bench.work("one-cell", tmp_path, [], share=0, shares=50)
     bench.work("replicates", tmp_path, [], share=0, shares=50)
+    bench.work("full-size", tmp_path, [], share=0, shares=50)
     bench.work("tune-x", tmp_path, [], share=0, shares=1)
     bench.pack(tmp_path, tmp_path)
-    one, two = (table.read(tmp_path / f"{cells}-cells.npz") for cells in (1, 2))
-    assert len(one.architectures) == 8 and len(two.architectures) == 6
+    one, two, three = (table.load(num_cells=cells, folder=tmp_path) for cells in (1, 2, 3))
+    assert len(one.architectures) == 8 and len(two.architectures) == 6 and len(three.architectures) == 5
+    assert three.points == (40, 120, 360, 1080) and three.num_cells == 3
+    large = three.architectures[0]
+    at_32 = generator_cost(Genotype.from_tokens(large), gf_dim=16, latent_dim=128, bottom_width=4, channels=1)
+    assert three.query(large).multiply_adds == at_32.multiply_adds
+    with pytest.raises(UserError, match="3 cells is a random sample, 4 of 373,248 architectures"):
+        three.check_complete()
     entry = two.query(two.architectures[0], seed=two.seeds(two.architectures[0])[0])
     assert entry.frechet_distance == sum(entry.tokens) + 1 and two.points == (20, 60, 180, 540)
     cost = generator_cost(Genotype.from_tokens(entry.tokens), gf_dim=16, latent_dim=128, bottom_width=4, channels=1)
@@ -113,7 +147,7 @@ def test_it_goes_on_after_a_kill_and_makes_no_row_twice(bench, tmp_path):
     assert len(Measured.made) == 20
     rows = list(bench.rows_of(tmp_path, "gate"))
     found = [(tuple(row["tokens"]), row["seed"]) for row in rows]
-    assert sorted(found) == sorted(bench.piece("gate", 540, tmp_path).jobs)
+    assert sorted(found) == sorted(bench.piece("gate", tmp_path).jobs)
     assert all(row["machine"] and row["points"][-1] == recipe.settings().max_iter for row in rows)
 
 
@@ -138,21 +172,25 @@ def test_a_name_that_begins_as_another_has_its_own_rows(bench, tmp_path):
     assert len(list(bench.rows_of(tmp_path, "tune-x"))) == len(list(bench.rows_of(tmp_path, "tune-x-270"))) == 24
 
 
-@pytest.mark.parametrize("words", [["tune"], ["gate", "--name=x"], ["gate", "--flags=--lr_decay"], ["all"]])
+@pytest.mark.parametrize(
+    "words",
+    [["tune"], ["gate", "--name=x"], ["gate", "--flags=--lr_decay"], ["sweep", "--cells=3"], ["shared", "--name=x"],
+     ["tune", "--name=x", "--cells=4"], ["all"]],
+)  # fmt: skip
 def test_words_that_do_not_go_together_are_refused(bench, capsys, words):
     with pytest.raises(SystemExit):
         bench.main(words)
     assert "error:" in capsys.readouterr().err
 
 
-def test_what_another_machine_made_is_made_again_by_each_that_has_not(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(bench, "machine_name", lambda: "A")
+def test_what_another_machine_made_is_made_again_by_each_that_has_not(bench, load, tmp_path, monkeypatch):
+    monkeypatch.setattr(load("bench_rows"), "machine_name", lambda: "A")
     bench.work("gate", tmp_path, [], share=0, shares=1)
     first = [(tuple(row["tokens"]), row["seed"]) for row in bench.rows_of(tmp_path, "gate")][:30]
-    assert not bench.piece("again-gate", 540, tmp_path).jobs
+    assert not bench.piece("again-gate", tmp_path).jobs
     for name in ("B", "C"):
-        monkeypatch.setattr(bench, "machine_name", lambda name=name: name)
-        assert bench.piece("again-gate", 540, tmp_path).jobs == tuple(first)
+        monkeypatch.setattr(load("bench_rows"), "machine_name", lambda name=name: name)
+        assert bench.piece("again-gate", tmp_path).jobs == tuple(first)
         for _ in range(2):  # a second time there is nothing to do
             bench.work("again-gate", tmp_path, [], share=0, shares=1)
     rows = list(bench.rows_of(tmp_path, "again-gate"))
@@ -181,12 +219,49 @@ def test_agreement_of_machines_by_hand(load):
         across_machines(rows, rows)
 
 
-def test_a_machine_is_told_by_its_processor_and_what_it_can(bench, monkeypatch):
+def test_another_recipe_is_made_again_with_its_own_flags(bench, load, tmp_path, monkeypatch):
+    """Of full size, too; each process is told nothing but the piece."""
+    flags = ["--max_iter=540"]
+    monkeypatch.setattr(load("bench_rows"), "machine_name", lambda: "A")
+    bench.work("tune-x", tmp_path, flags, share=0, shares=1, num_cells=3)
+    monkeypatch.setattr(load("bench_rows"), "machine_name", lambda: "B")
+    assert bench.main(["again", "--of=tune-x", f"--folder={tmp_path}", "--share=0", "--workers=1"]) == 0
+    rows = list(bench.rows_of(tmp_path, "again-tune-x"))
+    assert len(rows) == 24 and all(row["points"][-1] == 540 and row["flags"] == flags for row in rows)
+
+
+def test_status_tells_what_there_is_of_each(bench, tmp_path, capsys):
+    bench.work("full-size", tmp_path, [], share=0, shares=20)
+    bench.work("tune-x", tmp_path, ["--max_iter=540"], share=0, shares=2, num_cells=3)
+    row = {"tokens": [0] * 9, "seed": 0, "sampling": "uniform", "is": 1.0, "fid": 2.0, "kid": 3.0, "failure": "",
+           "seconds": 3600.0, "machine": "A", "trained_images": 1.0, "scored_images": 1.0}  # fmt: skip
+    (tmp_path / "shared-uniform-0-of-2.jsonl").write_text(json.dumps(row) + "\n")
+    assert bench.main(["status", f"--folder={tmp_path}"]) == 0
+    found = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert found["full-size"][:2] == ["13", "260"] and found["tune-x"][0] == "12"
+    assert found["tune-x"][-1] == "--max_iter=540"
+    assert found["shared-uniform"] == ["1", "12,960", "1"]
+
+
+def test_a_judge_for_each_size_comes_with_the_program():
+    """That of 16 pixels for smaller images, too; the other one says what the larger digits are as well."""
+    assert [recipe.judge(side).resolution for side in (8, 16, 32)] == [16, 16, 32]
+    assert min(recipe.judge(32).accuracy.values()) > 0.97
+    with pytest.raises(UserError, match="up to 32 pixels, got 64"):
+        recipe.judge(64)
+
+
+def test_full_size_has_the_recipe_but_for_its_length():
+    ours, theirs = recipe.settings(), recipe.settings(num_cells=3)
+    assert dataclasses.replace(theirs, max_iter=ours.max_iter) == ours and theirs.max_iter > ours.max_iter
+
+
+def test_a_machine_is_told_by_its_processor_and_what_it_can(load, monkeypatch):
     """Intel's /proc/cpuinfo has two tabs behind a short name."""
     text = "processor\t: 0\nmodel\t\t: 207\nmodel name\t: X\nflags\t\t: fpu avx2 avx512f sse\n\nmodel\t\t: 207\n"
-    monkeypatch.setattr(bench.pathlib.Path, "read_text", lambda self, **_: text)
+    monkeypatch.setattr(pathlib.Path, "read_text", lambda self, **_: text)
     monkeypatch.setattr(machine, "describe", lambda: {"processor": "X"})
-    assert bench.machine_name() == "X model 207 avx2 avx512f"
+    assert load("bench_rows").machine_name() == "X model 207 avx2 avx512f"
 
 
 TWO = ((0, 0, 0, 0), (0, 0, 2, 0))  # the second one's only cell has a deconvolution
