@@ -29,9 +29,9 @@ def full_size(larger: Sequence[dict], swept: Sequence[dict], worth: Mapping[Toke
     first = [row for row in larger if row["seed"] == 0]
     space = autogan.SPACE.size(FULL_SIZE)
     found = (
-        f"{len(first):,} of the {space:,} architectures of three cells (4 to 32 pixels), drawn at random, were trained "
-        "as well, with steps of their own number. None of them is in both spaces; what can be compared is what choices "
-        "are worth, and how far an architecture's first two cells tell its rank."
+        f"{len(first):,} of the {space:,} architectures of three cells (4 to 32 pixels), drawn at random, were "
+        "trained, too, for a number of steps of their own. No architecture is in both spaces; what can be compared is "
+        "what choices are worth, and how far an architecture's first two cells tell its rank."
     )
     return [HEADING, found, *_effects(first, swept), *_first_cells(first, worth), *_noise(larger)]
 

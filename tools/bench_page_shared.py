@@ -27,6 +27,8 @@ def shared(folder: pathlib.Path, known: Known) -> list[str]:
       folder: of the rows.
       known: what two-cell architectures are worth by trainings of their own.
     """
+    if not known.worth:
+        return [HEADING, "There are too few trainings yet to say what architectures are worth."]
     settings = recipe.settings()
     full_training = settings.max_iter * assembly.images_per_step(settings)
     agreements, finds, told = [], [], []

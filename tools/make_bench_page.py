@@ -17,6 +17,10 @@ from matplotlib.figure import Figure
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from autogan_tf.config import environment  # noqa: E402
+
+environment.set_tensorflow_defaults()
+
 from bench_page_full_size import full_size  # noqa: E402 (beside this file)
 from bench_page_parts import SCORES, Known, markdown_table, seed_shares, sound  # noqa: E402 (beside this file)
 from bench_page_shared import shared  # noqa: E402 (beside this file)
