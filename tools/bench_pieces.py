@@ -78,6 +78,12 @@ def _jobs(name: str, folder: pathlib.Path, num_cells: int) -> tuple[tuple[Tokens
     return _crossed(sorted(sound, key=lambda tokens: swept[tokens]["fid"][-1])[:200], (11, 12, 13))
 
 
+def best_and_worst(rows: Sequence[dict], *, number: int = 10) -> tuple[list[dict], list[dict]]:
+    """Of sound rows those with the lowest Fréchet distances and those with the highest; best first, worst last."""
+    ranked = sorted(rows, key=lambda row: row["fid"][-1])
+    return ranked[:number], ranked[-number:]
+
+
 def every(num_cells: int) -> tuple[Tokens, ...]:
     """All architectures, in an order drawn once, so that the first ones are a random sample, too."""
     found = list(itertools.product(*map(range, autogan.SPACE.counts(num_cells))))

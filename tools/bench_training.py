@@ -89,6 +89,10 @@ class Measurements:
         features = np.concatenate([features for features, _ in outputs_of(batches, self._judge)])
         return row | {"mean": [float(f"{value:.4g}") for value in features.mean(axis=0, dtype=np.float64)]}
 
+    def pictures(self, number: int) -> np.ndarray:
+        """uint8 [number, S, S, C]: what the weight average draws after the training, always on the same latents."""
+        return np.concatenate(list(self._trainer.sample(number, purpose="grid")))
+
     def _train(self, start: int, end: int) -> dict[str, float]:
         seen: dict[str, float] = {}
         self._trainer.run(report=lambda step, numbers: seen.update(numbers), start=start, until=end)

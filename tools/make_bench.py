@@ -10,6 +10,7 @@
     best       the 200 best of the sweep, three fresh seeds: the best of noisy scores are partly luck
     full-size  200 architectures of three cells at 32 pixels, drawn at random, seed 0, and seeds 1 and 2 of 30 of them
     shared     supernets, five for each way to choose what trains, and what their weights say of all of two cells
+    pictures   of what the ten best and the ten worst of the sweep draw, trained again
     table      packs the rows that there are into the files that come with the program
     status     what of each there is
     again      30 trainings that another machine has made of a piece, made on this one: again --of=gate
@@ -37,6 +38,7 @@ from autogan_tf.config import environment  # noqa: E402
 
 environment.set_tensorflow_defaults()
 
+import bench_pictures  # noqa: E402 (beside this file)
 import bench_rows  # noqa: E402 (beside this file)
 import bench_supernets  # noqa: E402 (beside this file)
 from bench_agreement import across_machines, agreement  # noqa: E402 (beside this file)
@@ -45,7 +47,7 @@ from bench_rows import rows_of  # noqa: E402 (beside this file)
 from bench_training import Measurements  # noqa: E402 (beside this file)
 from timing import Report, at_least  # noqa: E402
 
-from autogan_tf.bench import recipe, shared_scores, table  # noqa: E402
+from autogan_tf.bench import features, recipe, shared_scores, table  # noqa: E402
 from autogan_tf.config.image_sides import image_sides  # noqa: E402
 from autogan_tf.data import sources  # noqa: E402
 from autogan_tf.features import classifier  # noqa: E402
@@ -119,6 +121,9 @@ def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
         path = target / f"{num_cells}-cells.npz"
         write_atomically(path, found.to_bytes())
         print(f"{len(rows):,} trainings of {len(found.architectures):,} architectures written to {path}")
+    swept = list(rows_of(folder, "sweep"))
+    if swept:
+        write_atomically(target / features.FILE, features.packed(swept))
     whole, others = bench_supernets.complete_and_not(folder)
     if whole:
         scored = shared_scores.of_rows(whole)
@@ -131,7 +136,7 @@ def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    others = ["shared", "judge", "tune", "again", "table", "status", "agreement", "machines"]
+    others = ["shared", "pictures", "judge", "tune", "again", "table", "status", "agreement", "machines"]
     parser.add_argument("piece", choices=[*PIECES, *others])
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
@@ -158,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         pack(arguments.folder, table.FOLDER)
     elif name == "status":
         progress = [_progress(arguments.folder, name) for name in bench_rows.names(arguments.folder)]
-        Report().rows("Rows", progress)
+        Report().rows("Rows", progress or [{"piece": "no rows"}])
     elif name == "agreement":
         rows = list(rows_of(arguments.folder, arguments.of))
         Report().rows(f"Agreement of seeds: {arguments.of}", agreement(rows, without=arguments.without))
@@ -174,6 +179,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tensorflow_warnings.silenced():
             if name == "shared":
                 return bench_supernets.work(arguments.folder, **shared_out)
+            if name == "pictures":
+                bench_pictures.work(arguments.folder, **shared_out)
+                return 0
             work(name, arguments.folder, arguments.flags, num_cells=arguments.cells, **shared_out)
     return 0
 

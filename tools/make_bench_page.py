@@ -24,7 +24,8 @@ environment.set_tensorflow_defaults()
 from bench_page_full_size import full_size  # noqa: E402 (beside this file)
 from bench_page_parts import SCORES, Known, markdown_table, seed_shares, sound  # noqa: E402 (beside this file)
 from bench_page_shared import shared  # noqa: E402 (beside this file)
-from bench_pieces import every  # noqa: E402 (beside this file)
+from bench_pictures import file_of  # noqa: E402 (beside this file)
+from bench_pieces import best_and_worst, every  # noqa: E402 (beside this file)
 from bench_rows import rows_of  # noqa: E402 (beside this file)
 
 from autogan_tf.bench import effects  # noqa: E402
@@ -32,7 +33,6 @@ from autogan_tf.bench.comparison import rank_correlation  # noqa: E402
 from autogan_tf.runs.report_charts import BLUE, GREY, STYLE  # noqa: E402
 from autogan_tf.search_space.genotype import Genotype  # noqa: E402
 
-BEST = 10
 # the article's four observations on what its search found (arXiv 1908.03835, section 4.2), and the options they name
 ARTICLE = (
     ("pre-activation is preferred", "conv", ("pre",)),
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures = arguments.output.with_suffix("")  # docs/bench beside docs/bench.md
     figures.mkdir(parents=True, exist_ok=True)
     parts = [_head(len(swept)), *_distribution(swept, figures), *_noise(swept, repeated)]
-    parts += [*_effects(swept, figures), *_correlations(swept), *_best_and_worst(swept)]
+    parts += [*_effects(swept, figures), *_correlations(swept), *_best_and_worst(swept, figures)]
     known = Known([*swept, *repeated, *best])
     parts += [*full_size(larger, swept, known.worth), *shared(arguments.rows, known)]
     arguments.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
@@ -181,20 +181,29 @@ def _correlations(rows: Sequence[dict]) -> list[str]:
     return [heading, text, markdown_table(("score", "tau", "interval"), lines)]
 
 
-def _best_and_worst(rows: Sequence[dict]) -> list[str]:
-    if len(rows) < 2 * BEST:
+def _best_and_worst(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
+    best, worst = best_and_worst(rows)
+    if len(rows) < len(best) + len(worst):
         return []
-    ranked = sorted(rows, key=lambda row: row["fid"][-1])
-    words = "By one noisy training each: that the first is better than the tenth is mostly luck."
+    words = (
+        "By one noisy training each: that the first is better than the tenth is mostly luck. Pictures are of a "
+        "training like it, on the same latent vectors for all, where `make_bench.py pictures` has made them."
+    )
     parts = ["## The best and the worst", words]
-    for title, some in (("best", ranked[:BEST]), ("worst", ranked[-BEST:])):
+    for title, some in (("best", best), ("worst", worst)):
         lines = [
             (f"`{Genotype.from_tokens(row['tokens'])}`", f"{row['fid'][-1]:.2f}", f"{row['is'][-1]:.2f}",
-             "; ".join(cell.in_words() for cell in Genotype.from_tokens(row["tokens"]).cells))
+             "; ".join(cell.in_words() for cell in Genotype.from_tokens(row["tokens"]).cells),
+             _picture(figures, row["tokens"]))
             for row in some
         ]  # fmt: skip
-        parts.append(markdown_table((title, "Fréchet distance", "Inception score", "cells"), lines))
+        parts.append(markdown_table((title, "Fréchet distance", "Inception score", "cells", "images"), lines))
     return parts
+
+
+def _picture(figures: pathlib.Path, tokens: Sequence[int]) -> str:
+    file = file_of(figures, tokens)
+    return f"![images]({figures.name}/{file.parent.name}/{file.name})" if file.exists() else ""
 
 
 def _save(draw, path: pathlib.Path, *, height: float) -> None:

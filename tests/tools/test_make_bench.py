@@ -13,8 +13,9 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from autogan_tf.bench import recipe, table
+from autogan_tf.bench import features, recipe, table
 from autogan_tf.config.errors import UserError
 from autogan_tf.models.generator import generator_cost
 from autogan_tf.runs import machine
@@ -36,13 +37,19 @@ class Measured:
         points = len(self.length.points)
         score = [float(sum(tokens) + 1)] * points
         names = ("fid", "kid", "is", "d_loss", "g_loss", "seconds", "scoring")
-        return {"tokens": list(tokens), "seed": self.seed, "failure": ""} | dict.fromkeys(names, score)
+        self.tokens = tokens
+        row = {"tokens": list(tokens), "seed": self.seed, "failure": "", "mean": [float(sum(tokens))] * 2}
+        return row | dict.fromkeys(names, score)
+
+    def pictures(self, number):
+        return np.full([number, 16, 16, 1], 10 * sum(self.tokens), np.uint8)
 
 
 @pytest.fixture
 def bench(load, monkeypatch):
     module = load("make_bench")
-    monkeypatch.setattr(module, "Measurements", Measured)
+    for name in ("make_bench", "bench_pictures"):
+        monkeypatch.setattr(load(name), "Measurements", Measured)
     monkeypatch.setattr(Measured, "made", [])
     monkeypatch.setattr(machine, "use_threads", lambda number: None)
     return module
@@ -119,11 +126,14 @@ def test_the_rows_become_tables(bench, tmp_path):
     """Of each number of cells, without the rows of tuning; what the generators cost is counted for the recipe."""
     bench.work("one-cell", tmp_path, [], share=0, shares=50)
     bench.work("replicates", tmp_path, [], share=0, shares=50)
+    bench.work("sweep", tmp_path, [], share=0, shares=300)
     bench.work("full-size", tmp_path, [], share=0, shares=50)
     bench.work("tune-x", tmp_path, [], share=0, shares=1)
     bench.pack(tmp_path, tmp_path)
+    means = features.load(tmp_path)
+    assert len(means) == 9 and all(mean.tolist() == [sum(tokens)] * 2 for tokens, mean in means.items())
     one, two, three = (table.load(num_cells=cells, folder=tmp_path) for cells in (1, 2, 3))
-    assert len(one.architectures) == 8 and len(two.architectures) == 6 and len(three.architectures) == 5
+    assert len(one.architectures) == 8 and len(two.architectures) == 14 and len(three.architectures) == 5
     assert three.points == (40, 120, 360, 1080) and three.num_cells == 3
     large = three.architectures[0]
     at_32 = generator_cost(Genotype.from_tokens(large), gf_dim=16, latent_dim=128, bottom_width=4, channels=1)
@@ -228,6 +238,28 @@ def test_another_recipe_is_made_again_with_its_own_flags(bench, load, tmp_path, 
     assert bench.main(["again", "--of=tune-x", f"--folder={tmp_path}", "--share=0", "--workers=1"]) == 0
     rows = list(bench.rows_of(tmp_path, "again-tune-x"))
     assert len(rows) == 24 and all(row["points"][-1] == 540 and row["flags"] == flags for row in rows)
+
+
+def test_pictures_are_of_the_best_and_the_worst_each_trained_once(bench, tmp_path):
+    bench.work("sweep", tmp_path, [], share=0, shares=80)  # 33 architectures
+    for share in (0, 1):
+        assert bench.main(["pictures", f"--folder={tmp_path}", f"--share={share}", "--workers=2"]) == 0
+    trained = Measured.made[33:]
+    sums = sorted(sum(row["tokens"]) for row in bench.rows_of(tmp_path, "sweep"))
+    assert len(trained) == 20 and {seed for _, seed in trained} == {0}
+    assert sorted(sum(tokens) for tokens, _ in trained) == sums[:10] + sums[-10:]
+    files = sorted((tmp_path / "pictures").iterdir())
+    assert {file.stem for file in files} == {"-".join(map(str, tokens)) for tokens, _ in trained}
+    picture = np.asarray(Image.open(files[0]))
+    assert picture.shape == (36, 20 * 34 + 2) and picture[10, 10] == 10 * sum(map(int, files[0].stem.split("-")))
+    files[0].unlink()
+    assert bench.main(["pictures", f"--folder={tmp_path}", "--share=0", "--workers=1"]) == 0
+    assert len(Measured.made) == 33 + 20 + 1 and files[0].exists()
+
+
+def test_status_of_nothing(bench, tmp_path, capsys):
+    assert bench.main(["status", f"--folder={tmp_path}"]) == 0
+    assert "no rows" in capsys.readouterr().out
 
 
 def test_status_tells_what_there_is_of_each(bench, tmp_path, capsys):
