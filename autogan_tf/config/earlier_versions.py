@@ -11,13 +11,16 @@ from autogan_tf.config.distribution_settings import DISTRIBUTIONS
 def in_todays_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings in a run's config.json.
 
-    Its distribution was called its strategy, and its seed was that of its classifier, too.
+    Its distribution was called its strategy, its seed was that of its classifier, too, and each of its candidates had
+    a graph of its own.
     """
     found = dict(settings)
     if "distribution" not in found and found.get("strategy") in DISTRIBUTIONS:
         found["distribution"] = found.pop("strategy")
     if "classifier_steps" in found and "seed" in found:
         found.setdefault("classifier_seed", found["seed"])
+    if found.get("estimation") == "from_scratch":
+        found.setdefault("candidate_graphs", "own")
     return found
 
 

@@ -41,6 +41,15 @@ class EstimationSettings:
         group=GROUP,
         minimum=1,
     )
+    candidate_graphs: str = setting(
+        "one",
+        "With from_scratch: one: all candidates compute in one graph, which is traced once, though a step takes longer "
+        "in it; own: each in its own, which pays where candidates are trained for thousands of steps. Results differ "
+        "by the order in which float32 sums of gradients are taken. Conditional networks, spectral norm in the "
+        "generator, train_jit_compile and several replicas have graphs of their own whatever this says.",
+        group=GROUP,
+        choices=("one", "own"),
+    )
     budget: float = setting(
         0.0,
         "What the search may cost, in full trainings (see budget_steps): no iteration begins after that, once all "

@@ -41,6 +41,10 @@ class Adam(tf.Module):
         )
         self._position = {id(variable): i for i, variable in enumerate(variables)}
 
+    def position_of(self, variable: tf.Variable) -> int:
+        """Of one of `variables` its place among them."""
+        return self._position[id(variable)]
+
     def apply_gradients(
         self,
         grads_and_vars: Iterable[tuple[tf.Tensor | None, tf.Variable]],
@@ -56,7 +60,7 @@ class Adam(tf.Module):
         pairs = list(grads_and_vars)
         flags = [True] * len(pairs) if active is None else list(active)
         updates = [
-            (gradient, variable, self._position[id(variable)], flag)
+            (gradient, variable, self.position_of(variable), flag)
             for (gradient, variable), flag in zip(pairs, flags, strict=True)
             if gradient is not None and flag is not False
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from autogan_tf.runs.folder import RunFolder, write_atomically
 from autogan_tf.runs.keeper import StopRequest
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.borrowed_graphs import BorrowingTrainer
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.trainer import Trainer
@@ -83,11 +85,16 @@ def new_trainer(
     distribution: Distribution,
     *,
     changeable: bool = False,
+    graphs: Trainer | None = None,
 ) -> Trainer:
-    """The networks at their beginning, and the loop over them; changeable: see `Trainer`."""
+    """The networks at their beginning, and the loop over them; changeable: see `Trainer`.
+
+    graphs: where steps and samples are computed, see `BorrowingTrainer`; None: in its own.
+    """
     threshold = config.semantics.as_standard_deviation(config.reset_threshold)
     detector = CollapseDetector(window=config.dynamic_reset_window, threshold=threshold)
-    return Trainer(
+    make = functools.partial(BorrowingTrainer, graphs=graphs) if graphs else Trainer
+    return make(
         genotype=genotype,
         stream=ImageStream(
             images=data.images,

@@ -195,6 +195,11 @@ class Trainer(tf.Module):
         self._class_counts = class_counts or [1] * num_classes
         self._images = sampling.quantized(self.ema_generator, latent_dim=latent_dim, conditional=num_classes > 0)
 
+    @property
+    def detector(self) -> CollapseDetector | None:
+        """Of collapse, where one looks for it."""
+        return self._detector
+
     def draw_weights(self, *, attempt: int) -> None:
         """Fresh weights, optimizers and average; `attempt` counts the collapses before, and is in the seed."""
         again = [attempt] if attempt else []

@@ -16,6 +16,9 @@ TODAY = {"strategy": "reinforce", "distribution": "one", "seed": 3, "classifier_
         ({"strategy": "mirrored"}, {"distribution": "mirrored"}),
         ({"strategy": "evolution", "distribution": "tpu"}, {"strategy": "evolution", "distribution": "tpu"}),
         ({"seed": 3, "classifier_steps": 5}, {"seed": 3, "classifier_steps": 5, "classifier_seed": 3}),
+        ({"estimation": "from_scratch"}, {"estimation": "from_scratch", "candidate_graphs": "own"}),
+        ({"estimation": "from_scratch", "candidate_graphs": "one"},) * 2,
+        ({"estimation": "shared_weights"},) * 2,
         ({"seed": 3}, {"seed": 3}),  # of a command without a classifier
         ({}, {}),
     ],

@@ -106,6 +106,7 @@ class CandidateTraining:
         self._config, self._data, self._network, self._store = config, data, network, store
         self._distribution = distribution or Distribution()
         self._seen: dict[int, tuple[ImageData, Reference]] = {}  # by side in pixels
+        self._graphs: dict[tuple[int, int], Trainer] = {}  # the newest, by number of cells and seed
 
     def run(self, job: Job, *, stop: StopRequest | None = None) -> Result:
         """Does the job, or what of it an earlier process has not done.
@@ -197,7 +198,19 @@ class CandidateTraining:
             config = dataclasses.replace(config, max_iter=self._config.candidate_steps[-1])
         side = image_sides(bottom_width=config.bottom_width, num_cells=len(genotype.cells))[-1]
         data, seen = self._at(side)
-        return config, assembly.new_trainer(config, genotype, data, self._distribution), data, seen
+        graphs = self._graphs_for(config, genotype, data)
+        return config, assembly.new_trainer(config, genotype, data, self._distribution, graphs=graphs), data, seen
+
+    def _graphs_for(self, config: TrainConfig, genotype: Genotype, data: ImageData) -> Trainer | None:
+        """Where a candidate computes; None for in graphs of its own."""
+        special = config.conditional or config.normalizes_generator or config.jit_compile
+        if self._config.candidate_graphs == "own" or special or self._distribution.count > 1:
+            return None
+        key = (len(genotype.cells), config.seed)
+        if key not in self._graphs:
+            self._graphs.clear()  # of an earlier stage, or of rankings' repeats: they do not come again soon
+            self._graphs[key] = assembly.new_trainer(config, genotype, data, self._distribution, changeable=True)
+        return self._graphs[key]
 
     def _at(self, side: int) -> tuple[ImageData, Reference]:
         """The real images of so many pixels, and what is seen of them."""

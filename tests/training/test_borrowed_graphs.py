@@ -1,0 +1,160 @@
+"""Trainings that compute in one changeable trainer's graphs: each is its own training, saved and restored as any."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.search_space.genotype import Genotype
+from autogan_tf.training.borrowed_graphs import BorrowingTrainer
+from autogan_tf.training.collapse import CollapseDetector
+from autogan_tf.training.trainer import Trainer
+
+# of every decision each option, and the skip both ways
+ARCHITECTURES = ("0 0 2 1  1 1 0 0 1", "1 1 1 0  0 2 2 1 0", "1 2 0 1  0 0 1 1 1")
+STEPS = 4
+
+
+def made(architecture: str, *, graphs: Trainer | None = None, **options) -> Trainer:
+    images = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 1)).astype(np.uint8)
+    settings = dict(
+        genotype=Genotype.from_string(architecture),
+        stream=ImageStream(images=images, batch_size=4, seed=3),
+        gf_dim=4,
+        df_dim=6,
+        latent_dim=4,
+        bottom_width=4,
+        channels=1,
+        gen_batch_size=4,
+        n_critic=2,
+        g_lr=0.01,
+        d_lr=0.02,
+        beta1=0.5,
+        beta2=0.9,
+        init_type="xavier_uniform",
+        steps=STEPS,
+        lr_decay=True,
+        ema_decay=0.9,
+        seed=3,
+        detector=CollapseDetector(window=3, threshold=1e-9),
+        **options,
+    )
+    return BorrowingTrainer(graphs=graphs, **settings) if graphs else Trainer(**settings)
+
+
+def trained(trainer: Trainer, *, start: int = 0, until: int = STEPS) -> None:
+    trainer.run(report=lambda step, numbers: None, start=start, until=until)
+
+
+@pytest.fixture(scope="module")
+def graphs() -> Trainer:
+    return made(ARCHITECTURES[0], changeable=True)
+
+
+@pytest.fixture(scope="module")
+def others() -> Trainer:
+    """A second changeable trainer, so that the first one is not asked of itself."""
+    return made(ARCHITECTURES[0], changeable=True)
+
+
+@pytest.fixture
+def keep(tmp_path):
+    """A function: a trainer's whole state as its checkpoint has it."""
+
+    def kept(trainer: Trainer) -> dict[str, np.ndarray]:
+        path = tf.train.Checkpoint(trainer=trainer).write(str(tmp_path / "state"))
+        names = [name for name, _ in tf.train.list_variables(path) if "OBJECT_GRAPH" not in name]
+        return {name: tf.train.load_variable(path, name) for name in names}
+
+    return kept
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_it_begins_as_any_and_ends_as_the_changeable_trainer_does(graphs, others, keep, architecture):
+    borrowing, plain = made(architecture, graphs=graphs), made(architecture)
+    assert same(keep(borrowing), keep(plain))  # checkpoints of the one are the other's, and it begins with its weights
+    trained(borrowing)
+    found = keep(borrowing)
+    assert found.keys() == keep(plain).keys()
+    images = np.concatenate(list(borrowing.sample(5, purpose="evaluation")))
+    others.become(Genotype.from_string(architecture))
+    trained(others)
+    np.testing.assert_array_equal(images, np.concatenate(list(others.sample(5, purpose="evaluation"))))
+    for path, layer in borrowing.generator.named_layers().items():
+        for variable, other in zip(layer.variables, others.generator.named_layers()[path].variables, strict=True):
+            np.testing.assert_array_equal(variable, other)
+    assert found["trainer/g_optimizer/steps/.ATTRIBUTES/VARIABLE_VALUE"].tolist() == [STEPS] * len(
+        borrowing.generator.trainable_variables
+    )
+
+
+def test_a_plain_trainer_goes_on_from_its_checkpoint_near_to_where_a_plain_one_is(graphs, tmp_path):
+    """But for the order of sums, see `test_changeable`; so early in a training they are still close."""
+    borrowing, plain = made(ARCHITECTURES[1], graphs=graphs), made(ARCHITECTURES[1])
+    trained(plain, until=2)
+    expected = plain.loop.run(begin=4, end=5)[1:5]
+    trained(borrowing, until=2)
+    path = tf.train.Checkpoint(trainer=borrowing).write(str(tmp_path / "half"))
+    tf.train.Checkpoint(trainer=plain).read(path).assert_consumed()
+    np.testing.assert_allclose(plain.loop.run(begin=4, end=5)[1:5], expected, rtol=1e-3)
+
+
+def test_trainings_in_turn_and_in_pieces_are_each_what_they_are_alone(graphs, keep, tmp_path):
+    alone = {}
+    for architecture in ARCHITECTURES:
+        trainer = made(architecture, graphs=graphs)
+        trained(trainer)
+        alone[architecture] = keep(trainer)
+    trainers = {architecture: made(architecture, graphs=graphs) for architecture in ARCHITECTURES}
+    for begin in range(STEPS):
+        for trainer in trainers.values():
+            trained(trainer, start=begin, until=begin + 1)
+    for architecture, trainer in trainers.items():
+        assert same(keep(trainer), alone[architecture])
+    # and taken up from a checkpoint
+    first = made(ARCHITECTURES[1], graphs=graphs)
+    trained(first, until=2)
+    path = tf.train.Checkpoint(trainer=first).write(str(tmp_path / "half"))
+    trained(trainers[ARCHITECTURES[2]], until=1)
+    second = made(ARCHITECTURES[1], graphs=graphs)
+    tf.train.Checkpoint(trainer=second).read(path).assert_consumed()
+    trained(second, start=2)
+    assert same(keep(second), alone[ARCHITECTURES[1]])
+    assert graphs.loop.trace_count == 1
+
+
+def test_callbacks_see_the_state_that_they_are_called_at(graphs, keep):
+    seen = {}
+    trainer = made(ARCHITECTURES[2], graphs=graphs)
+    trainer.run(
+        report=lambda step, numbers: None,
+        evaluate=lambda step: seen.update({step: keep(trainer)}),
+        evaluate_every=2,
+        pause_every=1,
+        pause=lambda step: seen.update({("pause", step): keep(trainer)}),
+    )
+    half = made(ARCHITECTURES[2], graphs=graphs)
+    trained(half, until=2)
+    assert same(seen[2], keep(half)) and same(seen["pause", 2], seen[2]) and same(seen[STEPS], keep(trainer))
+    assert not same(seen[2], seen[STEPS])
+
+
+def test_loss_scales_go_there_and_back():
+    graphs = made(ARCHITECTURES[0], changeable=True, precision="mixed_float16")
+    trainer = made(ARCHITECTURES[1], graphs=graphs, precision="mixed_float16")
+    trainer.loss_scales[1].scale.assign(8.0)
+    list(trainer.sample(1, purpose="evaluation"))
+    assert float(graphs.loss_scales[1].scale) == 8.0
+
+
+def test_what_cannot_be_is_refused(graphs):
+    with pytest.raises(ValueError, match="2 cells of the space autogan"):
+        made("0 0 0 0", graphs=graphs)
+    with pytest.raises(ValueError, match="only a changeable generator"):
+        made(ARCHITECTURES[1], graphs=made(ARCHITECTURES[0]))
