@@ -20,6 +20,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.config.study import Arm, StudyConfig
 
 if TYPE_CHECKING:
+    from autogan_tf.config.search import SearchConfig
     from autogan_tf.runs.folder import RunFolder
     from autogan_tf.runs.keeper import StopRequest
     from autogan_tf.runs.progress import Terminal
@@ -129,6 +130,8 @@ def _study(config: StudyConfig) -> int:
         def study(stop: StopRequest) -> None:
             (folder.path / "searches").mkdir(exist_ok=True)
             every = searches(config)
+            for one in every:
+                _check_same_search(dataclasses.replace(of_arm[one.arm], seed=one.seed), RunFolder(one.job.folder))
             missing = [one.job for one in every if not is_complete(of_arm[one.arm], RunFolder(one.job.folder))]
             failed.update(_done(config, [one.job for one in every], missing, "searches", terminal, stop))
             ended = [one for one in every if one.job not in failed]
@@ -149,6 +152,20 @@ def _check_same(settings: dict[str, Any], written: dict[str, Any]) -> None:
             f"a study cannot go on with other settings: {told}; give the same ones (ways to search, seeds and draws "
             "may be added), or another --run_dir"
         )
+
+
+def _check_same_search(config: SearchConfig, folder: RunFolder) -> None:
+    """UserError where a search that is there was made with other settings: its way may have had the same name."""
+    from autogan_tf.config import resume_settings
+    from autogan_tf.nas.estimation import objectives
+
+    if not folder.config_file.exists():
+        return
+    config = dataclasses.replace(config, reward=str(objectives.reward(config.reward)))  # as a search writes it
+    try:
+        resume_settings.check_same(config, folder.settings())
+    except UserError as error:
+        raise UserError(f"the search in {folder.path} is another one: {error}") from None
 
 
 def _done(

@@ -22,6 +22,8 @@ from tensorboard.backend.event_processing.event_multiplexer import EventMultiple
 
 from autogan_tf import study
 from autogan_tf.bench import halves, judging, table
+from autogan_tf.config import command_line, fields
+from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.models.cost import Cost
 from autogan_tf.search_space import autogan
@@ -204,8 +206,10 @@ def test_a_cluster_that_is_not_there_is_named_within_seconds(tmp_path, tables, a
         ({"arms": "a: --topk=3; a: --topk=2"}, "--arms has a, which is another way's name"),
         ({"arms": "random: --topk=3"}, "--arms has random, which is another way's name"),
         ({"arms": "halves: --bench_half=proof"}, "--bench_half all and proof"),
-        ({"arms": "b: --train_g_lr=0.5", "judge": "trainings"}, "the ways to search differ in that"),
-        ({"search_flags": SEARCH + " --dataset=cifar10"}, "has not the architectures of --space=autogan on --dataset"),
+        ({"arms": "short: --budget_steps=180"}, "which are not the same in all ways to search"),
+        ({"arms": "long: --train_gf_dim=32"}, "--train_gf_dim=32; begin with --flagfile=bench_search.flags"),
+        ({"arms": "b: --estimation=from_scratch --train_g_lr=0.5", "judge": "trainings"}, "the ways to search differ"),
+        ({"search_flags": SEARCH + " --dataset=cifar10", "estimations": "from_scratch"}, "has not the architectures"),
         ({"seeds": 1}, "--seeds"),
         ({"search_flags": "--num_cells=1 --seed=3"}, "--search_flags has --seed"),
         ({"search_flags": "--num_cells=1 'x"}, "cannot be read as words"),
@@ -276,6 +280,24 @@ def test_ways_with_flags_of_their_own(tmp_path, tables, monkeypatch):
     assert small[0].folder.endswith("/searches/small.2-1001")
 
 
+def test_a_way_of_the_same_name_with_other_flags_is_not_taken_for_the_old_one(tmp_path, tables, monkeypatch, capsys):
+    jobs = pretended(monkeypatch, failed={})
+    arms = "mine: --strategy=evolution --population=2 --tournament=2"
+    assert study.main(words(tmp_path / "study", tables, arms=arms)) == 0
+    for job in jobs:  # as searches leave it
+        config = command_line.parse(SearchConfig, job.flags, doc="")
+        document = {"command": "search", "settings": fields.to_dict(config) | {"reward": "-log(fid)"}}
+        (pathlib.Path(job.folder) / "config.json").write_text(json.dumps(document))
+    monkeypatch.setattr(study, "_done", lambda *arguments: {})
+    assert study.main(words(tmp_path / "study", tables, arms=arms)) == 0
+    capsys.readouterr()
+    before = (tmp_path / "study" / "study.json").read_bytes()
+    assert study.main(words(tmp_path / "study", tables, arms="mine: --strategy=local_search")) == 2
+    error = capsys.readouterr().err
+    assert "mine-1000 is another one" in error and "--strategy was evolution and is local_search" in error
+    assert (tmp_path / "study" / "study.json").read_bytes() == before
+
+
 def test_a_half_of_the_bench_has_its_own_draws_and_oracle(tmp_path, tables, monkeypatch):
     pretended(monkeypatch, failed={})
     half = {"search_flags": SEARCH + " --bench_half=tuning", "draws": 40}
@@ -304,8 +326,12 @@ def test_what_was_found_is_judged_by_trainings_of_its_own(tmp_path, tables, monk
     (inception,) = document["further"]
     assert inception["measure"] == "negative Inception score" and inception["ends"]["random"] == [-98.5, -96.5]
     trainings = [job for job in jobs if job.command == "train"]
-    flags = {flag for job in trainings for flag in job.flags if flag.startswith(("--seed", "--max_iter", "--gf_dim"))}
-    assert flags == {"--seed=1001000", "--seed=1001001", "--max_iter=540", "--gf_dim=16"}
+    wanted = ("--seed", "--max_iter", "--gf_dim", "--eval_steps")
+    flags = {flag for job in trainings for flag in job.flags if flag.startswith(wanted)}
+    assert flags == {"--seed=1001000", "--seed=1001001", "--max_iter=540", "--gf_dim=16", "--eval_steps=540"}
+    assert {name: group["different"] for name, group in document["groups"].items()} == {
+        "evolution": 2, "random": 2, "no search": 3
+    }  # fmt: skip
     found = {job.folder.rpartition("/")[2] for job in trainings}
     assert len(found) == len(trainings) and "0-0-0-0-seed-1001001" in found
     assert "A dot for each seed" in (tmp_path / "study" / "study.html").read_text(encoding="utf-8")

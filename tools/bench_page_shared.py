@@ -31,7 +31,7 @@ def shared(folder: pathlib.Path, known: Known) -> list[str]:
         return [HEADING, "There are too few trainings yet to say what architectures are worth."]
     settings = recipe.settings()
     full_training = settings.max_iter * assembly.images_per_step(settings)
-    agreements, finds, told = [], [], []
+    agreements, finds, told, scored = [], [], [], 0.0
     for sampling in SAMPLINGS:
         rows = list(rows_of(folder, f"shared-{sampling}"))
         of_seed: dict[int, dict[Tokens, dict]] = {}
@@ -47,6 +47,7 @@ def shared(folder: pathlib.Path, known: Known) -> list[str]:
             f"{sampling.capitalize()} sampling: {len(of_seed)} supernet{'s' * (len(of_seed) > 1)}, each of which cost "
             f"{cost:.1f} full trainings, and {len(common):,} architectures that all of them have scored."
         )
+        scored = max(scored, len(common) * NUM_IMAGES / full_training)
         worth = np.array([known.worth[tokens] for tokens in common])
         for key, name in SCORES.items():
             scores = np.array([_low_is_good([found[tokens] for tokens in common], key) for found in of_seed.values()])
@@ -63,10 +64,13 @@ def shared(folder: pathlib.Path, known: Known) -> list[str]:
         "of these scores with what the architectures are worth by trainings of their own, on average over supernets, "
         "with its 95 % interval (bootstrap over supernets and architectures):"
     )
+    several = TRAININGS + round(scored)
     chosen = (
         "The Fréchet distance that an architecture is worth (geometric mean over supernets) where it was chosen by "
-        f"such a score, of the best {TOP} by it, and of any. Random search with {TRAININGS} trainings of their own "
-        f"comes to {np.exp(known.random_search(TRAININGS)):.2f}, and the best there is has {np.exp(known.best):.2f}."
+        f"such a score, of the best {TOP} by it, and of any. Beside its training a supernet has then cost the images "
+        f"of these scores, as many as {scored:.0f} full trainings have. Random search with {TRAININGS} trainings of "
+        f"their own comes to {np.exp(known.random_search(TRAININGS)):.2f}, with {several} to "
+        f"{np.exp(known.random_search(several)):.2f}, and the best there is has {np.exp(known.best):.2f}."
     )
     return [
         HEADING, words, *told, markdown_table(("sampling", "score", "tau", "interval"), agreements), chosen,

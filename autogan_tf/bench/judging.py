@@ -22,6 +22,7 @@ from autogan_tf.bench.table import Table
 from autogan_tf.config.errors import UserError
 
 Tokens = tuple[int, ...]
+SEED = 0  # of the trainings that searches are told of
 FRESH = (11, 12, 13)
 
 
@@ -43,6 +44,8 @@ class Judge:
     """
 
     def __init__(self, table: Table, *, admits: Callable[[Tokens], bool] | None = None) -> None:
+        others = {tokens: self._logs(table, tokens, (SEED,), inside=False) for tokens in table.architectures}
+        self._by_others = {tokens: float(values.mean()) for tokens, values in others.items() if len(values)}
         known = {tokens: self._logs(table, tokens, FRESH, inside=False) for tokens in table.architectures}
         repeated = [values for values in known.values() if len(values) > 1]
         if not repeated:
@@ -79,6 +82,11 @@ class Judge:
     def worth(self, tokens: Sequence[int]) -> float:
         """The log Fréchet distance of an architecture; low is good. KeyError where the table lacks it."""
         return self._worth[tuple(tokens)]
+
+    def worth_by_others(self, tokens: Sequence[int]) -> float | None:
+        """The mean log Fréchet distance of the trainings that no search is told of, of whatever seed; None where there
+        are none. An estimate is no judge of that training which it was made of."""
+        return self._by_others.get(tuple(tokens))
 
     def regret(self, tokens: Sequence[int]) -> float:
         """How much an architecture's log Fréchet distance is above the oracle's; at least 0 of those it chose from."""

@@ -27,12 +27,13 @@ def in_todays_names(settings: Mapping[str, Any]) -> dict[str, Any]:
 def going_on(written: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json holds when a run goes on with the settings `now`.
 
-    A classifier's seed that an earlier version did not write is not written either: else the command that went on with
-    the run would not go on with it a second time.
+    What an earlier version did not write of a classifier's seed and of candidates' graphs is not written either: else
+    the command that went on with the run would not go on with it a second time.
     """
     found = in_todays_names(written) | dict(now)
-    if "classifier_seed" not in written:
-        found.pop("classifier_seed", None)
+    for name in ("classifier_seed", "candidate_graphs"):
+        if name not in written:
+            found.pop(name, None)
     return found
 
 

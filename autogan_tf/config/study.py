@@ -44,7 +44,8 @@ class StudyConfig:
     arms: str = setting(
         "",
         "Further ways to search, as 'NAME: FLAGS; NAME: FLAGS', such as 'thirds: --strategy=random "
-        "--fidelities=60,180,540'; with these alone leave --strategies empty.",
+        "--fidelities=60,180,540'; with these alone leave --strategies empty; random with each of --estimations runs "
+        "beside them.",
         group=_WHAT,
     )
     seeds: int = setting(
@@ -193,7 +194,7 @@ class StudyConfig:
             raise UserError(f"--{flag} cannot be read as words: {text!r}: {error}") from None
         for word in words:
             name = word.lstrip("-").partition("=")[0]
-            if name in taken:
+            if word.startswith("-") and name in taken:
                 raise UserError(f"--{flag} has --{name}, which the study gives; leave it out there")
 
 

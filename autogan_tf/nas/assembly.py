@@ -61,8 +61,8 @@ def images_per_step(config: TrainConfig) -> int:
 
 def leave_graphs(config: SearchConfig) -> None:
     """On CPUs TensorFlow is told not to rewrite a supernet's graphs, which takes longer than all that it gains."""
-    if config.estimation == "shared_weights" and not tf.config.list_physical_devices("GPU"):
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    leaves = config.estimation == "shared_weights" and not tf.config.list_physical_devices("GPU")
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": leaves})
 
 
 def new_shared_gan(config: SearchConfig, channels: int, distribution: Distribution | None = None) -> SharedGan:

@@ -246,6 +246,8 @@ class Searcher:
         scores = [trial.reward for trial in trials]
         reward_check.tell_if_equal(self._observer, scores, "scores on more images", "the order says")
         self.ranking = {}
+        spent = self.estimator.spent().as_numbers()
+        self._observer.numbers(step=self.iteration, phase="ranking", numbers={"ranked": len(rows), **spent})
         ranked = [
             Ranked(
                 Genotype.from_tokens(trial.tokens, plan.space),

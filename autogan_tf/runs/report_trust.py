@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 import scipy.stats
@@ -18,12 +18,14 @@ def of_search(run: History) -> dict[str, Any]:
     """The document's part on it.
 
     Returns:
-      "trained": where several architectures were trained in the end, the `agreement` of what the search had scored them
-        with and minus their Fréchet distances, with "winner": the place, from 1, that the one with the lowest distance
-        had among them before; else None.
+      "trained": where several architectures were trained in the end, further than the search had if they were its
+        candidates, the `agreement` of what the search had scored them with and minus their Fréchet distances, with
+        "winner": the place, from 1, that the one with the lowest distance had among them before; else None.
       "fidelities": of candidates that were trained by themselves and went on, the `agreement` of their rewards after so
         many steps, "from", and so many more, "to".
     """
+    if any(_is_the_same_training(found.scores) for found in run.ranked):
+        return {"trained": None, "fidelities": _between_fidelities(run)}
     entries: list[tuple[float, float]] = [
         (score, found.scores["trained"]["frechet_distance"])
         for found in run.ranked
@@ -37,6 +39,12 @@ def of_search(run: History) -> dict[str, Any]:
         trained = agreement([score for score, _ in entries], [-distance for _, distance in entries])
         trained |= {"winner": winner}
     return {"trained": trained, "fidelities": _between_fidelities(run)}
+
+
+def _is_the_same_training(scores: Mapping[str, Any]) -> bool:
+    """Whether a candidate's training was its final one already, which says nothing of another."""
+    trained = scores.get("trained") or {}
+    return scores.get("weights") == "own" and "step" in trained and scores.get("step") == trained["step"]
 
 
 def agreement(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
@@ -59,9 +67,11 @@ def _between_fidelities(run: History) -> list[dict[str, Any]]:
             for steps, reward in told.items():
                 if _is_number(reward):
                     rewards.setdefault(int(steps), {})[name] = reward
+    # of whole generators, or of as many cells as there are yet: beginnings have rewards of another size
+    longest = max((len(name.split()) for told in rewards.values() for name in told), default=0)
     found = []
     for less, more in itertools.pairwise(sorted(rewards)):
-        both = [name for name in rewards[more] if name in rewards[less]]
+        both = [name for name in rewards[more] if name in rewards[less] and len(name.split()) == longest]
         if len(both) >= FEWEST:
             told = agreement([rewards[less][name] for name in both], [rewards[more][name] for name in both])
             found.append({"from": less, "to": more, **told})

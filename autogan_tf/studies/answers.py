@@ -25,10 +25,11 @@ class Found:
 
 class Costs(NamedTuple):
     """full_training: images that one is made with; scored_image: what an image costs that is generated for a score, in
-    those."""
+    those; after: images of what is trained after the last row of a search, and by which it chooses."""
 
     full_training: float
     scored_image: float
+    after: float = 0.0
 
     def of(self, row: Row) -> float:
         """What a search had cost when it wrote a row, in full trainings."""
@@ -64,11 +65,12 @@ def incumbents(run: History, *, costs: Costs, num_tokens: int) -> list[Found]:
 
 
 def answer(run: History, *, costs: Costs) -> Found | None:
-    """What a search that is complete ended with, and what it had cost by its last row; None where it has no end."""
-    rows = [row for phase in ("search", "strategy", "growth") for row in run.of(phase) if "trained_images" in row]
+    """What a search that is complete ended with, and what it had cost; None where it has no end."""
+    rows = [row for of_phase in run.rows.values() for row in of_phase if "trained_images" in row]
     if not run.ranked or not rows:
         return None
-    return Found(max(costs.of(row) for row in rows), run.ranked[0].genotype.tokens)
+    cost = max(costs.of(row) for row in rows) + costs.after / costs.full_training
+    return Found(cost, run.ranked[0].genotype.tokens)
 
 
 def estimates(run: History, *, num_tokens: int) -> dict[str, dict[Tokens, float]]:

@@ -23,6 +23,7 @@ class Results:
       costs: in full trainings, at which is told what had been found.
       curves: by name of the group and seed the measure at those costs; NaN where nothing had been found yet.
       spent: by name of the group and seed what a search had cost at its end.
+      ends: by name of the group and seed the architecture that it ended with.
       further: of other measures, low being good, by their words and then by name of the group and seed, the end alone.
       agreements: by name of the group and what a reward rests on, of each search Kendall's tau of its rewards with what
         the architectures are worth, and the number of these.
@@ -34,6 +35,7 @@ class Results:
     spent: Mapping[str, OfSeed] = dataclasses.field(default_factory=dict)
     further: Mapping[str, Mapping[str, OfSeed]] = dataclasses.field(default_factory=dict)
     agreements: Mapping[str, Mapping[str, Sequence[tuple[float, int]]]] = dataclasses.field(default_factory=dict)
+    ends: Mapping[str, Mapping[int, tuple[int, ...]]] = dataclasses.field(default_factory=dict)
 
 
 def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,6 +59,7 @@ def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, 
             "end": _plain(values[:, -1]),
             "curves": [_plain(row) for row in values],
             "spent": _plain(np.array(spent)),
+            "different": len(set(results.ends[name].values())) if name in results.ends else None,
         }
     return {
         "format": FORMAT,

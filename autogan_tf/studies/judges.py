@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from autogan_tf.bench import halves, judging, table
+from autogan_tf.bench import halves, judging, recipe, table
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.study import DRAWS, TABLE, Arm, StudyConfig
@@ -78,8 +78,18 @@ def new_judge(config: StudyConfig, of_arm: Mapping[Arm, SearchConfig]) -> Judge:
         if other:
             told = ", ".join(f"--{name} {getattr(first, name)} and {getattr(search, name)}" for name in other)
             raise UserError(f"a study's searches must choose from the same architectures, but they have {told}")
-    drawn = _drawn(config, first)
+    for search in of_arm.values():
+        if search.estimation == "table":
+            recipe.check_search(search)
     costs = {arm: _costs(search) for arm, search in of_arm.items()}
+    units = {(cost.full_training, cost.scored_image) for cost in costs.values()}
+    if len(units) > 1:
+        told = ", ".join(f"{full:,.0f} images and {scored:g} for a scored one" for full, scored in sorted(units))
+        raise UserError(
+            f"costs are counted in full trainings, which are not the same in all ways to search: {told}; give "
+            "--budget_steps and --scored_image_cost in --search_flags"
+        )
+    drawn = _drawn(config, first)
     return (JudgedByTable if config.judge == TABLE else JudgedByTrainings)(config, of_arm, costs, drawn)
 
 
@@ -121,6 +131,7 @@ class JudgedByTable:
         """As `Judge.results`."""
         costs = [float(cost) for cost in range(1, self._budget + 1)]
         curves: dict[str, dict[int, list[float]]] = {}
+        ends: dict[str, dict[int, Tokens]] = {}
         spent: dict[str, dict[int, float]] = {}
         agreements: dict[str, dict[str, list[tuple[float, int]]]] = {}
         for name, of_seed in runs.items():
@@ -129,15 +140,18 @@ class JudgedByTable:
                 found = answers.incumbents(run, costs=self._costs[arm], num_tokens=self._num_tokens)
                 curves.setdefault(name, {})[seed] = answers.curve(found, costs, self._judge.regret)
                 ended = answers.answer(run, costs=self._costs[arm])
-                spent.setdefault(name, {})[seed] = ended.cost if ended else float("nan")
+                assert ended, folder
+                spent.setdefault(name, {})[seed] = ended.cost
+                ends.setdefault(name, {})[seed] = found[-1].tokens if found else ended.tokens
                 for what, rewards in answers.estimates(run, num_tokens=self._num_tokens).items():
-                    agreed = answers.agreement(rewards, self._judge.worth)
+                    agreed = answers.agreement(rewards, self._judge.worth_by_others)
                     if agreed:
                         agreements.setdefault(name, {}).setdefault(what, []).append(agreed)
         for seed, tokens in self._drawn.items():
             curves.setdefault(DRAWS, {})[seed] = answers.curve([Found(0.0, tokens)], costs, self._judge.regret)
             spent.setdefault(DRAWS, {})[seed] = 0.0
-        return Results(REGRET, costs, curves, spent=spent, agreements=agreements)
+            ends.setdefault(DRAWS, {})[seed] = tokens
+        return Results(REGRET, costs, curves, spent, agreements=agreements, ends=ends)
 
 
 class JudgedByTrainings:
@@ -217,7 +231,7 @@ class JudgedByTrainings:
         curves = {name: {seed: [value] for seed, value in of_seed.items()} for name, of_seed in of(first).items()}
         words = f"{first}, mean of {len(self._seeds)} trainings anew"
         most = max(cost for of_seed in spent.values() for cost in of_seed.values())
-        return Results(words, [most], curves, spent, {name: of(name) for name in further}, agreements)
+        return Results(words, [most], curves, spent, {name: of(name) for name in further}, agreements, ends)
 
 
 def _known(value: float | None) -> float:
@@ -236,7 +250,9 @@ def _costs(search: SearchConfig) -> Costs:
         raise UserError(
             "costs are told in full trainings, and --search_flags does not say how long one is: give --train_steps"
         )
-    return Costs(full, search.scored_image_cost)
+    # the final trainings of several are part of the search: the best of them is what it answers
+    after = search.train_top * search.train_steps * assembly.images_per_step(search.final)
+    return Costs(full, search.scored_image_cost, after if search.train_top > 1 else 0)
 
 
 def _drawn(config: StudyConfig, search: SearchConfig) -> dict[int, Tokens]:

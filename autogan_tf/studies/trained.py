@@ -30,8 +30,10 @@ _MEASURES: dict[str, tuple[str, Callable[[float], Any]]] = {
 
 
 def recipe(search: SearchConfig) -> TrainConfig:
-    """Of the searches' final training, or where they make none of as many steps as their budget counts in."""
-    return dataclasses.replace(search.final, max_iter=search.full_training_steps)
+    """Of the searches' final training, or where they make none of as many steps as their budget counts in; scored at
+    its end alone."""
+    steps = search.train_steps or search.full_training_steps
+    return dataclasses.replace(search.final, max_iter=steps, eval_steps=steps)
 
 
 def flags_of(settings: TrainConfig, tokens: Tokens, seed: int) -> tuple[str, ...]:
@@ -41,7 +43,7 @@ def flags_of(settings: TrainConfig, tokens: Tokens, seed: int) -> tuple[str, ...
 
 
 def scores(settings: TrainConfig, folder: pathlib.Path) -> dict[str, Any]:
-    """The scores of a training that is complete, its best by Fréchet distance as `train` tells them; else nothing."""
+    """The scores of a training that is complete, as `train` tells them; else nothing."""
     if not folder.is_dir():
         return {}
     return scores_if_complete(RunFolder(folder), steps=settings.max_iter, num_images=settings.num_eval_imgs)

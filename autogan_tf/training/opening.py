@@ -78,7 +78,7 @@ def opened(
     if distribution.is_chief:  # which alone writes; it may have begun by now
         _, resumes = RunFolder.open(run_dir, command=command, resume=config.resume)
         if resumes:
-            config = _with_its_classifier(config, RunFolder(run_dir))
+            config = _as_it_began(config, RunFolder(run_dir))
         if resumes and not config.dry_run:
             said = complete(config, RunFolder(run_dir))
             if said:
@@ -97,9 +97,12 @@ def opened(
     return Opened(config, distribution, run_dir, where, found, store, data)
 
 
-def _with_its_classifier(config: SearchConfig | TrainConfig, folder: RunFolder) -> SearchConfig | TrainConfig:
-    """A run of an earlier version has no classifier seed; it goes on with the classifier that it began with."""
-    written = folder.config()["settings"]
-    if "classifier_seed" in written or config.classifier_seed:
-        return config
-    return dataclasses.replace(config, classifier_seed=folder.settings().get("classifier_seed", 0))
+def _as_it_began(config: SearchConfig | TrainConfig, folder: RunFolder) -> SearchConfig | TrainConfig:
+    """A run of an earlier version goes on with the classifier and the candidates' graphs that it began with, of which
+    its folder says nothing."""
+    written, known = folder.config()["settings"], folder.settings()
+    if "classifier_seed" not in written and not config.classifier_seed:
+        config = dataclasses.replace(config, classifier_seed=known.get("classifier_seed", 0))
+    if isinstance(config, SearchConfig) and "candidate_graphs" not in written and "candidate_graphs" in known:
+        config = dataclasses.replace(config, candidate_graphs=known["candidate_graphs"])
+    return config

@@ -81,6 +81,18 @@ def test_regret_is_what_the_oracle_is_better_by(found):
     assert all(judge.regret(tokens) >= 0 for tokens in EVERY)
 
 
+def test_what_a_training_is_compared_with_has_nothing_of_it():
+    """Else it agrees with itself: here the first seed's luck is all that it says."""
+    worth = dict.fromkeys(EVERY, 2.0)
+    trained = made(worth, lambda place: (0, 1) if place < 300 else (0, 11, 12, 13) if place > 2400 else (0,))
+    judge = judging.Judge(trained)
+    assert judge.worth_by_others(EVERY[1000]) is None
+    assert judge.worth_by_others(EVERY[7]) == pytest.approx(np.log(trained.query(EVERY[7], seed=1).frechet_distance))
+    known = [tokens for tokens in EVERY if judge.worth_by_others(tokens) is not None]
+    first = [np.log(trained.query(tokens).frechet_distance) for tokens in known]
+    assert abs(np.corrcoef(first, [judge.worth_by_others(tokens) for tokens in known])[0, 1]) < 0.12
+
+
 def test_what_failed_is_as_bad_as_the_worst():
     judge = judging.Judge(made(truth(), lambda place: (0, 1), failed=EVERY[:2]))
     assert judge.worth(EVERY[0]) == max(judge.worth(tokens) for tokens in EVERY)

@@ -32,4 +32,7 @@ def test_a_run_that_goes_on_does_not_gain_a_classifier_seed():
     assert going_on({"seed": 3, "classifier_steps": 5, "strategy": "mirrored"}, TODAY) == {
         name: value for name, value in TODAY.items() if name != "classifier_seed"
     }
+    graphs = {"estimation": "from_scratch", "candidate_graphs": "own"}
+    assert going_on({"estimation": "from_scratch"}, graphs) == {"estimation": "from_scratch"}
+    assert going_on(graphs, graphs) == graphs
     assert going_on(TODAY, TODAY | {"replica_count": 1}) == TODAY | {"replica_count": 1}

@@ -38,6 +38,35 @@ def test_where_the_winner_had_been(tmp_path):
     assert "had been number\n3 by the search" in page and "tau -0.33, p 1)" in page and "So few say little" in page
 
 
+def test_a_training_that_was_the_final_one_already_says_nothing(tmp_path):
+    folder = ranked(tmp_path, [(3.0, 10.0), (5.0, 11.0), (4.0, 12.0)])
+    for step, told in ((900, None), (300, 3)):
+        for file in (folder / "genotypes").glob("*.json"):
+            document = json.loads(file.read_text())
+            document["scores"] |= {"weights": "own", "step": step}
+            document["scores"]["trained"] |= {"step": 900}
+            file.write_text(json.dumps(document))
+        found = report_trust.of_search(history.read(folder))["trained"]
+        assert (found and found["count"]) == told
+
+
+def test_rewards_of_fewer_cells_are_not_compared_with_those_of_more(tmp_path):
+    """Of one cell all are low and of two all are high, and within each the orders are turned round."""
+    folder = written_run.write_search(tmp_path)
+    few = {f"{a} {b} 0 0": float(a + 2 * b) for a in (0, 1) for b in (0, 1, 2)}
+    many = {f"{name} 0 0 0 0 0": 100 + value for name, value in few.items()}
+    rows = []
+    for step, rewards in enumerate((few, many)):
+        rows.append({
+            "step": step, "phase": "strategy", "time": 1.0, "iteration": step, "rewards": rewards,
+            "trained_steps": dict.fromkeys(rewards, 60),
+            "earlier_rewards": {name: {"20": 200 * step - value} for name, value in rewards.items()},
+        })  # fmt: skip
+    written_run.write_rows(folder / "metrics.jsonl", rows)
+    (found,) = report_trust.of_search(history.read(folder))["fidelities"]
+    assert (found["count"], found["tau"]) == (6, -1)
+
+
 def test_of_one_training_it_tells_how_to_know(tmp_path):
     run = history.read(written_run.write_search(tmp_path))
     assert report_trust.of_search(run) == {"trained": None, "fidelities": []}

@@ -57,6 +57,11 @@ def test_the_answer_is_the_first_of_the_ranking_and_costs_all_that_was_spent(tmp
     (tmp_path / "genotypes").mkdir()
     (tmp_path / "genotypes" / "01.json").write_text(Genotype.from_string("1 0 1 1").to_json())
     assert answers.answer(history.read(tmp_path), costs=HOW["costs"]) == Found(2.15, (1, 0, 1, 1))
+    # the ranking at the end costs something, too, and so do trainings of several by which the search chooses
+    last = {"step": 2, "phase": "ranking", "time": 1.0, "ranked": 2, "trained_images": 300, "scored_images": 50}
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps(last) + "\n")
+    assert answers.answer(history.read(tmp_path), costs=Costs(100.0, 0.5, after=400.0)).cost == 3.25 + 4
 
 
 def test_estimates_that_last_are_told_by_their_steps(tmp_path):

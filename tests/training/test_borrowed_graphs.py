@@ -106,6 +106,16 @@ def test_trainings_in_turn_and_in_pieces_are_each_what_they_are_alone(graphs, ke
     assert graphs.loop.trace_count == 1
 
 
+def test_whatever_another_training_came_to_leaves_no_trace(graphs, keep):
+    first, again = made(ARCHITECTURES[1], graphs=graphs), made(ARCHITECTURES[1], graphs=graphs)
+    trained(first, until=2)
+    for variable in graphs.variables:
+        if variable.dtype == tf.float32:
+            variable.assign(tf.fill(variable.shape, np.nan))
+    trained(again, until=2)
+    assert same(keep(first), keep(again))
+
+
 def test_callbacks_see_the_state_that_they_are_called_at(graphs, keep):
     seen = {}
     trainer = made(ARCHITECTURES[2], graphs=graphs)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from autogan_tf.bench.judging import SEED
 from autogan_tf.bench.table import LOW_IS_GOOD, Table
 from autogan_tf.nas.estimation.candidate_training import Job, Result
-
-SEED = 0  # of the trainings that searches are told of; the others are for judging what they found
 
 
 class Recorded:
