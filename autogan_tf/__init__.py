@@ -6,6 +6,11 @@ Light on purpose: the public names are loaded when they are first used, and impo
 import importlib
 from typing import Any
 
+from autogan_tf.config import environment, quiet_import
+
+environment.keep_keras_2()
+quiet_import.install()
+
 __version__ = "0.1.0"
 
 _PUBLIC = {"Genotype": "autogan_tf.search_space.genotype"}

@@ -62,7 +62,7 @@ def _search_here(config: SearchConfig) -> int:
     from autogan_tf.nas.best_training import train_best
     from autogan_tf.nas.estimation import catalog as estimators
     from autogan_tf.runs.ending import exit_code_of
-    from autogan_tf.runs.folder import RunFolder
+    from autogan_tf.runs.folder import RunFolder, versions
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
     from autogan_tf.training.assembly import check_images
@@ -111,6 +111,7 @@ def _search_here(config: SearchConfig) -> int:
         settings |= resume_settings.plugin_digest(config)
         if resumes:
             resume_settings.check_same_data(settings, folder.settings())
+            resume_settings.check_same_stack(config, folder.packages(), versions())
         network = estimators.network_of(config, begun, terminal)
         if resumes:
             folder.resume(settings=settings)

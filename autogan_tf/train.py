@@ -44,7 +44,7 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
     from autogan_tf.features import choice, classifier_choice
     from autogan_tf.metrics import reference
     from autogan_tf.runs.ending import exit_code_of
-    from autogan_tf.runs.folder import RunFolder
+    from autogan_tf.runs.folder import RunFolder, versions
     from autogan_tf.runs.keeper import Interrupted, StopRequest
     from autogan_tf.runs.lock import locked
     from autogan_tf.runs.progress import Terminal
@@ -98,6 +98,7 @@ def _train_genotype(config: TrainConfig, genotype: Genotype) -> int:
         if resumes:
             settings = assembly.written_settings(config, genotype, data, distribution)
             resume_settings.check_same_data(settings, folder.settings())
+            resume_settings.check_same_stack(config, folder.packages(), versions())
             resume_settings.check_same_replicas(settings, folder.settings())
         network = classifier_choice.network_of(
             config, begun.where, num_cells=len(genotype.cells), store=begun.store, terminal=terminal

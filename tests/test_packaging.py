@@ -92,7 +92,7 @@ def test_the_metadata_names_pythons_pins_and_extras(installed):
     (metadata,) = installed.glob("autogan_tf-*.dist-info/METADATA")
     fields = email.message_from_string(metadata.read_text())
     assert fields["Version"] == autogan_tf.__version__
-    assert set(fields["Requires-Python"].split(",")) == {">=3.10", "<3.12"}
+    assert set(fields["Requires-Python"].split(",")) == {">=3.10", "<3.14"}
     assert {"gpu", "efficientnet", "test"} <= set(fields.get_all("Provides-Extra"))
     required = [line.replace(" ", "").replace("(", "").replace(")", "") for line in fields.get_all("Requires-Dist")]
     assert "tensorflow==2.15.1" in required and "mlxtend==0.23.4" in required

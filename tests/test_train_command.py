@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -124,6 +125,23 @@ def test_the_same_seed_gives_the_same_run(run, place):
     for one, two in zip(first, again, strict=True):
         assert one["frechet_distance"] == pytest.approx(two["frechet_distance"], rel=1e-6)
     assert first[-1]["frechet_distance"] != other[-1]["frechet_distance"]
+
+
+def test_another_tensorflow_does_not_go_on_by_accident(run, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    shutil.copytree(run, place / "runs" / "stack")
+    file = place / "runs" / "stack" / "config.json"
+    document = json.loads(file.read_text())
+    document["packages"]["tensorflow"] = "1.2.3"
+    file.write_text(json.dumps(document))
+    before = file.read_bytes()
+    assert train.main(arguments(run_dir="runs/stack", max_iter=7)) == 2
+    error = capsys.readouterr().err
+    assert f"TensorFlow 1.2.3 wrote the run, and this is {tf.__version__}" in error and error.count("error:") == 1
+    assert file.read_bytes() == before
+    for steps, more in ((7, {"other_stack": True}), (8, {})):  # from then on it is the newer one's
+        assert train.main(arguments(run_dir="runs/stack", max_iter=steps, **more)) == 0
+        assert lines(place / "runs" / "stack" / "evaluations.jsonl")[-1]["step"] == steps
 
 
 @pytest.mark.slow

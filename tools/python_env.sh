@@ -2,10 +2,10 @@
 # Sourced by the scripts beside it: finds a Python that runs and fits, and keeps the virtual environment .venv.
 # Sourcing only defines functions; prepare_python_env does the work.
 
-# Runs a Python to see whether it is 3.10 or 3.11 and can make a virtual environment. The name alone proves nothing:
+# Runs a Python to see whether it is 3.10 to 3.13 and can make a virtual environment. The name alone proves nothing:
 # a version manager's launcher may be on the path without a version behind it.
 python_fits() {
-    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))' \
+    "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
         </dev/null >/dev/null 2>&1
 }
 
@@ -16,7 +16,7 @@ find_python() {
         printf '%s\n' "$PYTHON"
         return 0
     fi
-    for name in python3.11 python3.10 python3 python; do
+    for name in python3.11 python3.12 python3.10 python3.13 python3 python; do
         # Every place on the path, since a dead launcher may hide a good Python behind it.
         while IFS= read -r candidate; do
             if python_fits "$candidate"; then
@@ -25,13 +25,13 @@ find_python() {
             fi
         done < <(type -aP "$name")
     done
-    for candidate in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[10].*/bin/python; do
+    for candidate in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[1203].*/bin/python; do
         if [[ -x "$candidate" ]] && python_fits "$candidate"; then
             printf '%s\n' "$candidate"
             return 0
         fi
     done
-    printf '%s\n' "No usable Python: version 3.11 or 3.10 with the venv module is needed (TensorFlow 2.15 has no other); install one, or name it: PYTHON=/path/to/python3.11" >&2
+    printf '%s\n' "No usable Python: version 3.10, 3.11, 3.12 or 3.13 with the venv module is needed (the TensorFlow here has no other); install one, or name it: PYTHON=/path/to/python3.11" >&2
     return 1
 }
 

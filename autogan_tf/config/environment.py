@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 from autogan_tf.config import paths
@@ -16,6 +17,13 @@ DEFAULTS = {
     # TensorFlow uses oneDNN's convolutions unasked only on CPUs with AVX-512; with AVX2 they are faster, too
     "TF_ENABLE_ONEDNN_OPTS": "1",
 }
+
+
+def keep_keras_2() -> None:
+    """With Python 3.12 and later, whose TensorFlow has Keras 3, tf.keras is the package tf_keras, which is Keras 2 as
+    with earlier ones. Has no effect once tf.keras has been used."""
+    if sys.version_info >= (3, 12):
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 
 def set_tensorflow_defaults() -> None:

@@ -16,7 +16,7 @@ RESUMES = ("auto", "must", "never")
 # is what they contain that counts, see `plugin_digest`.
 _FREE = frozenset(
     ("run_dir", "data_dir", "download", "data_memory_gb", "cache_dir", "verbosity", "dry_run", "resume", "save_steps",
-     "save_minutes", "keep_checkpoints", "grid_every", "threads", "workers", "plugin")
+     "save_minutes", "keep_checkpoints", "grid_every", "threads", "workers", "plugin", "other_stack")
 )  # fmt: skip
 
 
@@ -27,6 +27,15 @@ def resume(*, group: str) -> str:
         "auto: go on with the run in run_dir if there is one; must: only go on; never: only begin, in a new folder.",
         group=group,
         choices=RESUMES,
+    )
+
+
+def other_stack(*, group: str) -> bool:
+    """--other_stack."""
+    return setting(
+        False,
+        "Goes on with a run that another version of TensorFlow wrote. It then repeats with neither: rounding differs.",
+        group=group,
     )
 
 
@@ -90,6 +99,21 @@ def check_same_data(settings: Mapping[str, Any], written: Mapping[str, Any]) -> 
         raise UserError(
             f"the images of --dataset={written.get('dataset')} are not those that the run began with; give it the same "
             "ones, or another --run_dir"
+        )
+
+
+def check_same_stack(config: Any, written: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Raises UserError where a run would go on with another TensorFlow, unless --other_stack allows it.
+
+    Args:
+      config: of the command.
+      written, now: versions of packages by name, as a run's config.json has them; the last number does not count.
+    """
+    then, ours = written.get("tensorflow", ""), now["tensorflow"]
+    if then and then.split(".")[:2] != ours.split(".")[:2] and not config.other_stack:
+        raise UserError(
+            f"TensorFlow {then} wrote the run, and this is {ours}: the results would be those of neither; go on with "
+            "the Python that had that one, or all the same with --other_stack"
         )
 
 

@@ -172,6 +172,7 @@ class TrainConfig:
     seed: int = setting(0, "Number from which every random draw follows.", group=_RUN, minimum=0, maximum=2**31 - 1)
     plugin: tuple[str, ...] = plugins.plugin(group=_RUN)
     resume: str = resume_settings.resume(group=_RUN)
+    other_stack: bool = resume_settings.other_stack(group=_RUN)
     save_steps: int = resume_settings.save_steps(group=_RUN)
     save_minutes: float = resume_settings.save_minutes(group=_RUN)
     keep_checkpoints: int = resume_settings.keep_checkpoints(group=_RUN)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
-from autogan_tf.features import inception_network, saved_model
+from autogan_tf.features import inception_network, saved_model, tfgan
 from autogan_tf.features.inception_network import RESOLUTION
 
 PUBLISHED = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"  # tfgan.eval.INCEPTION_TFHUB
@@ -62,9 +62,7 @@ class TfganInception:
         return tf.ensure_shape(features, [None, self.num_features]), tf.ensure_shape(logits, [None, self.num_logits])
 
     def _run_inception(self, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        import tensorflow_gan as tfgan
-
-        outputs = tfgan.eval.run_inception(images, classifier_fn=self._module)
+        outputs = tfgan.module("eval").run_inception(images, classifier_fn=self._module)
         if not isinstance(outputs, dict) or not {FEATURES, LOGITS} <= set(outputs):
             found = ", ".join(sorted(outputs)) if isinstance(outputs, dict) else type(outputs).__name__
             raise UserError(f"its outputs must be a dict with {FEATURES!r} and {LOGITS!r}; it gives {found}")

@@ -1,13 +1,11 @@
-"""Scores by TF-GAN's own functions: the yardstick of our fast ones, and with engine=tfgan the numbers themselves.
-
-The imports are inside the functions: TF-GAN takes a second and pulls in half of TensorFlow's ecosystem.
-"""
+"""Scores by TF-GAN's own functions: the yardstick of our fast ones, and with engine=tfgan the numbers themselves."""
 
 from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
 
+from autogan_tf.features import tfgan
 from autogan_tf.metrics import kernel
 from autogan_tf.metrics.frechet import FrechetStatistics
 from autogan_tf.runs.tensorflow_warnings import silenced
@@ -22,12 +20,10 @@ def inception_score(logits: np.ndarray) -> float:
     TF-GAN's own result is NaN where a class's probability underflows in every image (logits some 745 below the
     largest); the distance from the row's largest is therefore limited to 690, which changes nothing else in float64.
     """
-    import tensorflow_gan as tfgan
-
     logits = np.asarray(logits, np.float64)
     with np.errstate(over="ignore"):
         shifted = np.maximum(logits - logits.max(axis=1, keepdims=True), -_FARTHEST)
-    return float(tfgan.eval.classifier_score_from_logits(tf.constant(shifted)))
+    return float(tfgan.module("eval").classifier_score_from_logits(tf.constant(shifted)))
 
 
 @silenced()
@@ -40,11 +36,9 @@ def frechet_distance(statistics_a: FrechetStatistics, statistics_b: FrechetStati
     Raises:
       ValueError: fewer than 2 images on a side.
     """
-    from tensorflow_gan.python.eval import classifier_metrics
-
     a, b = (tf.constant(s.covariance, tf.float64) for s in (statistics_a, statistics_b))
     difference = tf.constant(statistics_a.mean - statistics_b.mean, tf.float64)
-    root_trace = classifier_metrics.trace_sqrt_product(a, b)
+    root_trace = tfgan.module("eval.classifier_metrics").trace_sqrt_product(a, b)
     return float(tf.linalg.trace(a + b) - 2.0 * root_trace + tf.reduce_sum(tf.square(difference)))
 
 
@@ -60,10 +54,8 @@ def kernel_distance(
     Raises:
       UserError: so few images on one side that a block would have fewer than 2, where TF-GAN's result is NaN.
     """
-    import tensorflow_gan as tfgan
-
     blocks = kernel.block_count(len(features_a), len(features_b), kernel.MAX_BLOCK_SIZE)
-    distance, error = tfgan.eval.kernel_classifier_distance_and_std_from_activations(
+    distance, error = tfgan.module("eval").kernel_classifier_distance_and_std_from_activations(
         *(
             tf.constant(x[np.random.default_rng([seed, side]).permutation(len(x))], tf.float64)
             for side, x in enumerate((features_a, features_b))

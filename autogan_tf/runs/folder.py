@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -25,7 +26,7 @@ FORMAT, VERSION = "autogan-run", 1  # of config.json
 LOCK = ".lock"
 _NAME_LENGTH = 50  # characters of up to 4 bytes; a file system takes names of 255 bytes
 _LONGEST_INSIDE = "best/checkpoints/best/" + "n" * 200  # bytes that a path in a run's folder adds to its own, or fewer
-PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
+PACKAGES = ("tensorflow", "keras", "tf_keras", "numpy", "tensorflow-gan", "tensorflow-addons", "tensorflow-datasets")
 
 
 def write_atomically(path: pathlib.Path, content: str | bytes) -> None:
@@ -194,7 +195,7 @@ class RunFolder:
             "command": command,
             "settings": dict(settings),
             "command_line": sys.argv,
-            "packages": {name: metadata.version(name) for name in PACKAGES},
+            "packages": versions(),
             "python": platform.python_version(),
             "commit": _commit(),
             "machine": machine.describe(),
@@ -210,8 +211,9 @@ class RunFolder:
         now = f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
         document["settings"] = earlier_versions.going_on(document["settings"], settings)
         document["resumed"] = [
-            *document.get("resumed", []), {"time": now, "command_line": sys.argv, "commit": _commit()}
-        ]  # fmt: skip
+            *document.get("resumed", []),
+            {"time": now, "command_line": sys.argv, "commit": _commit(), "packages": versions()},
+        ]
         write_atomically(self.config_file, json.dumps(document, indent=1) + "\n")
 
     @property
@@ -231,6 +233,12 @@ class RunFolder:
     def settings(self) -> dict[str, Any]:
         """The settings in config.json; UserError when that is missing or damaged."""
         return earlier_versions.in_todays_names(self.config()["settings"])
+
+    def packages(self) -> dict[str, str]:
+        """Versions by name of what the newest process that wrote the run had; empty where that is not known."""
+        document = self.config()
+        newest = [entry["packages"] for entry in document.get("resumed", []) if "packages" in entry]
+        return dict(newest[-1] if newest else document.get("packages", {}))
 
     def append_evaluation(self, scores: Mapping[str, Any]) -> None:
         """Adds a line to evaluations.jsonl."""
@@ -260,6 +268,15 @@ class RunFolder:
             elif row != {}:
                 logging.warning("%s: line %d is damaged and left out", self.evaluations_file, number)
         return found
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that are installed: which there are depends on Python's version."""
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def _commit() -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from absl import logging
 from aiohttp import web
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from autogan_tf.config.errors import UserError
@@ -93,10 +94,7 @@ async def _api(model: ServedModel, request: web.Request) -> web.Response:
             f"Expected {kind} signature method_name to be tensorflow/serving/{method[1:]}. Was: "
             "tensorflow/serving/predict"
         )
-    status = json_format.MessageToDict(
-        model.status(*asked), including_default_value_fields=True, preserving_proto_field_name=True
-    )
-    return web.json_response(status)
+    return web.json_response(_as_dict(model.status(*asked)))
 
 
 async def _predict(model: ServedModel, asked: tuple[str, int | None], body: bytes) -> web.Response:
@@ -125,9 +123,7 @@ def _metadata(model: ServedModel, version: ServedVersion) -> bytes:
     document = {
         "model_spec": {"name": model.name, "signature_name": "", "version": str(version.number)},
         "metadata": {
-            "signature_def": json_format.MessageToDict(
-                signatures, including_default_value_fields=True, preserving_proto_field_name=True
-            )
+            "signature_def": _as_dict(signatures)
         },
     }
     return json.dumps(document).encode()
@@ -150,3 +146,9 @@ async def _errors(request: web.Request, handler) -> web.StreamResponse:
     except Exception:  # a mistake of the server's: the client gets a status, the log what it was
         logging.exception("%s %s", request.method, request.path)
         return web.json_response({"error": "the server failed; its log tells more"}, status=500)
+
+
+def _as_dict(message: Message) -> dict[str, Any]:
+    """With fields that have their defaults, and names as in the definition; both by place, as protobuf renamed one."""
+    found: dict[str, Any] = json_format.MessageToDict(message, True, True)
+    return found

@@ -25,6 +25,24 @@ def test_looking_across_a_batch_keeps_the_number_of_replicas(minibatch_std, then
         resume_settings.check_same_replicas(settings, written)
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "refused"),
+    [
+        ({"tensorflow": "2.15.1"}, "2.21.0", True),
+        ({"tensorflow": "2.21.0"}, "2.15.1", True),
+        ({"tensorflow": "2.15.0"}, "2.15.1", False),
+        ({}, "2.21.0", False),  # of a run that does not tell
+    ],
+)
+def test_another_tensorflow_is_refused_unless_it_is_asked_for(then, now, refused):
+    resume_settings.check_same_stack(TrainConfig(other_stack=True), then, {"tensorflow": now})
+    if not refused:
+        resume_settings.check_same_stack(TrainConfig(), then, {"tensorflow": now})
+        return
+    with pytest.raises(UserError, match="wrote the run, and this is .*--other_stack"):
+        resume_settings.check_same_stack(TrainConfig(), then, {"tensorflow": now})
+
+
 def test_a_training_from_before_a_setting_goes_on():
     """Runs were written before train had --reference_semantics."""
     written = to_dict(TrainConfig(arch="0 1 2 1"))

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from autogan_tf.config.encoding import shown
 from autogan_tf.config.errors import UserError
-from autogan_tf.features import inception_network, saved_model, tfgan_inception
+from autogan_tf.features import inception_network, saved_model, tfgan, tfgan_inception
 
 IMAGES = np.random.default_rng(0).integers(0, 256, size=(3, 8, 8, 3), dtype=np.uint8)
 
@@ -178,12 +178,11 @@ def test_a_module_of_tfgans_form_is_loaded_once(tfgan_folder: pathlib.Path) -> N
 
 
 def test_its_outputs_are_tfgans(tfgan_folder: pathlib.Path) -> None:
-    import tensorflow_gan as tfgan
-
-    names = (tfgan.eval.INCEPTION_FINAL_POOL, tfgan.eval.INCEPTION_OUTPUT, tfgan.eval.INCEPTION_TFHUB)
+    theirs_eval = tfgan.module("eval")
+    names = tuple(getattr(theirs_eval, f"INCEPTION_{name}") for name in ("FINAL_POOL", "OUTPUT", "TFHUB"))
     assert names == (tfgan_inception.FEATURES, tfgan_inception.LOGITS, tfgan_inception.PUBLISHED)
-    classify = tfgan.eval.classifier_fn_from_tfhub(str(tfgan_folder), None)
-    theirs = tfgan.eval.run_inception(inception_network.prepared(IMAGES), classifier_fn=classify)
+    classify = theirs_eval.classifier_fn_from_tfhub(str(tfgan_folder), None)
+    theirs = theirs_eval.run_inception(inception_network.prepared(IMAGES), classifier_fn=classify)
     features, logits = tfgan_inception.load(str(tfgan_folder))(IMAGES)
     np.testing.assert_array_equal(features, theirs["pool_3"])
     np.testing.assert_array_equal(logits, theirs["logits"])

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.data import seeds
+from autogan_tf.features import tfgan
 from autogan_tf.losses import penalties
 from autogan_tf.losses.penalties import PENALTIES, r1, wgan_gp
 from autogan_tf.models import initializers
@@ -94,11 +95,9 @@ def frozen(network: Discriminator) -> penalties.Discriminate:
 
 def test_equal_to_tfgan(monkeypatch):
     """TF-GAN draws alpha itself; here it is handed ours. Twice real plus once fake checks which end alpha means."""
-    from tensorflow_gan.python.losses import losses_impl
-
     network = drawn_discriminator()
     real, fake, alpha = images(0, side=16, channels=3), images(1, side=16, channels=3), alphas(0.1, 0.5, 0.8)
-    discriminate = frozen(network)
+    discriminate, losses_impl = frozen(network), tfgan.module("losses.losses_impl")
     with monkeypatch.context() as patch:
         patch.setattr(tf.random, "uniform", lambda shape: tf.reshape(alpha, shape))
         theirs = tf.function(

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from autogan_tf.config.errors import UserError
+from autogan_tf.features import tfgan
 from autogan_tf.metrics.kernel import kernel_distance
 
 
@@ -19,9 +20,7 @@ def features(seed: int, count: int, dimension: int = 6) -> np.ndarray:
 
 
 def tfgan_kernel_distance(a: np.ndarray, b: np.ndarray, **options: int) -> tuple[float, float]:
-    import tensorflow_gan as tfgan
-
-    distance, error = tfgan.eval.kernel_classifier_distance_and_std_from_activations(
+    distance, error = tfgan.module("eval").kernel_classifier_distance_and_std_from_activations(
         tf.constant(a, tf.float64), tf.constant(b, tf.float64), **options
     )
     return float(distance), float(error)

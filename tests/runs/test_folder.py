@@ -8,7 +8,9 @@ import pathlib
 import re
 import stat
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 from autogan_tf.config import fields, resume_settings
 from autogan_tf.config.errors import UserError
@@ -16,6 +18,7 @@ from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.runs import history
 from autogan_tf.runs.folder import (
+    PACKAGES,
     RunFolder,
     check_can_be_made,
     check_new_file,
@@ -135,7 +138,7 @@ def test_config_json_tells_who_made_the_run_and_with_what(tmp_path, monkeypatch)
     assert document["command"] == "search"
     assert document["settings"] == {"seed": 7, "grow_steps": [1, 2]}
     assert document["command_line"] == ["search.py", "--seed=7"]
-    assert document["packages"]["tensorflow"] == "2.15.1"
+    assert document["packages"]["tensorflow"] == tf.__version__ and document["packages"]["numpy"] == np.__version__
     assert {"python", "commit", "machine", "version", "format"} <= document.keys()
     assert document["machine"]["cores"] >= 1
 
@@ -222,6 +225,16 @@ def test_what_a_killed_process_was_writing_is_swept_when_the_run_goes_on(tmp_pat
     folder.resume(settings={"seed": 1, "verbosity": "quiet"})
     assert folder.was_resumed and folder.settings() == {"seed": 1, "verbosity": "quiet"}
     assert all(file.exists() for file in kept) and not any(file.exists() for file in left)
+
+
+def test_packages_are_those_of_who_wrote_it_last(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    folder.create(command="train", settings={})
+    began = folder.packages()
+    assert began["tensorflow"] == tf.__version__
+    monkeypatch.setattr("autogan_tf.runs.folder.metadata.version", lambda name: f"9.{len(name)}")
+    folder.resume(settings={})
+    assert folder.packages() == {name: f"9.{len(name)}" for name in PACKAGES} and folder.config()["packages"] == began
 
 
 @pytest.mark.parametrize("command", ["search", "train"])
