@@ -14,6 +14,7 @@ import io
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from autogan_tf.config import command_line, environment, fields
 from autogan_tf.config.convert import ConvertConfig
@@ -99,7 +100,7 @@ def _to_official(config: ConvertConfig) -> None:
     origin = folder.settings().get("official_origin", {}).get(name)
     if origin:
         network.official_origin = official_pytorch.Origin.from_json(origin)
-    arrays = official_pytorch.state_dict(network)
+    arrays: dict[str, Any] = official_pytorch.state_dict(network)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_atomically(target, buffer.getvalue())

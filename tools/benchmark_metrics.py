@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -125,7 +126,7 @@ def torch_fidelity(python: str, weights: dict[str, np.ndarray], images: np.ndarr
     """torch-fidelity's Inception, which sees the images each time that it is asked; first it says its mean feature."""
     with tempfile.TemporaryDirectory() as name:
         paths = [str(pathlib.Path(name) / file) for file in ("weights.npz", "images.npy")]
-        np.savez(paths[0], **weights)
+        np.savez(paths[0], **cast(dict[str, Any], weights))
         np.save(paths[1], images)
         with OtherPython(python, ["-c", _TORCH, *paths], needs="torch and torch-fidelity") as torch:
             yield torch

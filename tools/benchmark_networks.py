@@ -9,6 +9,7 @@ import pathlib
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any, cast
 from unittest import mock
 
 import numpy as np
@@ -259,7 +260,7 @@ def torch_variants(
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "settings.json").write_text(json.dumps(settings))
-        np.savez(folder / "weights.npz", **weights)
-        np.savez(folder / "inputs.npz", **inputs)
+        np.savez(folder / "weights.npz", **cast(dict[str, Any], weights))
+        np.savez(folder / "inputs.npz", **cast(dict[str, Any], inputs))
         with OtherPython(arguments.torch_python, [str(TORCH_SCRIPT), name], needs="torch and numpy") as torch:
             yield torch

@@ -15,7 +15,7 @@ import math
 import pathlib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class SharedScores:
         """As `read` takes it."""
         buffer = io.BytesIO()
         samplings = np.frombuffer(json.dumps(self._samplings).encode(), np.uint8)
-        np.savez_compressed(buffer, samplings=samplings, **self._arrays)
+        np.savez_compressed(buffer, samplings=samplings, **cast(dict[str, Any], self._arrays))
         return buffer.getvalue()
 
 

@@ -16,7 +16,7 @@ import math
 import pathlib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -225,7 +225,7 @@ class Table:
         """As `read` takes it."""
         buffer = io.BytesIO()
         words = np.frombuffer(json.dumps(dict(self._words)).encode(), np.uint8)
-        np.savez_compressed(buffer, words=words, **self._arrays)
+        np.savez_compressed(buffer, words=words, **cast(dict[str, Any], self._arrays))
         return buffer.getvalue()
 
 

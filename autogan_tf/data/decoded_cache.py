@@ -11,6 +11,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -103,7 +104,7 @@ def _save(path: pathlib.Path, key: str, data: ImageData) -> None:
         if field.name not in ("images", "labels", "files")
     }
     described |= {"key": key, "shape": list(data.images.shape)}
-    labels = {} if data.labels is None else {"labels": data.labels}
+    labels: dict[str, Any] = {} if data.labels is None else {"labels": data.labels}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if data.images.nbytes > _SHARE_OF_DISK * shutil.disk_usage(path.parent).free:

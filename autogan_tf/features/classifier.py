@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -178,7 +179,7 @@ def write(path: pathlib.Path, classifier: Classifier) -> None:
     about = {"resolution": classifier.resolution, "accuracy": classifier.accuracy, "digest": classifier.digest}
     with replacing(path) as file:
         halves = {name: values.astype(np.float16) for name, values in weights.items()}
-        np.savez_compressed(file, about=np.array(json.dumps(about)), **halves)
+        np.savez_compressed(file, about=np.array(json.dumps(about)), **cast(dict[str, Any], halves))
 
 
 def rounded(classifier: Classifier) -> Classifier:
@@ -256,7 +257,7 @@ def _save(path: pathlib.Path, network: tf.keras.Model, *, accuracy: dict[int, fl
     about = {"accuracy": accuracy, "digest": weights_digest(weights), "recipe": recipe}
     try:
         with replacing(path) as file:
-            np.savez(file, about=np.array(json.dumps(about)), **weights)
+            np.savez(file, about=np.array(json.dumps(about)), **cast(dict[str, Any], weights))
     except OSError as error:  # the classifier itself is none the worse for it
         logging.warning("the trained classifier is not kept in the cache: %s", error)
 

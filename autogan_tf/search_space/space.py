@@ -230,8 +230,8 @@ def one_of(changes: Sequence[Sequence[tuple[int, ...]]], rng: np.random.Generato
 
     changes: for each that may be changed the architectures that this leads to, at least one.
     """
-    change = changes[rng.integers(len(changes))]
-    return change[rng.integers(len(change))]
+    change = changes[int(rng.integers(len(changes)))]
+    return change[int(rng.integers(len(change)))]
 
 
 @functools.cache

@@ -96,7 +96,7 @@ class Distribution:
         sizes = np.zeros(self._workers)
         sizes[self._index] = len(mine)
         sizes = self._total(sizes).astype(int)
-        rows = np.zeros([self._workers, max(sizes)])
+        rows = np.zeros([self._workers, int(max(sizes))])
         rows[self._index, : len(mine)] = mine
         rows = self._total(rows.ravel()).reshape(rows.shape).astype(np.uint8)
         return [row[:size].tobytes().decode() for row, size in zip(rows, sizes, strict=True)]
