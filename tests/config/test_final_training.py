@@ -15,6 +15,7 @@ NONE = {
     "reference_semantics", "distribution", "replicas", "precision", "threads", "val_freq", "num_eval_imgs", "features",
     "inception_weights", "features_resolution", "classifier_steps", "classifier_batch_size", "classifier_width",
     "classifier_seed", "cache_dir", "resume", "save_steps", "save_minutes", "keep_checkpoints", "verbosity", "dry_run",
+    "other_stack",
 }  # fmt: skip
 
 
