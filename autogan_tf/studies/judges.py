@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple
 
 from autogan_tf.bench import halves, judging, recipe, table
 from autogan_tf.config.errors import UserError
@@ -18,7 +19,7 @@ from autogan_tf.nas.candidates import Candidates
 from autogan_tf.runs import history
 from autogan_tf.search_space import catalog
 from autogan_tf.studies import answers, trained
-from autogan_tf.studies.answers import Costs, Found
+from autogan_tf.studies.answers import Costs
 from autogan_tf.studies.document import Results
 
 Tokens = tuple[int, ...]
@@ -46,20 +47,61 @@ class Training:
         return f"{' '.join(map(str, self.tokens))}, seed {self.seed}"
 
 
-class Judge(Protocol):
-    """Asked for its trainings, then given them, then for the results."""
+class Judge(abc.ABC):
+    """Asked for its trainings, then given them, then for the results.
+
+    Args:
+      costs: in what those of each way to search are counted.
+      drawn: architectures that were only drawn, by the seed of the draw.
+    """
+
+    def __init__(self, costs: Mapping[Arm, Costs], drawn: Mapping[int, Tokens]) -> None:
+        self._costs, self._drawn = costs, drawn
+        self._folders: Mapping[Training, pathlib.Path] = {}
 
     def trainings(self, folders: Sequence[pathlib.Path]) -> list[Training]:
         """What is to be trained where the searches in these folders have ended."""
+        return []
 
     def is_there(self, training: Training, folder: pathlib.Path) -> bool:
-        """Whether a training in a folder is complete."""
+        """Whether one of `trainings` is complete in a folder."""
+        return False
 
     def take(self, folders: Mapping[Training, pathlib.Path]) -> None:
         """These are complete; those of `trainings` that are not among them have failed."""
+        self._folders = folders
 
+    @abc.abstractmethod
     def results(self, runs: Runs) -> Results:
-        """What the searches found."""
+        """What the searches found; raises UserError where nothing of it is known."""
+
+    def _read(self, runs: Runs, worth: Callable[[Tokens], float | None]) -> _Read:
+        """The searches' ends, how well `worth` agrees with their rewards, and the draws as a group of their own."""
+        found = _Read({}, {}, {}, {})
+        for name, of_seed in runs.items():
+            for seed, (arm, folder) in of_seed.items():
+                run = history.read(folder)
+                ended = answers.answer(run, costs=self._costs[arm])
+                assert ended, folder
+                found.runs.setdefault(name, {})[seed] = run
+                found.ends.setdefault(name, {})[seed] = ended.tokens
+                found.spent.setdefault(name, {})[seed] = ended.cost
+                for what, rewards in answers.estimates(run, num_tokens=len(ended.tokens)).items():
+                    agreed = answers.agreement(rewards, worth)
+                    if agreed:
+                        found.agreements.setdefault(name, {}).setdefault(what, []).append(agreed)
+        if self._drawn:
+            found.ends[DRAWS], found.spent[DRAWS] = dict(self._drawn), dict.fromkeys(self._drawn, 0.0)
+        return found
+
+
+class _Read(NamedTuple):
+    """By name of the group and seed the runs, and what they ended with at which cost; see `Results`."""
+
+    runs: dict[str, dict[int, history.History]]
+    ends: dict[str, dict[int, Tokens]]
+    spent: dict[str, dict[int, float]]
+    agreements: dict[str, dict[str, list[tuple[float, int]]]]
 
 
 def new_judge(config: StudyConfig, of_arm: Mapping[Arm, SearchConfig]) -> Judge:
@@ -90,11 +132,13 @@ def new_judge(config: StudyConfig, of_arm: Mapping[Arm, SearchConfig]) -> Judge:
             "--budget_steps and --scored_image_cost in --search_flags"
         )
     drawn = _drawn(config, first)
-    return (JudgedByTable if config.judge == TABLE else JudgedByTrainings)(config, of_arm, costs, drawn)
+    if config.judge == TABLE:
+        return JudgedByTable(config, of_arm, costs, drawn)
+    return JudgedByTrainings(config, of_arm, costs, drawn)
 
 
-class JudgedByTable:
-    """By the bench's table; `costs`: in what each way's are counted, `drawn`: architectures by the seed of the draw."""
+class JudgedByTable(Judge):
+    """By the bench's table; of the study `config`, with the settings of a search of each way in `of_arm`."""
 
     def __init__(
         self,
@@ -103,6 +147,7 @@ class JudgedByTable:
         costs: Mapping[Arm, Costs],
         drawn: Mapping[int, Tokens],
     ) -> None:
+        super().__init__(costs, drawn)
         search = next(iter(of_arm.values()))
         if search.space != "autogan" or search.dataset != "mnist5k":
             raise UserError(
@@ -113,48 +158,26 @@ class JudgedByTable:
         found = table.load(num_cells=search.num_cells, folder=folder)
         found.check_complete()
         self._judge = judging.Judge(found, admits=halves.admits(search.bench_half))
-        self._budget, self._costs, self._drawn = int(config.budget), costs, drawn
+        self._budget = int(config.budget)
         self._num_tokens = len(catalog.space(search.space).counts(search.num_cells))
 
-    def trainings(self, folders: Sequence[pathlib.Path]) -> list[Training]:
-        """As `Judge.trainings`: none."""
-        return []
-
-    def is_there(self, training: Training, folder: pathlib.Path) -> bool:
-        """As `Judge.is_there`: there are none."""
-        return False
-
-    def take(self, folders: Mapping[Training, pathlib.Path]) -> None:
-        """As `Judge.take`: there are none."""
-
     def results(self, runs: Runs) -> Results:
-        """As `Judge.results`."""
+        """As `Judge.results`; a search ends with what it took for the best when its budget was spent."""
         costs = [float(cost) for cost in range(1, self._budget + 1)]
+        seen = self._read(runs, self._judge.worth_by_others)
         curves: dict[str, dict[int, list[float]]] = {}
-        ends: dict[str, dict[int, Tokens]] = {}
-        spent: dict[str, dict[int, float]] = {}
-        agreements: dict[str, dict[str, list[tuple[float, int]]]] = {}
-        for name, of_seed in runs.items():
-            for seed, (arm, folder) in of_seed.items():
-                run = history.read(folder)
-                found = answers.incumbents(run, costs=self._costs[arm], num_tokens=self._num_tokens)
+        for name, of_seed in seen.runs.items():
+            for seed, run in of_seed.items():
+                found = answers.incumbents(run, costs=self._costs[runs[name][seed][0]], num_tokens=self._num_tokens)
                 curves.setdefault(name, {})[seed] = answers.curve(found, costs, self._judge.regret)
-                ended = answers.answer(run, costs=self._costs[arm])
-                assert ended, folder
-                spent.setdefault(name, {})[seed] = ended.cost
-                ends.setdefault(name, {})[seed] = found[-1].tokens if found else ended.tokens
-                for what, rewards in answers.estimates(run, num_tokens=self._num_tokens).items():
-                    agreed = answers.agreement(rewards, self._judge.worth_by_others)
-                    if agreed:
-                        agreements.setdefault(name, {}).setdefault(what, []).append(agreed)
+                if found:
+                    seen.ends[name][seed] = found[-1].tokens
         for seed, tokens in self._drawn.items():
-            curves.setdefault(DRAWS, {})[seed] = answers.curve([Found(0.0, tokens)], costs, self._judge.regret)
-            spent.setdefault(DRAWS, {})[seed] = 0.0
-            ends.setdefault(DRAWS, {})[seed] = tokens
-        return Results(REGRET, costs, curves, spent, agreements=agreements, ends=ends)
+            curves.setdefault(DRAWS, {})[seed] = [self._judge.regret(tokens)] * len(costs)
+        return Results(REGRET, costs, curves, seen.spent, agreements=seen.agreements, ends=seen.ends)
 
 
-class JudgedByTrainings:
+class JudgedByTrainings(Judge):
     """By trainings with fresh seeds; arguments as for `JudgedByTable`."""
 
     def __init__(
@@ -164,7 +187,8 @@ class JudgedByTrainings:
         costs: Mapping[Arm, Costs],
         drawn: Mapping[int, Tokens],
     ) -> None:
-        self._seeds, self._costs, self._drawn = config.fresh_seeds, costs, drawn
+        super().__init__(costs, drawn)
+        self._seeds = config.fresh_seeds
         self._recipe, *others = [trained.recipe(search) for search in of_arm.values()]
         if any(_but_for_the_machine(other) != _but_for_the_machine(self._recipe) for other in others):
             raise UserError(
@@ -174,7 +198,6 @@ class JudgedByTrainings:
         if not self._recipe.max_iter:
             raise UserError("--judge=trainings needs to know for how long: give --train_steps in --search_flags")
         self._wanted: list[Training] = []
-        self._folders: Mapping[Training, pathlib.Path] = {}
 
     def trainings(self, folders: Sequence[pathlib.Path]) -> list[Training]:
         """As `Judge.trainings`: every architecture once, however often it was found."""
@@ -190,10 +213,6 @@ class JudgedByTrainings:
         """As `Judge.is_there`."""
         return bool(trained.scores(self._recipe, folder))
 
-    def take(self, folders: Mapping[Training, pathlib.Path]) -> None:
-        """As `Judge.take`."""
-        self._folders = folders
-
     def results(self, runs: Runs) -> Results:
         """As `Judge.results`; raises UserError where no training has come to its end."""
         told: dict[Tokens, list[Mapping[str, float]]] = {}
@@ -204,34 +223,20 @@ class JudgedByTrainings:
             worth = trained.TrainedWorth(told)
         except ValueError:
             raise UserError("no training of what was found has come to its end; see the logs in trainings/") from None
-        ends: dict[str, dict[int, Tokens]] = {}
-        spent: dict[str, dict[int, float]] = {}
-        agreements: dict[str, dict[str, list[tuple[float, int]]]] = {}
-        for name, of_seed in runs.items():
-            for seed, (arm, folder) in of_seed.items():
-                run = history.read(folder)
-                ended = answers.answer(run, costs=self._costs[arm])
-                assert ended, folder
-                ends.setdefault(name, {})[seed] = ended.tokens
-                spent.setdefault(name, {})[seed] = ended.cost
-                for what, rewards in answers.estimates(run, num_tokens=len(ended.tokens)).items():
-                    agreed = answers.agreement(rewards, worth.worth)
-                    if agreed:
-                        agreements.setdefault(name, {}).setdefault(what, []).append(agreed)
-        if self._drawn:
-            ends[DRAWS], spent[DRAWS] = dict(self._drawn), dict.fromkeys(self._drawn, 0.0)
+        seen = self._read(runs, worth.worth)
 
         def of(measure: str) -> dict[str, dict[int, float]]:
             return {
                 name: {seed: _known(worth.worth(tokens, measure)) for seed, tokens in of_seed.items()}
-                for name, of_seed in ends.items()
+                for name, of_seed in seen.ends.items()
             }
 
         first, *further = worth.measures
         curves = {name: {seed: [value] for seed, value in of_seed.items()} for name, of_seed in of(first).items()}
         words = f"{first}, mean of {len(self._seeds)} trainings anew"
-        most = max(cost for of_seed in spent.values() for cost in of_seed.values())
-        return Results(words, [most], curves, spent, {name: of(name) for name in further}, agreements, ends)
+        most = max(cost for of_seed in seen.spent.values() for cost in of_seed.values())
+        others = {name: of(name) for name in further}
+        return Results(words, [most], curves, seen.spent, others, seen.agreements, seen.ends)
 
 
 def _known(value: float | None) -> float:

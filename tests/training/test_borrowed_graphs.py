@@ -132,7 +132,7 @@ def test_callbacks_see_the_state_that_they_are_called_at(graphs, keep):
     assert not same(seen[2], seen[STEPS])
 
 
-def test_loss_scales_go_there_and_back():
+def test_loss_scales_are_lent():
     graphs = made(ARCHITECTURES[0], changeable=True, precision="mixed_float16")
     trainer = made(ARCHITECTURES[1], graphs=graphs, precision="mixed_float16")
     trainer.loss_scales[1].scale.assign(8.0)

@@ -114,10 +114,7 @@ class FromScratch:
             if scoring.kind == "round":
                 going = self._best(going, steps)
         if scoring.kind != "final" or scoring.num_images == self._plan.rl_num_eval_img:
-            return [
-                dataclasses.replace(self._trial(tokens, found.newest), earlier=self._earlier(found))
-                for tokens, found in ((tokens, candidates[tokens]) for tokens in asked)
-            ]
+            return [self._trial_so_far(candidates[tokens]) for tokens in asked]
         trials = []
         for tokens in asked:
             result = self._training.score(self._job(candidates[tokens], self._fidelities[-1], scoring.num_images))
@@ -187,11 +184,11 @@ class FromScratch:
         by_objective = {name: scores[name] for name in self._reward.names}
         return Trial(tokens, self._reward.evaluate(scores), by_objective, int(scores["step"]))
 
-    def _earlier(self, candidate: Candidate) -> dict[int, float]:
-        newest = max(candidate.scores)
-        return {
-            steps: self._reward.evaluate(scores) for steps, scores in sorted(candidate.scores.items()) if steps < newest
-        }
+    def _trial_so_far(self, candidate: Candidate) -> Trial:
+        """By the newest scores, with what came before them."""
+        *before, newest = sorted(candidate.scores)
+        earlier = {steps: self._reward.evaluate(candidate.scores[steps]) for steps in before}
+        return dataclasses.replace(self._trial(candidate.tokens, candidate.scores[newest]), earlier=earlier)
 
     def end_round(self, numbers: Mapping[str, Any], *, ranks_next: bool, observer: Observer) -> bool:
         """As `Estimator.end_round`."""
