@@ -3,7 +3,9 @@
 Pythons are stood in for by small shell scripts, so that nothing is installed and no network is needed.
 """
 
+import ast
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -31,52 +33,86 @@ def dead(path: Path) -> Path:
     return script(path, f'echo "pyenv: {path.name}: command not found" >&2; exit 127')
 
 
-def find_python(*folders: Path, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    path = ":".join(map(str, folders))
+def shell(command: str, *folders: Path, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a function of python_env.sh with these folders as the PATH."""
     return subprocess.run(
-        [BASH, "-c", f'source "{TOOLS / "python_env.sh"}"; find_python'],
-        env={"PATH": path, "HOME": str(home), **environment},
+        [BASH, "-c", f'source "{TOOLS / "python_env.sh"}"; {command}'],
+        env={"PATH": ":".join(map(str, folders)), "HOME": str(home), **environment},
         capture_output=True,
         text=True,
         timeout=300,
     )
 
 
+def found(*folders: Path, home: Path, **environment: str) -> str:
+    """The path that find_python prints first."""
+    done = shell("find_python", *folders, home=home, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()[0]
+
+
 def test_a_dead_launcher_is_passed_over(tmp_path):
     dead(tmp_path / "shims/python3.11")
     dead(tmp_path / "shims/python3.10")
     good = working(tmp_path / "a folder/python3")
-    done = find_python(tmp_path / "shims", tmp_path / "a folder", home=tmp_path)
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, str(good), "")
+    assert found(tmp_path / "shims", tmp_path / "a folder", home=tmp_path) == str(good)
 
 
 def test_a_dead_launcher_does_not_hide_a_good_python_of_the_same_name(tmp_path):
     dead(tmp_path / "shims/python3.11")
     good = working(tmp_path / "good/python3.11")
-    assert find_python(tmp_path / "shims", tmp_path / "good", home=tmp_path).stdout.strip() == str(good)
+    assert found(tmp_path / "shims", tmp_path / "good", home=tmp_path) == str(good)
 
 
 def test_pythons_own_variable_comes_first_unless_it_does_not_run(tmp_path):
     good, other = working(tmp_path / "good/python3.11"), working(tmp_path / "mine/python")
-    assert find_python(good.parent, home=tmp_path, PYTHON=str(other)).stdout.strip() == str(other)
+    assert found(good.parent, home=tmp_path, PYTHON=str(other)) == str(other)
     broken = dead(tmp_path / "mine/broken")
-    assert find_python(good.parent, home=tmp_path, PYTHON=str(broken)).stdout.strip() == str(good)
+    assert found(good.parent, home=tmp_path, PYTHON=str(broken)) == str(good)
 
 
 def test_a_version_that_is_installed_but_not_chosen_is_found(tmp_path):
     dead(tmp_path / "shims/python3.11")
     good = working(tmp_path / ".pyenv/versions/3.11.7/bin/python")
-    assert find_python(tmp_path / "shims", home=tmp_path).stdout.strip() == str(good)
+    assert found(tmp_path / "shims", home=tmp_path) == str(good)
+
+
+def of_version(path: Path, version: str) -> Path:
+    """A real Python that is told to be of another version when it is asked for it."""
+    number = ".".join(map(str, ast.literal_eval(version)))
+    code = f"import platform, sys; sys.version_info = {version}; platform.python_version = lambda: '{number}'"
+    code += "; exec(sys.argv.pop(1))"
+    return script(path, f'[[ "$1" == -c ]] || exit 1\nshift; exec "{sys.executable}" -c "{code}" "$@"')
 
 
 @pytest.mark.parametrize("version", ["(3, 9)", "(3, 14)", "(2, 7)"])
-def test_another_version_does_not_fit_and_one_line_says_so(tmp_path, version):
-    # The version check runs in a real Python that is told to be of another version.
-    code = f"import sys; sys.version_info = {version}; exec(sys.argv.pop(1))"
-    script(tmp_path / "bin/python3", f'shift; exec "{sys.executable}" -c "{code}" "$@"')
-    done = find_python(tmp_path / "bin", home=tmp_path)
-    assert done.returncode == 1 and done.stdout == ""
+def test_where_no_version_fits_one_line_says_how_to_get_one(tmp_path, version):
+    of_version(tmp_path / "bin/python3", version)
+    done = shell(f'make_venv "{tmp_path}/new"', tmp_path / "bin", home=tmp_path)
+    assert done.returncode == 1 and done.stdout == "" and not (tmp_path / "new").exists()
     assert len(done.stderr.splitlines()) == 1 and all(f"3.{minor}" in done.stderr for minor in (10, 11, 12, 13))
+    assert "apt install" in done.stderr and "uv" in done.stderr and "PYTHON=" in done.stderr
+
+
+def test_where_no_version_fits_uv_fetches_one(tmp_path):
+    of_version(tmp_path / "bin/python3", "(3, 14)")
+    script(tmp_path / "bin/uv", 'printf "%s\\n" "$@"')
+    done = shell(f'make_venv "{tmp_path}/a new"', tmp_path / "bin", home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    said, *asked = done.stdout.splitlines()
+    assert "uv" in said and "3.11" in said
+    # --seed: with pip, by which the packages are installed.
+    assert asked == ["venv", "--quiet", "--clear", "--seed", "--python", "3.11", f"{tmp_path}/a new"]
+
+
+def test_versions_come_in_a_fixed_order_and_the_line_says_which_is_taken_and_why(tmp_path):
+    for name in ("python3.13", "python3.12", "python3"):
+        working(tmp_path / "bin" / name)
+    done = shell(f'make_venv "{tmp_path}/new"', tmp_path / "bin", home=tmp_path)
+    (line,) = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/bin/python3.12 (Python {platform.python_version()}: the first on the PATH" in line
+    assert "3.11 3.12 3.10 3.13" in line and (tmp_path / "new/bin/python").exists()
 
 
 @pytest.fixture
@@ -155,3 +191,49 @@ def test_looking_or_failing_prints_no_results(checkout):
     assert done.returncode == 0 and "results" not in done.stdout
     done, _ = run(checkout, "--gf_dim=bad")
     assert done.returncode == 2 and "results" not in done.stdout
+
+
+@pytest.fixture
+def integration(tmp_path) -> Path:
+    """A checkout of .ci/run whose tests only say what they were asked for."""
+    root = tmp_path / "checkout"
+    script(root / ".ci/run", "")
+    shutil.copy(TOOLS.parent / ".ci/run", root / ".ci/run")
+    (root / "tools").mkdir()
+    shutil.copy(TOOLS / "python_env.sh", root / "tools")
+    script(
+        root / "tools/test.sh",
+        'mkdir -p "$VENV/bin"; cp "${PYTHON:-$FIRST}" "$VENV/bin/python"\n'
+        'echo "asked: $VENV $*"; [[ "$VENV" != "$FAILS" ]] || { echo "== 1 failed, 2 passed in 3.00s =="; exit 1; }\n'
+        'echo "== 5 passed, 1 skipped in 61.20s (0:01:01) =="',
+    )
+    return root
+
+
+@pytest.mark.parametrize("fails", ["", ".venv", ".venv-other"])
+@pytest.mark.parametrize(("first", "second"), [("3, 11, 7", "3, 12, 1"), ("3, 13, 0", "3, 10, 9"), ("3, 12, 1", "")])
+def test_integration_runs_both_stacks_and_says_what_ran_on_which(integration, first, second, fails):
+    tools = integration.parent / "bin"
+    of_version(tools / "python3", f"({first})")
+    for name in ("bash", "cp", "dirname", "grep", "mkdir", "mktemp", "rm", "tee"):
+        (tools / name).symlink_to(shutil.which(name) or name)
+    if second:
+        of_version(tools / "elsewhere/python3", f"({second})")
+    done = subprocess.run(
+        [BASH, str(integration / ".ci/run"), "tests/config"],
+        env={"PATH": f"{tools}:{tools}/elsewhere", "HOME": str(tools), "FIRST": str(tools / "python3"), "FAILS": fails},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    asked = [line for line in done.stdout.splitlines() if line.startswith("asked: ")]
+    assert asked == ["asked: .venv tests/config", "asked: .venv-other --fast tests/config"][: 2 if second else 1]
+    bad = fails in [line.split()[1] for line in asked]
+    assert (done.returncode != 0) == bad, done.stderr
+    ends = done.stdout.split("What ran:\n")[1].splitlines()
+    assert len(ends) == 2 and f"Python {first.replace(', ', '.')}" in ends[0]
+    assert ("1 failed" in ends[0]) == (fails == ".venv")
+    if second:
+        assert f"Python {second.replace(', ', '.')}" in ends[1] and ("1 failed" in ends[1]) == (fails == ".venv-other")
+    else:
+        assert "3.11 3.10" in ends[1] and "nothing ran" in ends[1]
