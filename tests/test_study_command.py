@@ -335,7 +335,8 @@ def test_what_was_found_is_judged_by_trainings_of_its_own(tmp_path, tables, monk
     }  # fmt: skip
     found = {job.folder.rpartition("/")[2] for job in trainings}
     assert len(found) == len(trainings) and "0-0-0-0-seed-1001001" in found
-    assert "A dot for each seed" in (tmp_path / "study" / "study.html").read_text(encoding="utf-8")
+    page = (tmp_path / "study" / "study.html").read_text(encoding="utf-8")
+    assert "A dot for each seed" in page and "python -m autogan_tf.study" in page
 
 
 def test_a_training_that_failed_counts_as_the_worst(tmp_path, tables, monkeypatch):
