@@ -63,9 +63,13 @@ def words(folder: pathlib.Path, tables: pathlib.Path, **changes) -> list[str]:
     return [f"--{name}={value}" for name, value in (settings | changes).items()]
 
 
-def started(folder: pathlib.Path, tables: pathlib.Path, **changes) -> subprocess.Popen:
+def started(
+    folder: pathlib.Path, tables: pathlib.Path, script: pathlib.Path | None = None, **changes
+) -> subprocess.Popen:
+    """The command, as `python -m` begins it or from a script's file."""
+    program = ["-m", "autogan_tf.study"] if script is None else [str(script)]
     return subprocess.Popen(
-        [sys.executable, "-m", "autogan_tf.study", *words(folder, tables, **changes)],
+        [sys.executable, *program, *words(folder, tables, **changes)],
         cwd=folder.parent,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
@@ -87,6 +91,15 @@ def whole(tmp_path_factory, tables) -> tuple[pathlib.Path, str]:
     output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output
     return folder, output
+
+
+@pytest.fixture
+def script(tmp_path) -> pathlib.Path:
+    """What pip writes for the command, of which worker processes have no module to import."""
+    lines = ["import sys", "from autogan_tf.study import main", "if __name__ == '__main__':", "    sys.exit(main())"]
+    file = tmp_path / "autogan-study"
+    file.write_text("\n".join(lines) + "\n")
+    return file
 
 
 def wait_for(there, seconds: float = 300) -> None:
@@ -115,8 +128,8 @@ def test_what_a_study_leaves(whole):
 
 
 @pytest.mark.slow
-def test_a_study_that_is_stopped_goes_on_and_ends_as_one_that_was_left_alone(tmp_path, tables, whole):
-    again = started(tmp_path / "again", tables)
+def test_a_study_that_is_stopped_goes_on_and_ends_as_one_that_was_left_alone(tmp_path, tables, whole, script):
+    again = started(tmp_path / "again", tables, script)
     searches = tmp_path / "again" / "searches"
     wait_for(lambda: list(searches.glob("*/genotype.json")))
     again.send_signal(signal.SIGTERM)
@@ -124,7 +137,7 @@ def test_a_study_that_is_stopped_goes_on_and_ends_as_one_that_was_left_alone(tmp
     assert again.returncode == 128 + signal.SIGTERM, output
     assert not (tmp_path / "again" / "study.json").exists()
     before = {file: file.stat().st_mtime_ns for file in searches.glob("*/genotype.json")}
-    again = started(tmp_path / "again", tables)
+    again = started(tmp_path / "again", tables, script)
     output, _ = again.communicate(timeout=900)
     assert again.returncode == 0, output
     assert found_in(tmp_path / "again") == found_in(whole[0])
