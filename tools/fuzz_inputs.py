@@ -177,7 +177,7 @@ def _with_size(png: bytes, width: int, height: int) -> bytes:
 
 def images() -> st.SearchStrategy[bytes]:
     """Files of all formats in several modes, and PNG headers of any size."""
-    png = [_drawn_image("PNG", mode) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I")]
+    png = [_drawn_image("PNG", mode) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")]
     jpeg = [_drawn_image("JPEG", mode) for mode in ("RGB", "L", "CMYK")]
     others = [_drawn_image(kind, "RGB") for kind in ("WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")]
     sides = st.integers(0, 2**31 - 1) | st.integers(0, 5000)
