@@ -1,14 +1,16 @@
 """The default search is still AutoGAN's: it repeats numbers that were recorded before there were other strategies.
 
-tests/first_quickstart.json holds what commit 00c8808 did on two processors, one without AVX-512 and one with AMX. On
-one of these today's numbers and weights must be the same bit for bit. Elsewhere float32 sums are taken in another
-order, which the classifier's training and the search enlarge: in the two recordings the rewards of the first stage
-differ by up to 7 %, and then which beginnings are kept. So there only that stage is compared, before any is kept.
+tests/first_quickstart.json holds what commit 00c8808 did with TensorFlow 2.15 on two processors, one without AVX-512
+and one with AMX. With that on one of these today's numbers and weights must be the same bit for bit. Elsewhere float32
+sums are taken in another order, which the classifier's training and the search enlarge: in the two recordings rewards
+of the first stage differ by up to 7 %, and then which beginnings are kept. So there only that stage is compared, before
+any is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -68,7 +70,8 @@ def test_the_default_search_repeats_what_it_did_before_it_was_opened(tmp_path):
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found, recorded = numbers_of(tmp_path / "run"), json.loads((HERE / "first_quickstart.json").read_text())
-    same = [before for before in recorded if before["processor"] == found["processor"]]
+    as_then = importlib.metadata.version("tensorflow").startswith("2.15.")
+    same = [before for before in recorded if as_then and before["processor"] == found["processor"]]
     if same:
         assert found == same[0]
         return

@@ -21,6 +21,7 @@ from autogan_tf.nas import assembly
 from autogan_tf.runs import machine
 from tests.tools.conftest import TOOLS
 
+SCORES = ("is", "fid", "kid")
 COST = {"trained_images": 90.0, "scored_images": 10.0}
 
 
@@ -209,10 +210,14 @@ def test_a_true_supernet_killed_while_it_trains_and_while_it_scores(tmp_path):
         [row | {"seconds": 0} for row in rows_of(tmp_path / name, "published")]
         for name in ("alone", "killed")
     )
-    assert alone == other and len(alone) == 8
+    assert len(alone) == len(other) == 8
+    for one, two in zip(alone, other, strict=True):
+        # in another process the first scores may differ by rounding (they do with TensorFlow 2.21)
+        assert one | {name: 0 for name in SCORES} == two | {name: 0 for name in SCORES}
+        assert [one[name] for name in SCORES] == pytest.approx([two[name] for name in SCORES], rel=1e-5)
     first = alone[0]
-    assert set(first) == {"tokens", "seed", "sampling", "is", "fid", "kid", "failure", "seconds", "machine", *COST}
-    assert all(np.isfinite([row["is"], row["fid"], row["kid"]]).all() and row["failure"] == "" for row in alone)
+    assert set(first) == {"tokens", "seed", "sampling", "failure", "seconds", "machine", *SCORES, *COST}
+    assert all(np.isfinite([row[name] for name in SCORES]).all() and row["failure"] == "" for row in alone)
     assert len({row["fid"] for row in alone}) == 8
     # of 60 steps of 64 images; an iteration costs 10 of those, and 2 rewards on 100 images and one batch of 100
     spent = first["trained_images"] + first["scored_images"]
