@@ -210,25 +210,34 @@ def integration(tmp_path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("fails", ["", ".venv", ".venv-other"])
-@pytest.mark.parametrize(("first", "second"), [("3, 11, 7", "3, 12, 1"), ("3, 13, 0", "3, 10, 9"), ("3, 12, 1", "")])
-def test_integration_runs_both_stacks_and_says_what_ran_on_which(integration, first, second, fails):
-    tools = integration.parent / "bin"
+def integrate(root: Path, *words: str, first: str, second: str, fails: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs .ci/run where these versions of Python are, or one, and the tests fail with the environment `fails`."""
+    tools = root.parent / "bin"
     of_version(tools / "python3", f"({first})")
     for name in ("bash", "cp", "dirname", "grep", "mkdir", "mktemp", "rm", "tee"):
         (tools / name).symlink_to(shutil.which(name) or name)
     if second:
         of_version(tools / "elsewhere/python3", f"({second})")
-    done = subprocess.run(
-        [BASH, str(integration / ".ci/run"), "tests/config"],
+    return subprocess.run(
+        [BASH, str(root / ".ci/run"), *words],
         env={"PATH": f"{tools}:{tools}/elsewhere", "HOME": str(tools), "FIRST": str(tools / "python3"), "FAILS": fails},
         capture_output=True,
         text=True,
         timeout=300,
     )
-    asked = [line for line in done.stdout.splitlines() if line.startswith("asked: ")]
-    assert asked == ["asked: .venv tests/config", "asked: .venv-other --fast tests/config"][: 2 if second else 1]
-    bad = fails in [line.split()[1] for line in asked]
+
+
+def asked_for(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line.removeprefix("asked: ") for line in done.stdout.splitlines() if line.startswith("asked: ")]
+
+
+@pytest.mark.parametrize("fails", ["", ".venv", ".venv-other"])
+@pytest.mark.parametrize(("first", "second"), [("3, 11, 7", "3, 12, 1"), ("3, 13, 0", "3, 10, 9"), ("3, 12, 1", "")])
+def test_integration_runs_both_stacks_and_says_what_ran_on_which(integration, first, second, fails):
+    done = integrate(integration, "tests/config", first=first, second=second, fails=fails)
+    asked = asked_for(done)
+    assert asked == [".venv tests/config", ".venv-other --fast tests/config"][: 2 if second else 1]
+    bad = fails in [line.split()[0] for line in asked]
     assert (done.returncode != 0) == bad, done.stderr
     ends = done.stdout.split("What ran:\n")[1].splitlines()
     assert len(ends) == 2 and f"Python {first.replace(', ', '.')}" in ends[0]
@@ -237,3 +246,16 @@ def test_integration_runs_both_stacks_and_says_what_ran_on_which(integration, fi
         assert f"Python {second.replace(', ', '.')}" in ends[1] and ("1 failed" in ends[1]) == (fails == ".venv-other")
     else:
         assert "3.11 3.10" in ends[1] and "nothing ran" in ends[1]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_integration_runs_a_part_on_the_other_stack_where_the_first_took_long(integration, slow):
+    file = integration / ".ci/run"
+    assert (text := file.read_text()).count("MINUTES=50\n") == 1
+    file.write_text(text.replace("MINUTES=50\n", "MINUTES=-1\n" if slow else "MINUTES=50\n"))
+    done = integrate(integration, first="3, 11, 7", second="3, 12, 1")
+    first, second = asked_for(done)
+    parts = second.removeprefix(".venv-other --fast").split()
+    assert done.returncode == 0 and first.split() == [".venv"]
+    assert all((TOOLS.parent / part).is_dir() for part in parts) and bool(parts) == slow
+    assert ("only a part follows: tests/" in done.stdout.split("What ran:\n")[1]) == slow
