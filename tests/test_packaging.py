@@ -23,7 +23,8 @@ DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl-py", "google": "protobuf", "grpc
                  "tensorflow_serving": "tensorflow-serving-api"}  # fmt: skip
 # What is asked for without an import that a reader of the source finds: features/tfgan.py imports by name, and what the
 # frameworks need and do not say, or say too late for pip.
-UNSEEN = {"tensorflow-gan", "tensorflow-probability", "tf-keras", "etils", "importlib-resources", "setuptools", "wrapt"}
+UNSEEN = {"tensorflow-gan", "tensorflow-metadata", "tensorflow-probability", "tf-keras", "etils", "importlib-resources",
+          "setuptools", "wrapt"}  # fmt: skip
 COMMANDS = {path.stem for path in (REPOSITORY / "autogan_tf").glob("*.py")} - {"__init__"}
 
 
