@@ -175,7 +175,7 @@ def _check_leaf(leaf: Any, dtype: tf.DType, name: str) -> None:
         fits = number and isinstance(leaf, int) and dtype.min <= leaf <= dtype.max
     elif dtype.is_floating:
         fits = number
-        if fits and isinstance(leaf, int) and abs(leaf) >= _LOST or number and abs(leaf) > dtype.max:
+        if fits and isinstance(leaf, int) and abs(leaf) >= _LOST or number and abs(leaf) > float(dtype.max):
             raise invalid(f"Cannot convert JSON value: {_shown(leaf)} to float without loss of precision.")
     else:
         fits = isinstance(leaf, str) or _is_base64(leaf)
