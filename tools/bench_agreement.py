@@ -24,7 +24,8 @@ def agreement(rows: Sequence[dict], *, without: str = "") -> list[dict[str, obje
     Returns:
       For each point: its steps, the median Frechet distance, intraclass correlations of the three scores; of the log
       of the Frechet distance the mean rank correlation of two seeds, which a few bad architectures do not raise so
-      much, and the standard deviations of what architectures and what seeds make of it.
+      much, that with the distance at the last point of the same seed and of another one, on average, and the standard
+      deviations of what architectures and what seeds make of it.
     """
     of_seed: dict[int, dict[Tokens, dict]] = {}
     for row in rows:
@@ -33,18 +34,24 @@ def agreement(rows: Sequence[dict], *, without: str = "") -> list[dict[str, obje
     common = sorted(set.intersection(*(set(found) for found in of_seed.values()))) if of_seed else []
     if len(common) < 2 or len(of_seed) < 2:
         raise SystemExit(f"needs 2 architectures trained with 2 seeds, there are {len(common)} with {len(of_seed)}")
+    ends = [[found[tokens]["fid"][-1] for tokens in common] for found in of_seed.values()]
     table: list[dict[str, object]] = []
     for number, steps in enumerate(rows[0]["points"]):
         scores = {
             key: np.array([[found[tokens][key][number] for found in of_seed.values()] for tokens in common])
             for key in ("fid", "kid", "is")
         }
+        with_end = np.array(
+            [[scipy.stats.kendalltau(now, end).statistic for end in ends] for now in scores["fid"].T]
+        )
         table.append(
             {
                 "step": steps,
                 "median Frechet distance": float(np.median(scores["fid"])),
                 "log Frechet distance": intraclass_correlation(np.log(scores["fid"])),
                 "its tau": _tau_between_columns(scores["fid"]),
+                "with the end": float(np.trace(with_end) / len(of_seed)),
+                "of another seed": float(with_end[~np.eye(len(of_seed), dtype=bool)].mean()),
                 "by architecture": float(np.log(scores["fid"]).mean(axis=1).std(ddof=1)),
                 "by seed": _spread_within_rows(np.log(scores["fid"])),
                 "log kernel distance": intraclass_correlation(np.log(np.maximum(scores["kid"], 1e-9))),

@@ -17,6 +17,12 @@ python_version() {
     "$1" -c 'import platform; print(platform.python_version())' </dev/null 2>/dev/null
 }
 
+python_minor() {
+    local version
+    version="$(python_version "$1")"
+    printf '%s\n' "${version%.*}"
+}
+
 # Prints the first Python that fits, and on a second line why it is taken; returns 1 where none fits.
 find_python() {
     local name version candidate
@@ -73,10 +79,14 @@ prepare_python_env() {
     log="$venv/install.log"
     export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-3}"
 
+    if [[ -n "${PYTHON:-}" ]] && ! python_fits "$PYTHON"; then
+        printf 'PYTHON=%s is not taken: it does not run, is none of %s, or lacks the venv module\n' \
+            "$PYTHON" "${PYTHON_ORDER[*]}" >&2
+        PYTHON=""
+    fi
     if ! { [[ -x "$VENV_PYTHON" ]] && python_fits "$VENV_PYTHON" && "$VENV_PYTHON" -c 'import pip' 2>/dev/null; }; then
         make_venv "$venv" || return 1
-    elif [[ -n "${PYTHON:-}" ]] && python_fits "$PYTHON" &&
-        [[ "$(python_version "$PYTHON")" != "$(python_version "$VENV_PYTHON")" ]]; then
+    elif [[ -n "${PYTHON:-}" && "$(python_minor "$PYTHON")" != "$(python_minor "$VENV_PYTHON")" ]]; then
         make_venv "$venv" || return 1
     else
         printf 'Python %s of %s\n' "$(python_version "$VENV_PYTHON")" "${venv##*/}"

@@ -312,6 +312,8 @@ def test_agreement_by_hand(load):
     assert (first["step"], first["median Frechet distance"], first["log Frechet distance"]) == (5, 3.0, 1)
     assert (last["step"], last["log Frechet distance"], last["Inception score"]) == (10, -1, -1)
     assert (first["its tau"], last["its tau"]) == (1, -1)
+    # at first both seeds have the order in which seed 1 ends, and seed 2 ends in the other one
+    assert [(row["with the end"], row["of another seed"]) for row in (first, last)] == [(0, 0), (1, -1)]
     # of means log 1.41 and log 5.66; at the last point all means are alike, and each value is log 1.41 from its mean
     assert first["by architecture"] == pytest.approx(np.log(4) / np.sqrt(2)) and first["by seed"] < 1e-9
     assert last["by architecture"] < 1e-9 and last["by seed"] == pytest.approx(np.log(2))

@@ -138,14 +138,16 @@ def checkout(tmp_path) -> Path:
     return root
 
 
-def run(checkout: Path, *words: str, cwd: Path | None = None) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+def run(
+    checkout: Path, *words: str, cwd: Path | None = None, **environment: str
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Runs quickstart.sh; gives what it printed and the commands that it gave to Python."""
     calls = checkout.parent / "calls"
     calls.write_text("")
     done = subprocess.run(
         [BASH, str(checkout / "tools/quickstart.sh"), *words],
         cwd=cwd or checkout.parent,
-        env={"PATH": os.defpath, "HOME": str(checkout.parent), "FAIL": str(checkout / "fail")},
+        env={"PATH": os.defpath, "HOME": str(checkout.parent), "FAIL": str(checkout / "fail"), **environment},
         capture_output=True,
         text=True,
         timeout=300,
@@ -167,6 +169,25 @@ def test_a_failed_installation_stops_with_its_last_lines_and_is_tried_again(chec
     assert "no network" in done.stderr and "install.log" in done.stderr
     (checkout / "fail").unlink()
     assert ["pip" in call for call in run(checkout)[1]] == [True, False]
+
+
+def test_another_version_by_name_makes_the_environment_anew_and_another_release_of_it_does_not(checkout):
+    here = sys.version_info
+    release = of_version(checkout.parent / "release", f"({here.major}, {here.minor}, 99)")
+    done, calls = run(checkout, PYTHON=str(release))
+    assert done.returncode == 0 and f"Python {platform.python_version()} of .venv" in done.stdout and calls
+    other = of_version(checkout.parent / "other", f"(3, {12 if here.minor != 12 else 13}, 1)")
+    done, calls = run(checkout, PYTHON=str(other))  # a stand-in that makes none
+    assert done.returncode != 0 and not calls
+    assert f"Making the virtual environment .venv with {other}" in done.stdout and "named by" in done.stdout
+
+
+def test_a_python_that_does_not_fit_is_said_and_not_taken(checkout):
+    old = of_version(checkout.parent / "old", "(3, 9, 1)")
+    done, calls = run(checkout, PYTHON=str(old))
+    assert done.returncode == 0 and calls
+    (line,) = done.stderr.splitlines()
+    assert f"PYTHON={old} is not taken" in line and "3.11 3.12 3.10 3.13" in line
 
 
 def test_each_quickstart_gets_a_folder_of_its_own_and_says_where(checkout):
