@@ -19,7 +19,7 @@ import autogan_tf
 REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 # Distributions whose modules have another name.
-DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl-py", "google": "protobuf", "grpc": "grpcio",
+DISTRIBUTIONS = {"PIL": "pillow", "absl": "absl-py", "google": "protobuf", "grpc": "grpcio", "sklearn": "scikit-learn",
                  "tensorflow_serving": "tensorflow-serving-api"}  # fmt: skip
 # What is asked for without an import that a reader of the source finds: features/tfgan.py imports by name, and what the
 # frameworks need and do not say, or say too late for pip.

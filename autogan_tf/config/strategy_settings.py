@@ -12,7 +12,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, did_you_mean, setting
 
 _REINFORCE = "strategy reinforce"
-_TRIALS = "strategies random, evolution and local_search"
+_TRIALS = "strategies random, evolution, local_search and predictor"
 GROUPS = (_REINFORCE, _TRIALS)
 
 
@@ -98,7 +98,26 @@ class EvolutionSettings(TrialSettings):
 
 
 @dataclasses.dataclass(frozen=True)
-class StrategySettings(EvolutionSettings, TrialSettings, ReinforceSettings):
+class PredictorSettings(TrialSettings):
+    """A surrogate learns from what was tried (PNAS, arXiv 1712.00559)."""
+
+    initial_trials: int = setting(
+        10,
+        "Random architectures of a search before its surrogate proposes; whole batches of --trial_batch.",
+        group=_TRIALS,
+        minimum=1,
+    )
+    surrogate: str = setting(
+        "forest",
+        "What the predictor learns: a random forest on the options that were chosen, or ridge: linear regression on "
+        "them and on pairs of them, whose strength follows from the data.",
+        group=_TRIALS,
+        choices=("forest", "ridge"),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class StrategySettings(PredictorSettings, EvolutionSettings, TrialSettings, ReinforceSettings):
     """The settings of all strategies together, which a search has whichever it uses."""
 
 
@@ -124,6 +143,9 @@ STRATEGIES: dict[str, Entry] = {
         EvolutionSettings, "evolution:Evolution", "the best of a few has a child with one mutation, the oldest dies"
     ),
     "local_search": Entry(TrialSettings, "local_search:LocalSearch", "climbs to better neighbours"),
+    "predictor": Entry(
+        PredictorSettings, "predictor:Predictor", "a surrogate learns, and what it expects most of is tried"
+    ),
 }
 _BUILT_IN = frozenset(STRATEGIES)
 

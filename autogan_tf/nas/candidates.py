@@ -64,6 +64,11 @@ class Candidates:
                     "--max_parameters and --max_multiply_adds; raise these bounds"
                 )
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether they are few enough for all of them to be known."""
+        return self._listed is not None
+
     def admitted(self, tokens: Tokens) -> bool:
         """Whether `admits` says so."""
         if self._admits is None:

@@ -45,7 +45,8 @@ class Plan:
 @dataclasses.dataclass(frozen=True)
 class Ranked:
     """An architecture at the search's end: its reward when it was chosen, and on `num_images` images its reward again,
-    `score`, with the scores that this is made of, by objective; steps: as of a `Trial`."""
+    `score`, with the scores that this is made of, by objective; steps: as of a `Trial`; expected: what the strategy
+    made of the reward, by which it was ranked, where it did."""
 
     genotype: Genotype
     reward: float
@@ -53,3 +54,4 @@ class Ranked:
     num_images: int
     scores: Mapping[str, float] = dataclasses.field(default_factory=dict)
     steps: int = 0
+    expected: float | None = None

@@ -30,11 +30,13 @@ class Strategy(Protocol):
     def ask(self) -> list[Tokens]:
         """Architectures to be scored now; none at the end of the round. The same until it is told."""
 
-    def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
+    def tell(self, trials: Sequence[Trial]) -> Mapping[str, Any]:
         """What those were worth, in the order in which they were asked for.
 
         Returns:
-          Numbers to log; none where the trials were for the strategy's own use and do not count as tried.
+          Numbers to log; none where the trials were for the strategy's own use and do not count as tried. By name:
+          expected: by architecture as text, what it expected of it before; answer: as text, the architecture that it
+          would end with now, where that is not the one with the highest reward.
         """
 
     def summary(self) -> Mapping[str, Any]:
@@ -51,6 +53,12 @@ class Strategy(Protocol):
 
     def finalists(self, number: int, step: int) -> list[Tokens]:
         """Up to `number` architectures from which the best are kept; `step` numbers the rankings."""
+
+    def expected(self, rewards: Mapping[Tokens, float]) -> list[float] | None:
+        """What it makes of the rewards in a ranking, in their order, by which the best are kept, high being good.
+
+        None: the rewards themselves say which are best; also at the end, where they are taken from more images.
+        """
 
     def grow(self, kept: Sequence[Tokens]) -> None:
         """A cell more: from now on architectures begin with one of those that are kept, best first."""

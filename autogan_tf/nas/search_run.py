@@ -146,6 +146,7 @@ def run_search(
         scores = {
             "reward": entry.reward,
             **({} if plain else {"score": entry.score, "reward_expression": str(reward)}),
+            **({} if entry.expected is None else {"expected": entry.expected}),
             **{OBJECTIVES[name].key: score for name, score in entry.scores.items()},
             "num_images": entry.num_images,
             "feature_network": network_identity(network),

@@ -198,9 +198,9 @@ class Searcher:
             "distinct": len(tried),
         }
 
-    def _rank(self, description: str) -> tuple[list[Tokens], list[float]]:
-        """The best `topk` of `num_candidate` architectures of the present stage, best first, with their rewards; where
-        rewards last, the best that were tried are among them."""
+    def _rank(self, description: str) -> ranking.Kept:
+        """The best `topk` of `num_candidate` architectures of the present stage; where rewards last, the best that were
+        tried are among them."""
         plan = self.plan
         tokens = self.strategy.finalists(plan.num_candidate, self.iteration)
         if self.estimator.rewards_last:
@@ -217,28 +217,31 @@ class Searcher:
         self.ranking = {}
         means = sums / plan.score_repeats
         reward_check.tell_if_equal(self._observer, means, f"rewards in {description!r}", "the order says")
-        return ranking.best(tokens, means, topk=plan.topk)
+        expected = self.strategy.expected(dict(zip(tokens, means.tolist(), strict=True)))
+        return ranking.best(tokens, means, topk=plan.topk, expected=expected)
 
     def _grow(self) -> None:
-        best, rewards = self._rank(f"ranking before cell {self.stage + 2}")
-        rows = [_named(tokens) for tokens in best]
-        kept = dict(zip(rows, rewards, strict=True))
+        best = self._rank(f"ranking before cell {self.stage + 2}")
+        rows = [_named(tokens) for tokens in best.tokens]
+        kept = dict(zip(rows, best.rewards, strict=True))
         numbers = {"stage": self.stage, "kept": kept, **self.estimator.spent().as_numbers()}
         self._observer.numbers(step=self.iteration, phase="growth", numbers=numbers)
         self.stage += 1
         self.leaders = {}
         side = image_sides(bottom_width=self.plan.bottom_width, num_cells=self.stage + 1)[-1]
         self._observer.event(f"growing to {side} pixels on {len(rows)} prefixes: {', '.join(rows)}")
-        self.strategy.grow(best)
+        self.strategy.grow(best.tokens)
         self.estimator.open(self.stage)
         self._pause(save=True)
 
     def _final_ranking(self) -> list[Ranked]:
         plan = self.plan
         if "best" not in self.ranking:
-            best, rewards = self._rank("ranking complete architectures")
-            self.ranking = {"best": [list(tokens) for tokens in best], "rewards": rewards}
+            kept = self._rank("ranking complete architectures")
+            best = [list(tokens) for tokens in kept.tokens]
+            self.ranking = {"best": best, "rewards": kept.rewards, "expected": kept.expected}
         rows, rewards = [tuple(row) for row in self.ranking["best"]], self.ranking["rewards"]
+        expected = self.ranking.get("expected")  # which an earlier version did not write
         scoring = Scoring("final", 0, plan.num_eval_imgs)
         self.estimator.begin(scoring, again=True)
         self._observer.phase(f"scoring the best {len(rows)} on more images", len(rows), "architectures")
@@ -256,10 +259,11 @@ class Searcher:
                 plan.num_eval_imgs,
                 trial.scores,
                 trial.steps,
+                found,
             )
-            for trial, reward in zip(trials, rewards, strict=True)
+            for trial, reward, found in zip(trials, rewards, expected or [None] * len(rows), strict=True)
         ]
-        return sorted(ranked, key=lambda entry: -entry.score)
+        return ranked if expected else sorted(ranked, key=lambda entry: -entry.score)
 
     def state(self) -> dict[str, Any]:
         """The plain part of the state, JSON-able: counters and the beam that the present stage builds on."""
@@ -271,7 +275,8 @@ class Searcher:
             "part": dataclasses.asdict(self.part),
             "ranking": self.ranking,
             "ranked": [
-                [list(r.genotype.tokens), r.reward, r.score, r.num_images, dict(r.scores), r.steps] for r in self.ranked
+                [list(r.genotype.tokens), r.reward, r.score, r.num_images, dict(r.scores), r.steps, r.expected]
+                for r in self.ranked
             ],
             "strategy": self.strategy.state(),
             "estimator": self.estimator.state(),

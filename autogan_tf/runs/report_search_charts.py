@@ -37,16 +37,17 @@ def charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str, 
     tried = search["tried"]
     dots = ([iteration + 1 for iteration in tried["iteration"]], tried["reward"])
     line = functools.partial(report_charts.lines, x="search iteration", marks=marks)
-    curves = {"best of the iteration": column("best"), "mean": column("mean")}
-    found["reward"] = report_charts.element(line(curves, y="reward", dots=dots, height=3.2), "reward")
     if tried["reward"]:
-        found["learning"] = _learning(search)
-    scores = [row["mean_scores"] for row in rows]
-    found["objectives"] = [
-        (name, report_charts.element(
-            line({name: (steps, [of_row.get(name) for of_row in scores])}, y=name, height=2.0), name))
-        for name in dict.fromkeys(name for of_row in scores for name in of_row)
-    ]  # fmt: skip
+        found["learning"] = _learning(search, with_dots=len(rows) == 1)
+    if len(rows) > 1 or "learning" not in found:
+        curves = {"best of the iteration": column("best"), "mean": column("mean")}
+        found["reward"] = report_charts.element(line(curves, y="reward", dots=dots, height=3.2), "reward")
+        scores = [row["mean_scores"] for row in rows]
+        found["objectives"] = [
+            (name, report_charts.element(
+                line({name: (steps, [of_row.get(name) for of_row in scores])}, y=name, height=2.0), name))
+            for name in dict.fromkeys(name for of_row in scores for name in of_row)
+        ]  # fmt: skip
     if any(row["d_loss"] is not None for row in rows):  # none where candidates are trained by themselves
         losses = {"discriminator": column("d_loss"), "generator": column("g_loss")}
         found["losses"] = report_charts.element(line(losses, y="loss"), "losses")
@@ -54,8 +55,13 @@ def charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str, 
         figure = line({"entropy": column("entropy")}, y="nats per decision", height=2.0)
         found["entropy"] = report_charts.element(figure, "entropy")
     if search["candidates"]:
-        figure = report_charts.clouds(_by_steps(search["candidates"]), x="search iteration", y="reward")
+        figure = report_charts.clouds(_by_steps(search["candidates"]), x="candidates trained", y="reward")
         found["candidates"] = report_charts.element(figure, "candidates")
+    if search["trust"]["expected"]:
+        both = list(search["trust"]["expected"]["architectures"].values())
+        pairs = [entry["expected"] for entry in both], [entry["reward"] for entry in both]
+        figure = report_charts.clouds({"architectures": pairs}, x="expected, in standard deviations", y="reward")
+        found["expected"] = report_charts.element(figure, "expected")
     if search["population"]:
         alive, members = _population(search["population"])
         found["population"] = report_charts.element(line(alive, y="reward", dots=members), "population")
@@ -91,14 +97,15 @@ def whole_generators(document: Mapping[str, Any]) -> Curve:
     return [place + 1 for place in places], [tried["best_so_far"][place] for place in places]
 
 
-def _learning(search: Mapping[str, Any]) -> Markup:
+def _learning(search: Mapping[str, Any], *, with_dots: bool) -> Markup:
     """Best and mean so far over the architectures tried; both begin anew with a cell more."""
     tried = search["tried"]
     curves = {
         "best so far": _stage_by_stage(tried["best_so_far"], tried["stage"]),
         "mean so far": _stage_by_stage(tried["mean_so_far"], tried["stage"]),
     }
-    figure = report_charts.lines(curves, x="architectures tried", y="reward", marks=_marks(search),
+    dots = (list(range(1, len(tried["reward"]) + 1)), tried["reward"]) if with_dots else None
+    figure = report_charts.lines(curves, x="architectures tried", y="reward", marks=_marks(search), dots=dots,
                                  points=len(tried["reward"]) <= _FEW)  # fmt: skip
     return report_charts.element(figure, "learning")
 
@@ -147,11 +154,12 @@ def _stage_by_stage(values: Sequence[float | None], stages: Sequence[int]) -> Cu
 
 
 def _by_steps(candidates: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[int], list[float | None]]]:
-    """Iterations and rewards of the candidates that were trained for as many steps, the longest first."""
+    """Numbers, from 1, and rewards of the candidates that were trained for as many steps, the longest first."""
+    numbered = list(enumerate(candidates, 1))
     return {
         f"{steps:,} steps": (
-            [candidate["iteration"] + 1 for candidate in candidates if candidate["steps"] == steps],
-            [candidate["reward"] for candidate in candidates if candidate["steps"] == steps],
+            [number for number, candidate in numbered if candidate["steps"] == steps],
+            [candidate["reward"] for _, candidate in numbered if candidate["steps"] == steps],
         )
         for steps in sorted({candidate["steps"] for candidate in candidates}, reverse=True)
     }

@@ -21,15 +21,21 @@ def of_search(run: History) -> dict[str, Any]:
       "trained": where several architectures were trained in the end, further than the search had if they were its
         candidates, the `agreement` of what the search had scored them with and minus their Fréchet distances, with
         "winner": the place, from 1, that the one with the lowest distance had among them before; else None.
+      "is_final": whether the candidates' trainings were as long as the final one.
+      "expected": of architectures that a strategy expected something of before they were trained by themselves, the
+        `agreement` of that with their rewards; "architectures" has both of each. Whole generators, or those of as many
+        cells as there are yet. None where there are none.
       "fidelities": of candidates that were trained by themselves and went on, the `agreement` of their rewards after so
         many steps, "from", and so many more, "to".
     """
-    if any(_is_the_same_training(found.scores) for found in run.ranked):
-        return {"trained": None, "fidelities": _between_fidelities(run)}
+    is_final = any(_is_the_same_training(found.scores) for found in run.ranked)
+    others = {"is_final": is_final, "expected": _expected(run), "fidelities": _between_fidelities(run)}
+    if is_final:
+        return {"trained": None} | others
     entries: list[tuple[float, float]] = [
         (score, found.scores["trained"]["frechet_distance"])
         for found in run.ranked
-        if _is_number(score := found.scores.get("score", found.scores.get("reward")))
+        if _is_number(score := _ranked_by(found.scores))
         and _is_number(found.scores.get("trained", {}).get("frechet_distance"))
     ]
     trained = None
@@ -38,7 +44,12 @@ def of_search(run: History) -> dict[str, Any]:
         winner = 1 + sum(score > entries[best][0] for score, _ in entries)
         trained = agreement([score for score, _ in entries], [-distance for _, distance in entries])
         trained |= {"winner": winner}
-    return {"trained": trained, "fidelities": _between_fidelities(run)}
+    return {"trained": trained} | others
+
+
+def _ranked_by(scores: Mapping[str, Any]) -> Any:
+    """What a search put its architectures in order by."""
+    return scores.get("expected", scores.get("score", scores.get("reward")))
 
 
 def _is_the_same_training(scores: Mapping[str, Any]) -> bool:
@@ -57,6 +68,23 @@ def agreement(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
         if math.isfinite(result.statistic):
             found |= {"tau": float(f"{result.statistic:.4g}"), "p": float(f"{result.pvalue:.3g}")}
     return found
+
+
+def _expected(run: History) -> dict[str, Any] | None:
+    if run.settings.get("estimation") == "shared_weights":  # whose rewards change while they are trained
+        return None
+    found = {}
+    for row in run.of("strategy"):
+        for name, expected in (row.get("expected") or {}).items():
+            reward = (row.get("rewards") or {}).get(name)
+            if _is_number(expected) and _is_number(reward):
+                found[name] = {"expected": expected, "reward": reward}
+    longest = max((len(name.split()) for name in found), default=0)
+    both = {name: told for name, told in found.items() if len(name.split()) == longest}
+    if len(both) < FEWEST:
+        return None
+    columns = ([told[key] for told in both.values()] for key in ("expected", "reward"))
+    return agreement(*columns) | {"architectures": both}
 
 
 def _between_fidelities(run: History) -> list[dict[str, Any]]:

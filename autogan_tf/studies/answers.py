@@ -37,8 +37,9 @@ class Costs(NamedTuple):
 
 
 def incumbents(run: History, *, costs: Costs, num_tokens: int) -> list[Found]:
-    """What a search would have answered, whenever it was asked: of rewards that last the best so far, among those that
-    were trained longest; of shared weights, whose rewards change, the best of the newest step.
+    """What a search would have answered, whenever it was asked: what its strategy says that it would; else, of rewards
+    that last, the best so far among those that were trained longest; of shared weights, whose rewards change, the best
+    of the newest step.
 
     Args:
       run: of the search.
@@ -58,7 +59,9 @@ def incumbents(run: History, *, costs: Costs, num_tokens: int) -> list[Found]:
         if not known:
             continue
         standing, tokens = max(known, key=lambda entry: entry[0])
-        if best is None or not lasts or standing > best:
+        if "answer" in row:
+            found.append(Found(costs.of(row), tuple(map(int, row["answer"].split()))))
+        elif best is None or not lasts or standing > best:
             best = standing
             found.append(Found(costs.of(row), tokens))
     return found

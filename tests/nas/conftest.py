@@ -52,6 +52,8 @@ DEFAULTS: dict[str, Any] = {
     "trial_batch": 2,
     "population": 3,
     "tournament": 2,
+    "initial_trials": 5,
+    "surrogate": "ridge",
     "rl_num_eval_img": 20,
     "num_eval_imgs": 50,
     "num_candidate": 6,

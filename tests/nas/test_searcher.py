@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import json
 
+import numpy as np
 import pytest
 
 from autogan_tf.config.semantics import Semantics
@@ -143,6 +146,31 @@ def test_the_last_order_is_that_of_the_scores_on_more_images(fake_search):
     assert [entry.score for entry in ranked] == pytest.approx([-1.1 * entry.reward for entry in ranked])
     assert [entry.reward for entry in ranked] == sorted(entry.reward for entry in ranked)
     assert ranked[0].reward < ranked[-1].reward
+
+
+def test_the_last_order_is_that_of_what_the_strategy_expects_where_it_says_so(fake_search):
+    """Of single trainings, the best of which may have been lucky; growth keeps what it expects most of, too."""
+    search = fake_search(strategy="predictor", fidelities=(4,), round_trials=20, trial_batch=4, topk=4)
+    search.searcher.estimator._training.run = _noisy(search.searcher.estimator._training.run)
+    search.run()
+    expected = [entry.expected for entry in search.ranked]
+    assert expected == sorted(expected, reverse=True) and len(set(expected)) > 1
+    rewards = [entry.reward for entry in search.ranked]
+    assert rewards != sorted(rewards, reverse=True)
+    state = json.loads(json.dumps(search.searcher.state()))
+    again = fake_search(strategy="predictor", fidelities=(4,), round_trials=20, trial_batch=4, topk=4, state=state)
+    assert again.run().ranked == search.ranked
+
+
+def _noisy(run):
+    """Trainings whose scores have an error, the same one whenever they are made again."""
+
+    def noisy(job, **rest):
+        result = run(job, **rest)
+        error = np.random.default_rng([job.steps, *job.tokens]).normal()
+        return dataclasses.replace(result, scores={name: score + error for name, score in result.scores.items()})
+
+    return noisy
 
 
 def test_scores_that_say_more_than_the_reward_are_averaged_over_the_round(fake_search):

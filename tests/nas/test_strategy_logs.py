@@ -111,7 +111,7 @@ def test_a_whole_report(name, fake_search, tmp_path, capsys):
     assert set(found["tried"]["iteration"]) == {0, 1, 2} and found["tried"]["stage"][-1] == 1
     assert "best and mean reward so far by architectures tried" in page
     numbers = found["told"]["numbers"]
-    of_the_search = {"iteration", "scored", "seconds", "rewards", "trained_images", "scored_images"}
+    of_the_search = {"iteration", "scored", "seconds", "rewards", "trained_images", "scored_images", "expected"}
     assert set(numbers) == {name for _, n in told for name in n} - of_the_search
     of_its_own = [name for name in numbers if name not in ("reward", "entropy") and not name.startswith("population")]
     assert all(f"{name} by architectures tried" in page for name in of_its_own) and bool(of_its_own) != evolves

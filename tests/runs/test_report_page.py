@@ -327,3 +327,14 @@ def test_pictures_are_no_larger_than_needed(tmp_path):
 def test_the_data_beside_the_page(run):
     data = json.loads((run / "report.json").read_text())
     assert data == json.loads(json.dumps(report_data.document(history.read(run))))
+
+
+def test_of_one_iteration_there_is_no_chart_by_iteration_but_one_of_all_architectures(tmp_path):
+    folder = written_run.write_search(tmp_path / "run")
+    for iterations in (2, 1):
+        written_run.write_rows(folder / "metrics.jsonl", written_run.search_rows(iterations))
+        report.write(folder)
+        text = (folder / "report.html").read_text(encoding="utf-8")
+        assert ("rewards by search iteration" in text) == (iterations == 2)
+        assert ("Grey: each of them." in text) == (iterations == 1)
+        assert "best and mean reward so far by architectures tried" in text

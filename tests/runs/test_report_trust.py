@@ -48,6 +48,7 @@ def test_a_training_that_was_the_final_one_already_says_nothing(tmp_path):
             file.write_text(json.dumps(document))
         found = report_trust.of_search(history.read(folder))["trained"]
         assert (found and found["count"]) == told
+        assert ("were as long as the final one" in page_of(folder)) == (told is None)
 
 
 def test_rewards_of_fewer_cells_are_not_compared_with_those_of_more(tmp_path):
@@ -69,7 +70,7 @@ def test_rewards_of_fewer_cells_are_not_compared_with_those_of_more(tmp_path):
 
 def test_of_one_training_it_tells_how_to_know(tmp_path):
     run = history.read(written_run.write_search(tmp_path))
-    assert report_trust.of_search(run) == {"trained": None, "fidelities": []}
+    assert report_trust.of_search(run) == {"trained": None, "is_final": False, "expected": None, "fidelities": []}
     assert "--train_top=5" in page_of(tmp_path)
 
 
@@ -94,3 +95,32 @@ def test_rewards_after_fewer_steps_against_those_after_more(tmp_path):
     (folder / "metrics.jsonl").write_text(json.dumps(row) + "\n")
     (found,) = report_trust.of_search(history.read(folder))["fidelities"]
     assert found == {"from": 20, "to": 60, "count": 4, "tau": pytest.approx(4 / 6, abs=1e-4), "p": 0.333}
+
+
+def test_what_was_expected_against_what_came(tmp_path):
+    """Of whole generators alone: those of one cell have rewards of another size."""
+    folder = written_run.write_candidates(tmp_path)
+    expected, rewards = [1.0, -0.5, 0.0, 0.25], [-5.0, -9.0, -7.0, -8.0]
+    rows = [
+        {"step": 0, "phase": "strategy", "time": 1.0, "iteration": 0, "rewards": {"0 0 0 0": 50.0},
+         "expected": {"0 0 0 0": 9.0}},
+        {"step": 1, "phase": "strategy", "time": 1.0, "iteration": 0, "rewards": dict(zip(NAMES, rewards, strict=True)),
+         "expected": dict(zip(NAMES, expected, strict=True))},
+    ]  # fmt: skip
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    found = report_trust.of_search(history.read(folder))["expected"]
+    assert (found["count"], found["tau"]) == (4, pytest.approx(4 / 6, abs=1e-4))
+    assert found["architectures"][NAMES[1]] == {"expected": -0.5, "reward": -9.0}
+    page = page_of(folder)
+    assert "What the strategy expected of 4 architectures" in page and "tau 0.67, p 0.33" in page
+
+
+def test_the_order_is_that_of_what_was_expected_where_the_search_went_by_it(tmp_path):
+    folder = ranked(tmp_path, [(3.0, 12.0), (5.0, 11.0), (4.0, 10.0)])
+    for file, expected in zip(sorted((folder / "genotypes").glob("*.json")), (0.9, 0.5, 0.1), strict=True):
+        document = json.loads(file.read_text())
+        document["scores"]["expected"] = expected
+        file.write_text(json.dumps(document))
+    found = report_trust.of_search(history.read(folder))["trained"]
+    assert (found["winner"], found["tau"]) == (3, -1)

@@ -39,6 +39,15 @@ def test_the_best_so_far_of_those_trained_longest(tmp_path):
     assert found == [Found(0.6, (0, 0, 0, 1)), Found(2.3, (0, 0, 1, 1))]
 
 
+def test_a_strategy_may_answer_with_another_than_the_best_reward(tmp_path):
+    rows = [
+        row(50, 0, {"0 0 0 0": 1.0, "0 0 0 1": 2.0}, answer="0 0 0 0"),
+        row(100, 0, {"0 0 1 0": 1.5}, answer="0 0 0 1"),
+    ]
+    found = answers.incumbents(run(tmp_path, rows, estimation="from_scratch"), **HOW)
+    assert found == [Found(0.5, (0, 0, 0, 0)), Found(1.0, (0, 0, 0, 1))]
+
+
 def test_of_rewards_that_do_not_last_the_newest_step_counts(tmp_path):
     rows = [row(100, 0, {"0 0 0 0": 2.0}), row(200, 0, {"0 0 0 1": 1.0, "0 0 1 0": 0.5})]
     found = answers.incumbents(run(tmp_path, rows, estimation="shared_weights"), **HOW)

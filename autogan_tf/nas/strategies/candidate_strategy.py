@@ -65,7 +65,7 @@ class CandidateStrategy(abc.ABC):
     def _propose(self, number: int) -> list[Tokens]:
         """Up to `number` architectures to try next, from the state alone; none: nothing is left to be tried."""
 
-    def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
+    def tell(self, trials: Sequence[Trial]) -> Mapping[str, Any]:
         """As `Strategy.tell`.
 
         Raises ValueError where these are not the architectures that were asked for, or a reward is NaN.
@@ -81,7 +81,7 @@ class CandidateStrategy(abc.ABC):
         return {"reward": float(np.mean([trial.reward for trial in trials]))} | dict(numbers)
 
     @abc.abstractmethod
-    def _learn(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
+    def _learn(self, trials: Sequence[Trial]) -> Mapping[str, Any]:
         """Changes the state by these rewards, and gives more numbers to log."""
 
     def _untried(self, number: int, rng: np.random.Generator) -> list[Tokens]:
@@ -126,6 +126,10 @@ class CandidateStrategy(abc.ABC):
             rng = seeds.numpy_rng(self._task.seed, "finalists", step)
             chosen += self.candidates.sample(number - len(chosen), rng, avoid=found)
         return chosen
+
+    def expected(self, rewards: Mapping[Tokens, float]) -> list[float] | None:
+        """As `Strategy.expected`: nothing but the rewards."""
+        return None
 
     def grow(self, kept: Sequence[Tokens]) -> None:
         """As `Strategy.grow`; what is known of the smaller architectures is forgotten."""

@@ -85,7 +85,7 @@ class Reinforce:
         prefixes = [tuple(row) for row in self.policy.prefixes.numpy().tolist()]
         return Candidates(self._task.space, num_cells=self._stage + 1, prefixes=prefixes, admits=self._task.admits)
 
-    def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
+    def tell(self, trials: Sequence[Trial]) -> Mapping[str, Any]:
         """As `Strategy.tell`: one step of the controller's optimizer."""
         rewards = np.array([trial.reward for trial in trials])
         if self._step is None:
@@ -130,6 +130,10 @@ class Reinforce:
             rng = seeds.numpy_rng(self._task.seed, "admitted_candidates", step)
             tokens = np.array(self._admitted().sample(number, rng), np.int32)
         return [tuple(row) for row in self._task.agreed(tokens).tolist()]
+
+    def expected(self, rewards: Mapping[Tokens, float]) -> list[float] | None:
+        """As `Strategy.expected`: nothing but the rewards, as published."""
+        return None
 
     def grow(self, kept: Sequence[Tokens]) -> None:
         """As `Strategy.grow`."""

@@ -62,7 +62,7 @@ class SharedSampling:
         """As `Strategy.ask`."""
         return self._strategy.ask()
 
-    def tell(self, trials: Sequence[Trial]) -> Mapping[str, float | None]:
+    def tell(self, trials: Sequence[Trial]) -> Mapping[str, Any]:
         """As `Strategy.tell`."""
         return self._strategy.tell(trials)
 
@@ -73,6 +73,10 @@ class SharedSampling:
     def finalists(self, number: int, step: int) -> list[Tokens]:
         """As `Strategy.finalists`."""
         return self._strategy.finalists(number, step)
+
+    def expected(self, rewards: Mapping[Tokens, float]) -> list[float] | None:
+        """As `Strategy.expected`."""
+        return self._strategy.expected(rewards)
 
     def grow(self, kept: Sequence[Tokens]) -> None:
         """As `Strategy.grow`."""
