@@ -16,6 +16,7 @@
     again      30 trainings that another machine has made of a piece, made on this one: again --of=gate
     agreement  how well seeds agree on the architectures of a piece: agreement --of=gate
     machines   how far machines agree on trainings that were made again: machines --of=gate
+    surrogates how well those of --strategy=predictor rank architectures of the sweep that they have not seen
 
 Rows go to --folder, one JSON object a line, as they are made, and supernets to supernets/ in it. The same command goes
 on where an earlier one was stopped or killed; what is there is not made again. --workers processes share the work; each
@@ -44,6 +45,7 @@ import bench_supernets  # noqa: E402 (beside this file)
 from bench_agreement import across_machines, agreement  # noqa: E402 (beside this file)
 from bench_pieces import AGAIN, PIECES, TABLES, TUNE, every, piece  # noqa: E402 (beside this file)
 from bench_rows import rows_of  # noqa: E402 (beside this file)
+from bench_surrogates import ranking_of_unseen  # noqa: E402 (beside this file)
 from bench_training import Measurements  # noqa: E402 (beside this file)
 from timing import Report, at_least  # noqa: E402
 
@@ -136,7 +138,7 @@ def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    others = ["shared", "pictures", "judge", "tune", "again", "table", "status", "agreement", "machines"]
+    others = ["shared", "pictures", "judge", "tune", "again", "table", "status", "agreement", "machines", "surrogates"]
     parser.add_argument("piece", choices=[*PIECES, *others])
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
@@ -172,6 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = Report()
         for machines, found in across_machines(rows, again).items():
             report.rows(f"Trainings of {arguments.of} on {machines}", found)
+    elif name == "surrogates":
+        Report().rows("What surrogates expect of others", ranking_of_unseen(list(rows_of(arguments.folder, "sweep"))))
     elif arguments.share < 0:
         return _in_processes(name, arguments)
     else:

@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from autogan_tf.bench import features, recipe, table
+from autogan_tf.bench import features, halves, recipe, table
 from autogan_tf.config.errors import UserError
 from autogan_tf.models.generator import generator_cost
 from autogan_tf.runs import machine
@@ -326,6 +327,33 @@ def test_agreement_by_hand(load):
     for wrong in ("deconv", "1.up=deconvolution", "2.up=deconv", "one.up=deconv"):
         with pytest.raises(SystemExit, match="must be like 1.up=deconv"):
             agreement(rows, without=wrong)
+
+
+def test_what_surrogates_expect_of_others(load):
+    """Where choices add up nearly all of the order is told, where distances are drawn nothing; of tuning's half."""
+    ranking_of_unseen = load("bench_surrogates").ranking_of_unseen
+    everything = [tokens for tokens in np.ndindex(*autogan.SPACE.counts(2)) if halves.is_of_tuning(tokens)]
+    rng = np.random.default_rng(0)
+    some = [everything[place] for place in rng.permutation(len(everything))[:200]]
+    worth = rng.normal(size=(9, 3))
+    added = [float(sum(worth[place, token] for place, token in enumerate(tokens))) for tokens in some]
+    drawn = rng.normal(size=200).tolist()
+
+    def rows(logs: Sequence[float]) -> list[dict]:
+        return [
+            {"tokens": list(tokens), "seed": 0, "failure": "", "fid": [1.0, float(np.exp(log))]}
+            for tokens, log in zip(some, logs, strict=True)
+        ]
+
+    table = ranking_of_unseen(rows(added), repeats=3)
+    assert [(row["trainings"], row["surrogate"]) for row in table[:3]] == [(10, "ridge"), (10, "forest"), (20, "ridge")]
+    assert all(row["tau"] > 0.6 and row["first beats"] > 0.9 for row in table if row["trainings"] == 80)
+    by_chance = ranking_of_unseen(rows(drawn), repeats=3)
+    assert all(abs(row["tau"]) < 0.2 for row in by_chance)
+    others = [row | {"tokens": [0, 0, 0, 1, *row["tokens"][4:]]} for row in rows(added)]
+    for none in (others, [row | {"seed": 1} for row in rows(added)], [row | {"failure": "x"} for row in rows(added)]):
+        with pytest.raises(SystemExit, match="needs 160 architectures of the half for tuning, there are 0"):
+            ranking_of_unseen(none)
 
 
 @pytest.mark.slow

@@ -1,0 +1,60 @@
+"""How well surrogates of `--strategy=predictor` rank architectures that they have not seen; for `make_bench.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.stats
+
+from autogan_tf.bench import halves
+from autogan_tf.nas.strategies.surrogates import Surrogate
+from autogan_tf.search_space import autogan
+
+Tokens = tuple[int, ...]
+KINDS = ("ridge", "forest")
+NUMBERS = (10, 20, 40, 80)  # of architectures that are learnt from
+REPEATS = 40
+
+
+def ranking_of_unseen(rows: Sequence[dict], *, repeats: int = REPEATS) -> list[dict[str, object]]:
+    """Fits each surrogate to some single trainings, drawn at random, and compares what it expects of the others.
+
+    Architectures of the half for tuning alone, by log Frechet distance of seed 0.
+
+    Returns:
+      For each number of trainings and each kind, means over `repeats` draws: Kendall's tau with the distances of the
+      others ("tau"); the share of the others that have a larger distance than the one of which most is expected
+      ("first beats"), with the standard error of that ("error"): 0.5 is chance. As what is expected rests on other
+      trainings, luck of single ones is in neither.
+    """
+    known: dict[Tokens, float] = {
+        tuple(row["tokens"]): float(row["fid"][-1])
+        for row in rows
+        if row["seed"] == 0 and not row["failure"] and halves.is_of_tuning(row["tokens"])
+    }
+    if len(known) < 2 * max(NUMBERS):
+        raise SystemExit(f"needs {2 * max(NUMBERS)} architectures of the half for tuning, there are {len(known)}")
+    table: list[dict[str, object]] = []
+    for number in NUMBERS:
+        for kind in KINDS:
+            found = np.array([_once(known, number, kind, seed) for seed in range(repeats)])
+            error = found[:, 1].std(ddof=1) / np.sqrt(repeats)
+            tau, beats = found.mean(axis=0).tolist()
+            table.append(
+                {"trainings": number, "surrogate": kind, "tau": tau, "first beats": beats, "error": float(error)}
+            )
+    return table
+
+
+def _once(known: dict[Tokens, float], number: int, kind: str, seed: int) -> tuple[float, float]:
+    architectures = list(known)
+    order = [architectures[place] for place in np.random.default_rng(seed).permutation(len(architectures)).tolist()]
+    seen, others = order[:number], order[number:]
+    surrogate = Surrogate(kind, space=autogan.SPACE, num_cells=autogan.SPACE.num_cells_of(len(seen[0])), seed=seed)
+    surrogate.fit([{tokens: -known[tokens] for tokens in seen}])
+    expected = surrogate.predict(others)
+    distances = np.array([known[tokens] for tokens in others])
+    rest = np.delete(distances, np.argmax(expected))
+    beats = np.mean(rest > distances[np.argmax(expected)])
+    return float(scipy.stats.kendalltau(expected, -distances).statistic), float(beats)
