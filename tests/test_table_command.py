@@ -57,7 +57,7 @@ def rewards(folder: pathlib.Path) -> dict[str, float]:
     return {name: reward for row in rows(folder, "strategy") for name, reward in row["rewards"].items()}
 
 
-@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "reinforce"])
+@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "predictor", "reinforce"])
 def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_path, tables, strategy):
     assert search.main(words(tmp_path / "run", tables, strategy=strategy)) == 0
     found = rewards(tmp_path / "run")
@@ -99,7 +99,7 @@ def test_with_fidelities_the_recorded_points_are_what_candidates_stop_at(tmp_pat
             assert rewards(tmp_path / "run")[name] == pytest.approx(-math.log(expected), abs=1e-4)
 
 
-@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "reinforce"])
+@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "predictor", "reinforce"])
 def test_in_a_half_of_the_bench_nothing_else_is_tried(tmp_path, tables, strategy):
     assert search.main(words(tmp_path / "run", tables, strategy=strategy, bench_half="proof")) == 0
     tried = {tuple(map(int, name.split())) for name in rewards(tmp_path / "run")}

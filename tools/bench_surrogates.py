@@ -28,11 +28,7 @@ def ranking_of_unseen(rows: Sequence[dict], *, repeats: int = REPEATS) -> list[d
       ("first beats"), with the standard error of that ("error"): 0.5 is chance. As what is expected rests on other
       trainings, luck of single ones is in neither.
     """
-    known: dict[Tokens, float] = {
-        tuple(row["tokens"]): float(row["fid"][-1])
-        for row in rows
-        if row["seed"] == 0 and not row["failure"] and halves.is_of_tuning(row["tokens"])
-    }
+    known = _of_tuning(rows)
     if len(known) < 2 * max(NUMBERS):
         raise SystemExit(f"needs {2 * max(NUMBERS)} architectures of the half for tuning, there are {len(known)}")
     table: list[dict[str, object]] = []
@@ -45,6 +41,47 @@ def ranking_of_unseen(rows: Sequence[dict], *, repeats: int = REPEATS) -> list[d
                 {"trainings": number, "surrogate": kind, "tau": tau, "first beats": beats, "error": float(error)}
             )
     return table
+
+
+def transfer(sweep: Sequence[dict], rows: Sequence[dict]) -> list[dict[str, object]]:
+    """Whether trainings of two small cells tell which architectures of three are good, or which are by another recipe.
+
+    Args:
+      sweep: single trainings, to whose Frechet distances each surrogate is fitted; those of the half for tuning.
+      rows: of other trainings.
+
+    Returns:
+      For each point of `rows`: its steps, how many architectures, and Kendall's tau of what each surrogate expects of
+      them with their distances, geometric means over the seeds that there are of each.
+    """
+    known = _of_tuning(sweep)
+    found: dict[Tokens, list[np.ndarray]] = {}
+    for row in rows:
+        if not row["failure"]:
+            found.setdefault(tuple(row["tokens"]), []).append(np.log(row["fid"]))
+    if len(known) < 2 or len(found) < 2:
+        raise SystemExit(f"needs 2 trainings of each, there are {len(known)} of the sweep and {len(found)} others")
+    architectures = list(found)
+    expected = {}
+    for kind in KINDS:
+        surrogate = Surrogate(kind, space=autogan.SPACE, num_cells=autogan.SPACE.num_cells_of(len(architectures[0])))
+        surrogate.fit([{tokens: -distance for tokens, distance in known.items()}])
+        expected[kind] = surrogate.predict(architectures)
+    table: list[dict[str, object]] = []
+    for number, steps in enumerate(rows[0]["points"]):
+        distances = [float(np.mean([logs[number] for logs in found[tokens]])) for tokens in architectures]
+        taus = {kind: scipy.stats.kendalltau(-values, distances).statistic for kind, values in expected.items()}
+        table.append({"step": steps, "architectures": len(architectures)} | taus)
+    return table
+
+
+def _of_tuning(rows: Sequence[dict]) -> dict[Tokens, float]:
+    """Frechet distances of seed 0."""
+    return {
+        tuple(row["tokens"]): float(row["fid"][-1])
+        for row in rows
+        if row["seed"] == 0 and not row["failure"] and halves.is_of_tuning(row["tokens"])
+    }
 
 
 def _once(known: dict[Tokens, float], number: int, kind: str, seed: int) -> tuple[float, float]:

@@ -17,6 +17,7 @@
     agreement  how well seeds agree on the architectures of a piece: agreement --of=gate
     machines   how far machines agree on trainings that were made again: machines --of=gate
     surrogates how well those of --strategy=predictor rank architectures of the sweep that they have not seen
+    transfer   how well the same, fitted to the sweep, rank those of another piece: transfer --of=full-size
 
 Rows go to --folder, one JSON object a line, as they are made, and supernets to supernets/ in it. The same command goes
 on where an earlier one was stopped or killed; what is there is not made again. --workers processes share the work; each
@@ -45,7 +46,7 @@ import bench_supernets  # noqa: E402 (beside this file)
 from bench_agreement import across_machines, agreement  # noqa: E402 (beside this file)
 from bench_pieces import AGAIN, PIECES, TABLES, TUNE, every, piece  # noqa: E402 (beside this file)
 from bench_rows import rows_of  # noqa: E402 (beside this file)
-from bench_surrogates import ranking_of_unseen  # noqa: E402 (beside this file)
+from bench_surrogates import ranking_of_unseen, transfer  # noqa: E402 (beside this file)
 from bench_training import Measurements  # noqa: E402 (beside this file)
 from timing import Report, at_least  # noqa: E402
 
@@ -138,12 +139,13 @@ def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    others = ["shared", "pictures", "judge", "tune", "again", "table", "status", "agreement", "machines", "surrogates"]
+    others = ["shared", "pictures", "judge", "tune", "again", "table", "status"]
+    others += ["agreement", "machines", "surrogates", "transfer"]
     parser.add_argument("piece", choices=[*PIECES, *others])
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
     parser.add_argument("--cells", type=int, choices=sorted(TABLES), default=2, help="of `tune` (default 2)")
-    parser.add_argument("--of", default="gate", help="of `again`, `agreement` and `machines`: a piece, or tune-NAME")
+    parser.add_argument("--of", default="gate", help="of `again` and others: a piece, or tune-NAME (default gate)")
     parser.add_argument("--without", default="", help="of `agreement`: a choice whose architectures are left out")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "docs" / "bench", help="of the rows")
     parser.add_argument("--workers", type=at_least(1), default=2, help="processes (default 2)")
@@ -176,6 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             report.rows(f"Trainings of {arguments.of} on {machines}", found)
     elif name == "surrogates":
         Report().rows("What surrogates expect of others", ranking_of_unseen(list(rows_of(arguments.folder, "sweep"))))
+    elif name == "transfer":
+        sweep, rows = (list(rows_of(arguments.folder, of)) for of in ("sweep", arguments.of))
+        Report().rows(f"What the sweep tells of {arguments.of}", transfer(sweep, rows))
     elif arguments.share < 0:
         return _in_processes(name, arguments)
     else:

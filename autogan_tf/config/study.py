@@ -34,7 +34,7 @@ class StudyConfig:
     """Which searches there are; `validate()` raises UserError where values do not fit or do not go together."""
 
     strategies: tuple[str, ...] = setting(
-        ("reinforce", "random", "evolution", "local_search"),
+        ("reinforce", "random", "evolution", "local_search", "predictor"),
         "Search strategies, separated by commas; random always runs beside them.",
         group=_WHAT,
     )

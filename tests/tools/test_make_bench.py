@@ -356,6 +356,23 @@ def test_what_surrogates_expect_of_others(load):
             ranking_of_unseen(none)
 
 
+def test_what_two_cells_tell_of_three(load):
+    """All that counts is the first cell's upsampling; at the second point the order is the other way round."""
+    transfer = load("bench_surrogates").transfer
+    everything = [tokens for tokens in np.ndindex(*autogan.SPACE.counts(2)) if halves.is_of_tuning(tokens)]
+    sweep = [{"tokens": one, "seed": 0, "failure": "", "fid": [9.0, 2.0 + one[2]]} for one in everything[::9]]
+    rows = [
+        {"tokens": (0, 0, up, 0, *[0] * 10), "seed": seed, "failure": "", "points": [5, 10],
+         "fid": [4.0 + up + seed, 8.0 - up]}
+        for up in range(3) for seed in (1, 2)
+    ]  # fmt: skip
+    first, last = transfer(sweep, [*rows, rows[0] | {"tokens": [1] * 14, "failure": "NaN"}])
+    assert first == {"step": 5, "architectures": 3, "ridge": 1, "forest": 1}
+    assert last == {"step": 10, "architectures": 3, "ridge": -1, "forest": -1}
+    with pytest.raises(SystemExit, match="0 of the sweep and 3 others"):
+        transfer([row | {"seed": 1} for row in sweep], rows)
+
+
 @pytest.mark.slow
 def test_one_true_training(tmp_path):
     """The command, killed in its second row; of the first row every column."""
