@@ -47,7 +47,8 @@ def transfer(sweep: Sequence[dict], rows: Sequence[dict]) -> list[dict[str, obje
     """Whether trainings of two small cells tell which architectures of three are good, or which are by another recipe.
 
     Args:
-      sweep: single trainings, to whose Frechet distances each surrogate is fitted; those of the half for tuning.
+      sweep: single trainings, to whose Frechet distances each surrogate is fitted; those of the half for tuning,
+        without the architectures of `rows`.
       rows: of other trainings.
 
     Returns:
@@ -59,6 +60,7 @@ def transfer(sweep: Sequence[dict], rows: Sequence[dict]) -> list[dict[str, obje
     for row in rows:
         if not row["failure"]:
             found.setdefault(tuple(row["tokens"]), []).append(np.log(row["fid"]))
+    known = {tokens: distance for tokens, distance in known.items() if tokens not in found}
     if len(known) < 2 or len(found) < 2:
         raise SystemExit(f"needs 2 trainings of each, there are {len(known)} of the sweep and {len(found)} others")
     architectures = list(found)

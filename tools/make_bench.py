@@ -14,7 +14,7 @@
     table      packs the rows that there are into the files that come with the program
     status     what of each there is
     again      30 trainings that another machine has made of a piece, made on this one: again --of=gate
-    agreement  how well seeds agree on the architectures of a piece: agreement --of=gate
+    agreement  how well seeds agree on the architectures of a piece, or of several: agreement --of=gate
     machines   how far machines agree on trainings that were made again: machines --of=gate
     surrogates how well those of --strategy=predictor rank architectures of the sweep that they have not seen
     transfer   how well the same, fitted to the sweep, rank those of another piece: transfer --of=full-size
@@ -169,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         progress = [_progress(arguments.folder, name) for name in bench_rows.names(arguments.folder)]
         Report().rows("Rows", progress or [{"piece": "no rows"}])
     elif name == "agreement":
-        rows = list(rows_of(arguments.folder, arguments.of))
+        rows = [row for of in arguments.of.split(",") for row in rows_of(arguments.folder, of)]
         Report().rows(f"Agreement of seeds: {arguments.of}", agreement(rows, without=arguments.without))
     elif name == "machines":
         rows, again = (list(rows_of(arguments.folder, of)) for of in (arguments.of, AGAIN + arguments.of))

@@ -371,6 +371,8 @@ def test_what_two_cells_tell_of_three(load):
     assert last == {"step": 10, "architectures": 3, "ridge": -1, "forest": -1}
     with pytest.raises(SystemExit, match="0 of the sweep and 3 others"):
         transfer([row | {"seed": 1} for row in sweep], rows)
+    with pytest.raises(SystemExit, match="0 of the sweep"):  # nothing is told of itself
+        transfer(sweep, [row | {"points": [5, 10]} for row in sweep])
 
 
 @pytest.mark.slow
