@@ -25,8 +25,8 @@ def ranking_of_unseen(rows: Sequence[dict], *, repeats: int = REPEATS) -> list[d
     Returns:
       For each number of trainings and each kind, means over `repeats` draws: Kendall's tau with the distances of the
       others ("tau"); the share of the others that have a larger distance than the one of which most is expected
-      ("first beats"), with the standard error of that ("error"): 0.5 is chance. As what is expected rests on other
-      trainings, luck of single ones is in neither.
+      ("first beats"), with the standard error of that ("error"): 0.5 is chance. The luck of single trainings is not in
+      it, but what their common seed favours is; see `transfer` for another seed.
     """
     known = _of_tuning(rows)
     if len(known) < 2 * max(NUMBERS):
