@@ -70,6 +70,10 @@ def alone(place) -> tuple[pathlib.Path, str]:
     return place / "alone", output
 
 
+def settings_of(folder: pathlib.Path) -> dict:
+    return json.loads((folder / "config.json").read_text())["settings"]
+
+
 def trained(run: pathlib.Path) -> dict[str, list[int]]:
     """By candidate the steps at which it was scored."""
     return {
@@ -96,6 +100,8 @@ def test_each_candidate_is_a_run_and_the_winner_goes_on_from_its_own(alone, plac
         folder for folder in (run / "trials").iterdir()
         if json.loads((folder / "genotype.json").read_text())["tokens"] == tokens
     ]  # fmt: skip
+    seeds = {folder.name: settings_of(folder)["seed"] for folder in (run / "trials").iterdir()}
+    assert len(set(seeds.values())) == len(seeds) and settings_of(run / "best")["seed"] == seeds[of_winner.name]
     rows = [json.loads(line) for line in (run / "best" / "evaluations.jsonl").read_text().splitlines()]
     assert [(row["step"], row["num_images"]) for row in rows] == [(1, 40), (3, 40), (4, 60)]
     assert rows[:2] == [json.loads(line) for line in (of_winner / "evaluations.jsonl").read_text().splitlines()]
@@ -107,7 +113,7 @@ def test_each_candidate_is_a_run_and_the_winner_goes_on_from_its_own(alone, plac
     # a person goes on with a candidate that was left behind
     monkeypatch.chdir(place)
     behind = next(name for name, found in steps.items() if found == [1])
-    settings = json.loads((run / "trials" / behind / "config.json").read_text())["settings"]
+    settings = settings_of(run / "trials" / behind)
     flags = [f"--{name}={value}" for name, value in SETTINGS.items() if name in ("dataset", "cache_dir")]
     networks = ("latent_dim", "gf_dim", "df_dim", "gen_batch_size", "dis_batch_size", "n_critic", "max_iter", "seed")
     flags += [f"--{name}={settings[name]}" for name in (*networks, "num_eval_imgs", "classifier_steps")]

@@ -32,7 +32,7 @@ def work(folder: pathlib.Path, *, share: int, shares: int) -> None:
     (folder / "pictures").mkdir(exist_ok=True)
     swept = piece("sweep", folder)
     cells = autogan.SPACE.num_cells_of(len(missing[0]))
-    measurements = Measurements(swept.settings, num_cells=cells, seed=swept.jobs[0][1], length=swept.length)
+    measurements = Measurements(swept.settings, num_cells=cells, length=swept.length)
     for tokens in missing:
-        measurements.of(tokens)
+        measurements.of(tokens, seed=swept.jobs[0][1])
         write_png(file_of(folder, tokens), grid(measurements.pictures(IMAGES), columns=IMAGES, scale=2))

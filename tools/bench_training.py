@@ -40,35 +40,34 @@ class Measurements:
     Args:
       settings: of the training, but for its length and its seed.
       num_cells: of all architectures.
-      seed: of weights, latents and the order of images.
       length: how long, and when they are looked at.
     """
 
-    def __init__(self, settings: TrainConfig, *, num_cells: int, seed: int, length: Length) -> None:
+    def __init__(self, settings: TrainConfig, *, num_cells: int, length: Length) -> None:
         side = image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1]
         data = recipe.images(side)
         self._judge = recipe.judge(side)
         self._reference = reference.of_images(data, self._judge, with_features=True)
         self._length = length
         self._trainer = assembly.new_trainer(
-            dataclasses.replace(settings, seed=seed, max_iter=length.points[-1]),
+            dataclasses.replace(settings, max_iter=length.points[-1]),
             Genotype.from_tokens([0] * len(autogan.SPACE.counts(num_cells))),
             data,
             Distribution(),
             changeable=True,
         )
 
-    def of(self, tokens: Sequence[int]) -> dict[str, object]:
-        """A training, from its beginning.
+    def of(self, tokens: Sequence[int], *, seed: int) -> dict[str, object]:
+        """A training, from its beginning; seed: of weights, latents and the order of images.
 
         Returns:
           "tokens", "seed"; lists with a number for each point: "is", "fid", "kid" of the weight average, "d_loss",
           "g_loss" of the last step, "seconds" of training and of "scoring" so far; "mean" of the features at the end;
           "failure": "", or why the lists are shorter, and there is no "mean": a loss or an image became NaN.
         """
-        self._trainer.become(Genotype.from_tokens(tokens))
+        self._trainer.become(Genotype.from_tokens(tokens), seed=seed)
         lists: dict[str, list[float]] = {name: [] for name in COLUMNS}
-        row: dict[str, object] = {"tokens": list(tokens), "seed": self._trainer.seed, "failure": "", **lists}
+        row: dict[str, object] = {"tokens": list(tokens), "seed": seed, "failure": "", **lists}
         start, seconds, scoring = 0, 0.0, 0.0
         batches: list[np.ndarray] = []
         for point in self._length.points:

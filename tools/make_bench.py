@@ -2,7 +2,7 @@
 
     judge      the classifiers that all scores are seen through, those that are missing
     tune       12 architectures x 2 seeds with other settings, under a name: tune --name=falling --flags=--lr_decay;
-               with --cells=3 of full size
+               with --cells=3 of full size, with --architectures=40 of more, each training with a seed of its own
     gate       20 architectures x 3 seeds: whether the recipe's trainings tell architectures apart
     one-cell   all 36 architectures of one cell x 10 seeds
     sweep      all 2,592 architectures of two cells, seed 0
@@ -44,7 +44,7 @@ import bench_pictures  # noqa: E402 (beside this file)
 import bench_rows  # noqa: E402 (beside this file)
 import bench_supernets  # noqa: E402 (beside this file)
 from bench_agreement import across_machines, agreement  # noqa: E402 (beside this file)
-from bench_pieces import AGAIN, PIECES, TABLES, TUNE, every, piece  # noqa: E402 (beside this file)
+from bench_pieces import AGAIN, PIECES, TABLES, TUNE, TUNED, every, piece  # noqa: E402 (beside this file)
 from bench_rows import rows_of  # noqa: E402 (beside this file)
 from bench_surrogates import ranking_of_unseen, transfer  # noqa: E402 (beside this file)
 from bench_training import Measurements  # noqa: E402 (beside this file)
@@ -61,25 +61,23 @@ from autogan_tf.training import assembly  # noqa: E402
 
 
 def work(
-    name: str, folder: pathlib.Path, flags: Sequence[str], *, share: int, shares: int, num_cells: int = 2
+    name: str, folder: pathlib.Path, flags: Sequence[str], *, share: int, shares: int, **of_tuning: int
 ) -> None:
     """Makes every `shares`-th row of a piece that is missing, beginning with number `share`; for the others see
     `piece`."""
     machine.use_threads(1)
-    wanted, where = piece(name, folder, flags=flags, num_cells=num_cells), bench_rows.machine_name()
+    wanted, where = piece(name, folder, flags=flags, **of_tuning), bench_rows.machine_name()
     made = [row for row in rows_of(folder, name) if not name.startswith(AGAIN) or row["machine"] == where]
     done = {(tuple(row["tokens"]), row["seed"]) for row in made}
     with bench_rows.appending(folder, name, share=share, shares=shares) as append:
-        measurements, of_seed = None, None
+        measurements = None
         for tokens, seed in wanted.jobs[share::shares]:
             if (tokens, seed) in done:
                 continue
-            if seed != of_seed:
+            if measurements is None:
                 cells = autogan.SPACE.num_cells_of(len(tokens))
-                measurements = Measurements(wanted.settings, num_cells=cells, seed=seed, length=wanted.length)
-                of_seed = seed
-            assert measurements is not None
-            row = measurements.of(tokens) | {"points": list(wanted.length.points), "flags": list(flags)}
+                measurements = Measurements(wanted.settings, num_cells=cells, length=wanted.length)
+            row = measurements.of(tokens, seed=seed) | {"points": list(wanted.length.points), "flags": list(flags)}
             append(row | {"machine": where})
 
 
@@ -145,6 +143,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", default="", help="of `tune`: what its rows are called")
     parser.add_argument("--flags", type=shlex.split, default="", help="of `tune`: train's flags beside the recipe's")
     parser.add_argument("--cells", type=int, choices=sorted(TABLES), default=2, help="of `tune` (default 2)")
+    parser.add_argument(
+        "--architectures", type=at_least(2), default=TUNED,
+        help=f"of `tune`: how many (default {TUNED}); if more, each training has a seed of its own",
+    )  # fmt: skip
     parser.add_argument("--of", default="gate", help="of `again` and others: a piece, or tune-NAME (default gate)")
     parser.add_argument("--without", default="", help="of `agreement`: a choice whose architectures are left out")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "docs" / "bench", help="of the rows")
@@ -152,9 +154,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--share", type=int, default=-1, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     is_tuning, name = arguments.piece == "tune", arguments.piece
-    if is_tuning != bool(arguments.name) or (not is_tuning and (arguments.flags or arguments.cells != 2)):
+    tuned = arguments.flags or arguments.cells != 2 or arguments.architectures != TUNED
+    if is_tuning != bool(arguments.name) or (not is_tuning and tuned):
         parser.error(
-            "--name, --flags and --cells belong to tune, which needs the name: tune --name=falling --flags=--lr_decay"
+            "--name, --flags, --cells and --architectures belong to tune, which needs the name: tune --name=falling "
+            "--flags=--lr_decay"
         )
     if is_tuning:
         name = TUNE + arguments.name
@@ -191,7 +195,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             if name == "pictures":
                 bench_pictures.work(arguments.folder, **shared_out)
                 return 0
-            work(name, arguments.folder, arguments.flags, num_cells=arguments.cells, **shared_out)
+            of_tuning = {"num_cells": arguments.cells, "architectures": arguments.architectures}
+            work(name, arguments.folder, arguments.flags, **of_tuning, **shared_out)
     return 0
 
 
@@ -223,6 +228,7 @@ def _in_processes(name: str, arguments: argparse.Namespace) -> int:
     words += [f"--workers={arguments.workers}", f"--of={arguments.of}"]
     if arguments.name:
         words += [f"--name={arguments.name}", f"--flags={shlex.join(arguments.flags)}", f"--cells={arguments.cells}"]
+        words += [f"--architectures={arguments.architectures}"]
     processes = [subprocess.Popen([*words, f"--share={share}"]) for share in range(arguments.workers)]
     return int(any([process.wait() for process in processes]))
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from autogan_tf.config.distribution_settings import DISTRIBUTIONS
 
+OF_CANDIDATES = ("candidate_graphs", "candidate_seeds")  # settings that came later than searches from scratch
+
 
 def in_todays_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings in a run's config.json.
 
-    Its distribution was called its strategy, its seed was that of its classifier, too, and each of its candidates had
-    a graph of its own.
+    Its distribution was called its strategy, its seed was that of its classifier, too, and of all of its candidates,
+    each of which had a graph of its own.
     """
     found = dict(settings)
     if "distribution" not in found and found.get("strategy") in DISTRIBUTIONS:
@@ -21,17 +23,18 @@ def in_todays_names(settings: Mapping[str, Any]) -> dict[str, Any]:
         found.setdefault("classifier_seed", found["seed"])
     if found.get("estimation") == "from_scratch":
         found.setdefault("candidate_graphs", "own")
+        found.setdefault("candidate_seeds", "same")
     return found
 
 
 def going_on(written: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
     """What config.json holds when a run goes on with the settings `now`.
 
-    What an earlier version did not write of a classifier's seed and of candidates' graphs is not written either: else
-    the command that went on with the run would not go on with it a second time.
+    What an earlier version did not write, of a classifier's seed and of candidates, is not written either: else the
+    command that went on with the run would not go on with it a second time.
     """
     found = in_todays_names(written) | dict(now)
-    for name in ("classifier_seed", "candidate_graphs"):
+    for name in ("classifier_seed", *OF_CANDIDATES):
         if name not in written:
             found.pop(name, None)
     return found

@@ -50,6 +50,14 @@ class EstimationSettings:
         group=GROUP,
         choices=("one", "own"),
     )
+    candidate_seeds: str = setting(
+        "own",
+        "With from_scratch: whose weights, latents and order of images a candidate trains with: own: those that follow "
+        "from seed and the candidate's choices, so that what many trainings have in common is not the luck of one "
+        "seed; same: all candidates have those of seed. The winner's training goes on with what it began with.",
+        group=GROUP,
+        choices=("own", "same"),
+    )
     budget: float = setting(
         0.0,
         "What the search may cost, in full trainings (see budget_steps): no iteration begins after that, once all "

@@ -14,6 +14,7 @@ from autogan_tf.data import image_store, read_ahead, seeds
 # random: over 50,000 indices neighbours two apart are correlated at 40 standard errors, and classes are spread too
 # evenly over the batches of a class-sorted data set. With 8 rounds all of this is gone, for a few microseconds a batch.
 _SHUFFLE_ROUNDS = 8
+IMAGE_ORDER = "image_order"  # what the order of images is drawn for, unless it is told
 _RESIZE_BLOCK_BYTES = 16 * 1024 * 1024
 
 
@@ -84,7 +85,12 @@ def to_uint8(images: tf.Tensor | np.ndarray, *, truncate: bool = False) -> tf.Te
 
 
 def batch_indices(
-    *, seed: int, first_position: int | tf.Tensor, batch_size: int, num_images: int, purpose: str = "image_order"
+    *,
+    seed: seeds.Seed,
+    first_position: int | tf.Tensor,
+    batch_size: int,
+    num_images: int,
+    purpose: str = IMAGE_ORDER,
 ) -> tf.Tensor:
     """The images of one batch, cut from an endless stream of permutations.
 
@@ -145,8 +151,8 @@ class ImageStream:
         *,
         images: np.ndarray,
         batch_size: int,
-        seed: int,
-        purpose: str = "image_order",
+        seed: seeds.Seed,
+        purpose: str = IMAGE_ORDER,
         labels: np.ndarray | None = None,
     ) -> None:
         if images.dtype != np.uint8 or images.ndim != 4 or len(images) < 1:

@@ -20,6 +20,45 @@ def _digest(*parts: object) -> bytes:
     return hashlib.sha256("/".join(str(part) for part in parts).encode()).digest()
 
 
+class ChangeableSeed:
+    """A run's seed that changes between the calls of a graph, which is traced once for all seeds.
+
+    Anywhere outside of a graph, and in a graph that is to keep its seed, an integer does. Both give the same numbers.
+
+    Args:
+      value: the seed at first.
+      purposes: those that are drawn for, each with one step.
+    """
+
+    def __init__(self, value: int, *, purposes: Sequence[str]) -> None:
+        self.value = value
+        # made here: a function that made a variable would be traced twice
+        self._states = {
+            purpose: tf.Variable(_first_state(value, purpose, 1), trainable=False) for purpose in purposes
+        }
+
+    def change(self, value: int) -> None:
+        """From the next call of a graph on the seed is `value`."""
+        self.value = value
+        for purpose, state in self._states.items():
+            state.assign(_first_state(value, purpose, 1))
+
+    def state(self, purpose: str, num_steps: int) -> tf.Tensor:
+        """int32 [2]: what steps are mixed into, as it is when the graph is called."""
+        if purpose not in self._states or num_steps != 1:
+            raise ValueError(
+                f"this seed changes for {', '.join(self._states)}, each with one step; got {purpose} with {num_steps}"
+            )
+        return self._states[purpose].read_value()
+
+
+Seed: TypeAlias = "int | ChangeableSeed"
+
+
+def _first_state(seed: int, purpose: str, num_steps: int) -> np.ndarray:
+    return np.frombuffer(_digest(int(seed), purpose, num_steps)[:8], np.int32)
+
+
 def _check(seed: object, purpose: object) -> None:
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool):
         raise TypeError(f"seed must be a Python integer, got {seed!r}")
@@ -27,11 +66,11 @@ def _check(seed: object, purpose: object) -> None:
         raise TypeError(f"purpose must be a non-empty string such as 'latents', got {purpose!r}")
 
 
-def stateless_seed(seed: int, purpose: str, *steps: Step) -> tf.Tensor:
+def stateless_seed(seed: Seed, purpose: str, *steps: Step) -> tf.Tensor:
     """The seed of one random draw, for TensorFlow's stateless operations.
 
     Args:
-      seed: the run's seed, any Python integer.
+      seed: the run's seed, any Python integer, or one that changes.
       purpose: what is drawn, e.g. 'discriminator_latents'; two purposes never share numbers.
       *steps: which draw: Python integers or scalar integer tensors (also inside `tf.function`), any 64-bit value. The
         same value as an integer and as a tensor gives the same seed. The order matters, and so does how many there are.
@@ -43,10 +82,13 @@ def stateless_seed(seed: int, purpose: str, *steps: Step) -> tf.Tensor:
     Raises:
       TypeError: seed is not an integer or purpose not a string.
     """
-    _check(seed, purpose)
+    _check(seed.value if isinstance(seed, ChangeableSeed) else seed, purpose)
     # The digest mixes what is known while tracing; philox mixes in what may be a tensor. `stateless_fold_in` is not
     # used: it keeps only 32 bits of the seed it is given, too few once two steps are folded in one after the other.
-    state = tf.constant(np.frombuffer(_digest(int(seed), purpose, len(steps))[:8], np.int32))
+    if isinstance(seed, ChangeableSeed):
+        state = seed.state(purpose, len(steps))
+    else:
+        state = tf.constant(_first_state(seed, purpose, len(steps)))
     for step in steps:
         words = tf.bitcast(tf.cast(step, tf.int64), tf.int32)
         state = tf.random.stateless_uniform(

@@ -6,6 +6,7 @@ the one with the lowest Fréchet distance then becomes best/.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -67,8 +68,10 @@ def train_best(
     for place, entry in enumerate(top, 1):
         where = _place(folder, place, len(top))
         final = final_training.of(config, arch=str(entry.genotype))
-        trainer = assembly.new_trainer(final, entry.genotype, begun.data, begun.distribution)
         source = begun_in(entry.genotype.tokens)
+        if source is not None:  # it goes on with the seed that it has begun with
+            final = dataclasses.replace(final, seed=RunFolder(source).settings()["seed"])
+        trainer = assembly.new_trainer(final, entry.genotype, begun.data, begun.distribution)
         if source is not None and not where.config_file.exists():
             _copy_run(source, where, genotype=(folder.genotypes / f"{place:02d}.json").read_bytes())
         resumes = where.config_file.exists()

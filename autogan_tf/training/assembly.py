@@ -12,7 +12,7 @@ import numpy as np
 from autogan_tf.config import fields, resume_settings
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.train import MAX_RESTARTS, TrainConfig
-from autogan_tf.data import sources
+from autogan_tf.data import seeds, sources
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.features.protocol import FeatureNetwork
@@ -26,7 +26,7 @@ from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training.borrowed_graphs import BorrowingTrainer
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
-from autogan_tf.training.trainer import Trainer
+from autogan_tf.training.trainer import Trainer, changeable_seed
 from autogan_tf.training.training_run import follow_training, run_training
 
 
@@ -94,12 +94,13 @@ def new_trainer(
     threshold = config.semantics.as_standard_deviation(config.reset_threshold)
     detector = CollapseDetector(window=config.dynamic_reset_window, threshold=threshold)
     make = functools.partial(BorrowingTrainer, graphs=graphs) if graphs else Trainer
+    seed: seeds.Seed = changeable_seed(config.seed) if changeable else config.seed
     return make(
         genotype=genotype,
         stream=ImageStream(
             images=data.images,
             batch_size=config.dis_batch_size,
-            seed=config.seed,
+            seed=seed,
             labels=data.labels if config.conditional else None,
         ),
         gf_dim=config.gf_dim,
@@ -117,7 +118,7 @@ def new_trainer(
         steps=config.max_iter,
         lr_decay=config.lr_decay,
         ema_decay=config.ema_decay,
-        seed=config.seed,
+        seed=seed,
         loss=config.loss,
         penalty=config.penalty,
         penalty_weight=config.penalty_weight,

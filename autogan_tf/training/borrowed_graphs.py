@@ -21,8 +21,8 @@ class BorrowingTrainer(Trainer):
     """Traces no graph; results differ from `Trainer`'s by the order in which float32 sums of gradients are taken.
 
     Args:
-      graphs: changeable, made with the same arguments but for the architecture. Whatever it was before is lost; several
-        trainers may use it in turn.
+      graphs: changeable, made with the same arguments but for architecture and seed. Whatever it was before is lost;
+        several trainers may use it in turn.
       settings: of `Trainer`.
 
     Raises:
@@ -65,7 +65,7 @@ class _State:
     """All variables of a trainer, and their counterparts in a changeable one."""
 
     def __init__(self, mine: Trainer, others: Trainer) -> None:
-        self._genotype, self._changeable = mine.generator.genotype, others
+        self._genotype, self._seed, self._changeable = mine.generator.genotype, mine.seed, others
         others.generator.become(self._genotype)  # raises for what it cannot become
         pairs: list[tuple[tf.Variable, tf.Variable]] = []
         for name in ("generator", "ema_generator"):
@@ -92,6 +92,7 @@ class _State:
 
     def lend(self) -> None:
         """The changeable trainer becomes what this one is."""
+        self._changeable.change_seed(self._seed)
         for generator in (self._changeable.generator, self._changeable.ema_generator):
             generator.become(self._genotype)
         for variable, other in self._pairs:

@@ -13,6 +13,11 @@ from autogan_tf.data.pipeline import ImageStream
 from autogan_tf.training.distribution import Distribution, Share
 from autogan_tf.training.gan_step import CompiledStep, GanStep
 
+# what is drawn for, see `seeds.stateless_seed`
+DISCRIMINATOR_LATENTS, GENERATOR_LATENTS = "discriminator_latents", "generator_latents"
+DISCRIMINATOR_DRAWS, GENERATOR_DRAWS = "discriminator_draws", "generator_draws"
+PURPOSES = (DISCRIMINATOR_LATENTS, GENERATOR_LATENTS, DISCRIMINATOR_DRAWS, GENERATOR_DRAWS)
+
 # A rectifier turns NaN into 0 in some fused kernels, so that broken weights may leave the losses as they are; the
 # gradients do not lose it.
 _WATCHED = ("d_loss", "d_gradient_norm", "g_loss", "g_gradient_norm")
@@ -68,7 +73,7 @@ class GanLoop:
         stream: ImageStream,
         gen_batch_size: int,
         n_critic: int,
-        seed: int,
+        seed: seeds.Seed,
         num_tokens: int = 0,
         before_step: Callable[[tf.Tensor], None] | None = None,
         after_discriminator: Callable[[tf.Tensor, tf.Tensor], None] | None = None,
@@ -151,25 +156,25 @@ class GanLoop:
 
     def _discriminator_step(self, step: tf.Tensor, architecture: tf.Tensor | None) -> dict[str, tf.Tensor]:
         stream = self._stream
-        z = self._latents("discriminator_latents", step, stream.batch_size)
+        z = self._latents(DISCRIMINATOR_LATENTS, step, stream.batch_size)
 
         def of(share: Share) -> dict[str, tf.Tensor]:
             batch = {"real_images": stream.batch(step, share.of), "latents": share.of(z)}
             # fakes of the real images' classes, so that the classes alone tell nothing
             return batch | ({"labels": stream.labels(step, share.of)} if self._conditional else {})
 
-        return self._run(self._step.discriminator_step, of, architecture, "discriminator_draws", step)
+        return self._run(self._step.discriminator_step, of, architecture, DISCRIMINATOR_DRAWS, step)
 
     def _generator_step(self, step: tf.Tensor, architecture: tf.Tensor | None) -> dict[str, tf.Tensor]:
         number = self._gen_batch_size
-        batch = {"latents": self._latents("generator_latents", step, number)}
+        batch = {"latents": self._latents(GENERATOR_LATENTS, step, number)}
         if self._conditional:
             batch["labels"] = self._stream.drawn_labels(step, number)
 
         def of(share: Share) -> dict[str, tf.Tensor]:
             return {name: share.of(rows) for name, rows in batch.items()}
 
-        return self._run(self._step.generator_step, of, architecture, "generator_draws", step)
+        return self._run(self._step.generator_step, of, architecture, GENERATOR_DRAWS, step)
 
     def _run(self, update, of, architecture: tf.Tensor | None, purpose: str, step: tf.Tensor) -> dict[str, tf.Tensor]:
         """The update in every replica, with its part of the batch and what all of them share."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autogan_tf.config.earlier_versions import OF_CANDIDATES
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.data import sources
@@ -98,11 +99,12 @@ def opened(
 
 
 def _as_it_began(config: SearchConfig | TrainConfig, folder: RunFolder) -> SearchConfig | TrainConfig:
-    """A run of an earlier version goes on with the classifier and the candidates' graphs that it began with, of which
-    its folder says nothing."""
+    """A run of an earlier version goes on with the classifier, and the candidates' graphs and seeds, that it began
+    with, of which its folder says nothing."""
     written, known = folder.config()["settings"], folder.settings()
     if "classifier_seed" not in written and not config.classifier_seed:
         config = dataclasses.replace(config, classifier_seed=known.get("classifier_seed", 0))
-    if isinstance(config, SearchConfig) and "candidate_graphs" not in written and "candidate_graphs" in known:
-        config = dataclasses.replace(config, candidate_graphs=known["candidate_graphs"])
+    if isinstance(config, SearchConfig):
+        of_then = {name: known[name] for name in OF_CANDIDATES if name in known and name not in written}
+        config = dataclasses.replace(config, **of_then)
     return config

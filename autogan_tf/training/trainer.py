@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from autogan_tf.config.semantics import CORRECTED, Semantics
 from autogan_tf.data import seeds
-from autogan_tf.data.pipeline import ImageStream
+from autogan_tf.data.pipeline import IMAGE_ORDER, ImageStream
 from autogan_tf.models import initializers
 from autogan_tf.models.changeable_generator import ChangeableGenerator
 from autogan_tf.models.discriminator import Discriminator
@@ -24,10 +24,15 @@ from autogan_tf.training.averaging import WeightAverage
 from autogan_tf.training.collapse import CollapseDetector
 from autogan_tf.training.distribution import Distribution
 from autogan_tf.training.gan_step import CompiledStep, GanStep
-from autogan_tf.training.loop import GanLoop
+from autogan_tf.training.loop import PURPOSES, GanLoop
 from autogan_tf.training.precision import COMPUTE_DTYPES
 
 SECONDS_BETWEEN_REPORTS = 2.0
+
+
+def changeable_seed(value: int) -> seeds.ChangeableSeed:
+    """A seed that changes, for a changeable trainer and its stream of images."""
+    return seeds.ChangeableSeed(value, purposes=(*PURPOSES, IMAGE_ORDER))
 
 
 class TrainingCollapsed(RuntimeError):
@@ -53,7 +58,7 @@ class Trainer(tf.Module):
       spectral_norm, minibatch_std: see `Discriminator`.
       jit_compile: compiles the two updates with XLA.
       detector: of collapse; None to train on whatever the losses do.
-      seed: of the run.
+      seed: of the run; of a changeable trainer a `changeable_seed`, the stream's, if it is to change.
       num_classes: 0, or of conditional networks; the stream then has labels.
       class_counts: how often each class comes in the data, for samples; None for equally often.
       generator_spectral_norm: see `Generator`.
@@ -85,7 +90,7 @@ class Trainer(tf.Module):
         steps: int,
         lr_decay: bool,
         ema_decay: float,
-        seed: int,
+        seed: seeds.Seed,
         loss: str = "hinge",
         penalty: str = "none",
         penalty_weight: float | None = None,
@@ -152,7 +157,7 @@ class Trainer(tf.Module):
         self.steps = steps
         self.n_critic = n_critic
         self.batch_size = stream.batch_size
-        self.seed = seed
+        self._seed = seed
         self._init_type, self._semantics = init_type, semantics
         self._detector = detector
         self.draw_weights(attempt=0)
@@ -196,6 +201,11 @@ class Trainer(tf.Module):
         self._images = sampling.quantized(self.ema_generator, latent_dim=latent_dim, conditional=num_classes > 0)
 
     @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self._seed.value if isinstance(self._seed, seeds.ChangeableSeed) else self._seed
+
+    @property
     def detector(self) -> CollapseDetector | None:
         """Of collapse, where one looks for it."""
         return self._detector
@@ -218,12 +228,26 @@ class Trainer(tf.Module):
         if self._detector:
             self._detector.clear()
 
-    def become(self, genotype: Genotype) -> None:
-        """Begins anew with another architecture, in the same graphs; of a `changeable` trainer.
+    def change_seed(self, seed: int) -> None:
+        """Images, latents and draws, and weights that are drawn from now on, are those of another seed.
+
+        Raises:
+          ValueError: it differs, and the trainer's seed is none that changes.
+        """
+        if isinstance(self._seed, seeds.ChangeableSeed):
+            self._seed.change(seed)
+        elif seed != self._seed:
+            raise ValueError(f"the seed of this trainer is {self._seed} and does not change, got {seed}")
+
+    def become(self, genotype: Genotype, *, seed: int | None = None) -> None:
+        """Begins anew with another architecture, and another seed if one is given, in the same graphs; of a
+        `changeable` trainer.
 
         Raises:
           ValueError: not changeable, or another space or number of cells.
         """
+        if seed is not None:
+            self.change_seed(seed)
         for generator in (self.generator, self.ema_generator):
             generator.become(genotype)
         self.draw_weights(attempt=0)

@@ -296,6 +296,7 @@ class Search:
             reward=objectives.reward("is"),
             cost_of=lambda tokens: Cost(sum(tokens), 10 * sum(tokens)),
             plan=self.plan,
+            own_seeds=False,
         )
 
     def _pause(self, steps: int, *, save: bool = False) -> None:

@@ -30,16 +30,16 @@ class Measured:
 
     made: list[tuple[tuple[int, ...], int]] = []
 
-    def __init__(self, settings, *, num_cells, seed, length):
-        self.seed, self.length = seed, length
+    def __init__(self, settings, *, num_cells, length):
+        self.length = length
 
-    def of(self, tokens):
-        self.made.append((tokens, self.seed))
+    def of(self, tokens, *, seed):
+        self.made.append((tokens, seed))
         points = len(self.length.points)
         score = [float(sum(tokens) + 1)] * points
         names = ("fid", "kid", "is", "d_loss", "g_loss", "seconds", "scoring")
         self.tokens = tokens
-        row = {"tokens": list(tokens), "seed": self.seed, "failure": "", "mean": [float(sum(tokens))] * 2}
+        row = {"tokens": list(tokens), "seed": seed, "failure": "", "mean": [float(sum(tokens))] * 2}
         return row | dict.fromkeys(names, score)
 
     def pictures(self, number):
@@ -101,6 +101,16 @@ def test_a_recipe_is_tuned_at_full_size_too(bench, tmp_path):
     assert [(tuple(row["tokens"]), row["seed"]) for row in rows] == list(found.jobs)
     with pytest.raises(SystemExit, match="have 3 cells, got 2"):
         bench.main(["tune", "--name=x", f"--folder={tmp_path}", "--flags=--max_iter=540"])
+
+
+def test_more_architectures_are_tuned_on_with_a_seed_of_its_own_for_each_training(bench, tmp_path):
+    few, more, all_of_them = (bench.piece("tune-x", tmp_path, architectures=number) for number in (12, 20, 30))
+    assert len(more.jobs) == len(seeds_of(more)) == 40 and len(architectures_of(more)) == 20
+    assert architectures_of(few) < architectures_of(more) < architectures_of(all_of_them)
+    assert set(more.jobs) < set(all_of_them.jobs)  # so that more can be added to what there is
+    bench.work("tune-x", tmp_path, [], share=0, shares=1, architectures=20)
+    table = bench.agreement(list(bench.rows_of(tmp_path, "tune-x")))
+    assert table[-1]["log Frechet distance"] == table[-1]["its tau"] == 1.0  # by the sums of the tokens alone
 
 
 def test_tuning_gate_and_table_have_no_seed_in_common(bench, tmp_path):

@@ -106,6 +106,21 @@ def test_trainings_in_turn_and_in_pieces_are_each_what_they_are_alone(graphs, ke
     assert graphs.loop.trace_count == 1
 
 
+def test_trainings_of_several_seeds_in_turn_are_each_what_they_are_alone(graphs, keep):
+    alone = {}
+    for seed in (5, 6):
+        trainer = made(ARCHITECTURES[1], seed=seed, graphs=made(ARCHITECTURES[0], seed=seed, changeable=True))
+        trained(trainer)
+        alone[seed] = keep(trainer)
+    trainers = {seed: made(ARCHITECTURES[1], seed=seed, graphs=graphs) for seed in alone}
+    for begin in range(STEPS):
+        for trainer in trainers.values():
+            trained(trainer, start=begin, until=begin + 1)
+    for seed, trainer in trainers.items():
+        assert same(keep(trainer), alone[seed])
+    assert not same(alone[5], alone[6]) and graphs.loop.trace_count == 1
+
+
 def test_whatever_another_training_came_to_leaves_no_trace(graphs, keep):
     first, again = made(ARCHITECTURES[1], graphs=graphs), made(ARCHITECTURES[1], graphs=graphs)
     trained(first, until=2)

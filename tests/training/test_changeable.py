@@ -37,6 +37,17 @@ def test_it_trains_as_the_derived_network_does(changeable, architecture):
         np.testing.assert_allclose(ours[1:5], theirs[1:5], rtol=1e-3)
 
 
+@pytest.mark.parametrize("seed", (4, 3))
+def test_with_another_seed_it_trains_as_the_derived_network_does_with_that(changeable, seed):
+    derived = made(ARCHITECTURES[1], seed=seed)
+    changeable.become(Genotype.from_string(ARCHITECTURES[1]), seed=seed)
+    assert changeable.seed == seed
+    for step in range(2 * STEPS):
+        ours, theirs = (trainer.loop.run(begin=step, end=step + 1) for trainer in (changeable, derived))
+        np.testing.assert_allclose(ours[1:5], theirs[1:5], rtol=1e-3)
+    assert changeable.loop.trace_count == 1
+
+
 def test_it_begins_with_exactly_the_derived_networks_weights(changeable):
     derived, genotype = made(ARCHITECTURES[1]), Genotype.from_string(ARCHITECTURES[1])
     changeable.become(genotype)
@@ -75,6 +86,8 @@ def test_what_cannot_be_is_refused(changeable):
         changeable.become(Genotype.from_string("0 0 0 0"))
     with pytest.raises(ValueError, match="only a changeable generator"):
         made(ARCHITECTURES[0]).become(Genotype.from_string(ARCHITECTURES[1]))
+    with pytest.raises(ValueError, match="the seed of this trainer is 3 and does not change, got 4"):
+        made(ARCHITECTURES[0]).change_seed(4)
     with pytest.raises(ValueError, match="neither classes nor spectral norm"):
         made(ARCHITECTURES[0], changeable=True, generator_spectral_norm=True)
     generator = ChangeableGenerator(Genotype.from_string("0 0 0 0"), gf_dim=2, latent_dim=2, channels=1)

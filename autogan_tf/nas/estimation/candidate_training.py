@@ -106,7 +106,7 @@ class CandidateTraining:
         self._config, self._data, self._network, self._store = config, data, network, store
         self._distribution = distribution or Distribution()
         self._seen: dict[int, tuple[ImageData, Reference]] = {}  # by side in pixels
-        self._graphs: dict[tuple[int, int], Trainer] = {}  # the newest, by number of cells and seed
+        self._graphs: dict[int, Trainer] = {}  # the newest, by number of cells
 
     def run(self, job: Job, *, stop: StopRequest | None = None) -> Result:
         """Does the job, or what of it an earlier process has not done.
@@ -206,9 +206,9 @@ class CandidateTraining:
         special = config.conditional or config.normalizes_generator or config.jit_compile
         if self._config.candidate_graphs == "own" or special or self._distribution.count > 1:
             return None
-        key = (len(genotype.cells), config.seed)
+        key = len(genotype.cells)
         if key not in self._graphs:
-            self._graphs.clear()  # of an earlier stage, or of rankings' repeats: they do not come again soon
+            self._graphs.clear()  # of an earlier stage, which does not come again soon
             self._graphs[key] = assembly.new_trainer(config, genotype, data, self._distribution, changeable=True)
         return self._graphs[key]
 

@@ -135,6 +135,7 @@ def _new_from_scratch(parts: Parts) -> FromScratch:
         training=training,
         folder=RunFolder(begun.run_dir).trials,
         fidelities=config.candidate_steps,
+        own_seeds=config.candidate_seeds == "own",
         images_per_step=assembly.images_per_step(config.final),
         reward=objectives.reward(config.reward),
         cost_of=parts.constraints.cheapest,

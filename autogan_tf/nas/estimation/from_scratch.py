@@ -69,6 +69,7 @@ class FromScratch:
       reward: what candidates are rewarded for.
       cost_of: what the generator that is trained in the end costs, see `Constraints.cheapest`.
       plan: of the search.
+      own_seeds: each candidate trains with a seed of its own, else all do with the plan's.
     """
 
     rewards_last = True
@@ -85,10 +86,11 @@ class FromScratch:
         reward: Reward,
         cost_of: Callable[[Tokens], Cost],
         plan: Plan,
+        own_seeds: bool = True,
     ) -> None:
         self._workers, self._training, self._folder = workers, training, folder
         self._fidelities, self._reward, self._cost_of, self._plan = tuple(fidelities), reward, cost_of, plan
-        self._images_per_step = images_per_step
+        self._images_per_step, self._own_seeds = images_per_step, own_seeds
         self._candidates: dict[tuple[Tokens, int], Candidate] = {}
 
     def open(self, stage: int) -> None:
@@ -166,8 +168,9 @@ class FromScratch:
 
     def _job(self, candidate: Candidate, steps: int, num_images: int) -> Job:
         seed = self._plan.seed
-        if candidate.repeat:
-            seed = int(seeds.numpy_rng(seed, "candidate_seed", candidate.repeat).integers(2**31))
+        own = candidate.tokens if self._own_seeds else ()
+        if own or candidate.repeat:
+            seed = int(seeds.numpy_rng(seed, "candidate_seed", candidate.repeat, *own).integers(2**31))
         return Job(str(self._folder_of(candidate) or ""), candidate.tokens, seed, steps, num_images)
 
     def _scores(self, tokens: Tokens, result: Result) -> dict[str, float]:

@@ -22,14 +22,19 @@ class Pretended:
         with self._log.open("a") as file:
             file.write(" ".join(map(str, words)) + "\n")
 
+    def _lines(self, kind: str) -> list[str]:
+        return [line for line in self._log.read_text().splitlines() if line.startswith(kind)]
+
     def run(self, job: Job, *, stop: StopRequest) -> Result:
         name = pathlib.Path(job.folder).name
         self._note("begins", name, os.getpid())
-        tries = sum(line.split()[:2] == ["begins", name] for line in self._log.read_text().splitlines())
+        tries = sum(line.split()[1] == name for line in self._lines("begins"))
         if name == "killed-once" and tries == 1 or name == "killed-always":
             os.kill(os.getpid(), signal.SIGKILL)
         if name == "refused":
             raise UserError("it cannot be written to")
+        while name == "first" and len({line.split()[2] for line in self._lines("begins")}) < 2:
+            time.sleep(0.05)  # until the other process has begun a job, too
         until = time.monotonic() + (60 if name == "long" else 1.5 if name == "slow" else 0)
         while time.monotonic() < until:
             if stop.signal:

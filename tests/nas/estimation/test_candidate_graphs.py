@@ -55,7 +55,7 @@ def trained(tmp_path, monkeypatch):
     return train
 
 
-def test_all_of_a_seed_in_one_and_each_as_if_it_were_alone(trained):
+def test_all_in_one_and_each_as_if_it_were_alone(trained):
     jobs = [(ONE, 0, 1), (TWO, 0, 1), (ONE, 0, 2), (TWO, 0, 2)]
     assert trained("both", jobs) == ["graphs", "borrows", "borrows", "borrows", "borrows"]
     assert trained("alone", [(TWO, 0, 1), (TWO, 0, 2)]) == ["graphs", "borrows", "borrows"]
@@ -64,10 +64,11 @@ def test_all_of_a_seed_in_one_and_each_as_if_it_were_alone(trained):
     assert trained.scores["own", TWO, 0, 1] == pytest.approx(trained.scores["both", TWO, 0, 1], rel=1e-3)
 
 
-def test_another_seed_has_another_graph(trained):
-    assert trained("seeds", [(ONE, 0, 1), (ONE, 7, 1), (TWO, 7, 1)]) == [
-        "graphs", "borrows", "graphs", "borrows", "borrows"
-    ]  # fmt: skip
+def test_other_seeds_have_the_same_graph_and_each_training_its_own_seed(trained):
+    assert trained("seeds", [(ONE, 0, 1), (ONE, 7, 1)]) == ["graphs", "borrows", "borrows"]
+    assert trained("alone", [(ONE, 7, 1)]) == ["graphs", "borrows"]
+    seventh = trained.scores["seeds", ONE, 7, 1]
+    assert seventh == trained.scores["alone", ONE, 7, 1] and seventh != trained.scores["seeds", ONE, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def gone(pid: int, *, seconds: float = 20.0) -> bool:
 
 
 def test_results_come_in_the_order_of_the_jobs(pool):
-    assert pool.done("slow", "a", "b", "c") == [("slow", 1), ("a", 2), ("b", 3), ("c", 4)]
+    assert pool.done("first", "a", "b", "c") == [("first", 1), ("a", 2), ("b", 3), ("c", 4)]
     assert len(pool.pids()) == 2 and os.getpid() not in pool.pids()
     before = pool.pids()
     assert pool.done("d") == [("d", 1)]
