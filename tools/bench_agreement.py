@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import itertools
 from collections.abc import Sequence
 
@@ -19,8 +18,6 @@ Tokens = tuple[int, ...]
 def agreement(rows: Sequence[dict], *, without: str = "") -> list[dict[str, object]]:
     """How far seeds agree on the architectures that all of them have trained without a failure.
 
-    Where each training has a seed of its own: how far the first trainings of the architectures and the second do.
-
     Args:
       without: "1.up=deconv" leaves out the architectures whose first cell has that; empty for none.
 
@@ -31,14 +28,9 @@ def agreement(rows: Sequence[dict], *, without: str = "") -> list[dict[str, obje
       deviations of what architectures and what seeds make of it.
     """
     of_seed: dict[int, dict[Tokens, dict]] = {}
-    sound = [row for row in rows if not row["failure"] and not (without and _has(row["tokens"], without))]
-    seeds = {row["seed"] for row in sound}
-    times: collections.Counter[Tokens] = collections.Counter()
-    for row in sound:
-        tokens = tuple(row["tokens"])
-        # where no seed comes twice, the first training of each belongs together, the second, ...
-        of_seed.setdefault(times[tokens] if len(seeds) == len(sound) else row["seed"], {})[tokens] = row
-        times[tokens] += 1
+    for row in rows:
+        if not row["failure"] and not (without and _has(row["tokens"], without)):
+            of_seed.setdefault(row["seed"], {})[tuple(row["tokens"])] = row
     common = sorted(set.intersection(*(set(found) for found in of_seed.values()))) if of_seed else []
     if len(common) < 2 or len(of_seed) < 2:
         raise SystemExit(f"needs 2 architectures trained with 2 seeds, there are {len(common)} with {len(of_seed)}")

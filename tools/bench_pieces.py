@@ -19,7 +19,7 @@ from autogan_tf.search_space import autogan
 Tokens = tuple[int, ...]
 PIECES = ("gate", "one-cell", "sweep", "replicates", "best", "full-size")
 AGAIN = "again-"  # and the name of a piece: its rows that were made again on another machine
-TUNED = 12  # architectures that a recipe is tuned on unless more are asked for
+TUNED = 24  # architectures that a recipe is tuned on unless it is told how many
 TUNE = "tune-"  # and a name: trainings of another recipe
 # of the packed tables, by number of cells, which rows: not those of tuning and gate
 TABLES = {1: ("one-cell",), 2: ("sweep", "replicates", "best"), 3: ("full-size",)}
@@ -28,8 +28,8 @@ FULL_SIZE = 3  # cells of the architectures of full size
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """Trainings: `jobs` are tokens and seed of each; all with the same settings, but for the seed, and looked at
-    equally often."""
+    """Trainings: `jobs` are tokens and seed of each (see `recipe.training_seed`), seed by seed; all with the same
+    settings, but for the seed, and looked at equally often."""
 
     jobs: tuple[tuple[Tokens, int], ...]
     settings: TrainConfig
@@ -46,30 +46,21 @@ def piece(
       folder: of the rows that it follows from.
       flags: of `train`, beside those of the recipe.
       num_cells: of the architectures that a recipe is tuned on.
-      architectures: how many these are; each is trained twice, with seeds of its own if they are more than TUNED.
+      architectures: how many these are.
     """
-    jobs = _tuning(num_cells, architectures) if name.startswith(TUNE) else _jobs(name, folder)
+    if name.startswith(TUNE):
+        jobs = _crossed(_drawn(architectures, "bench_tune", num_cells), (91, 92))
+    else:
+        jobs = _jobs(name, folder)
     cells = autogan.SPACE.num_cells_of(len(jobs[0][0])) if jobs else num_cells
     settings = recipe.settings(flags, num_cells=cells)
     steps = settings.max_iter  # looked at on the ladder of successive halving by thirds
     return Piece(jobs, settings, Length((steps // 27, steps // 9, steps // 3, steps), 2000))
 
 
-def _tuning(num_cells: int, architectures: int) -> tuple[tuple[Tokens, int], ...]:
-    drawn = _drawn(architectures, "bench_tune", num_cells)
-    if architectures <= TUNED:
-        return _crossed(drawn, (91, 92))
-    return tuple((tokens, own_seed("tune", tokens, repeat)) for repeat in range(2) for tokens in drawn)
-
-
-def own_seed(purpose: str, tokens: Tokens, repeat: int) -> int:
-    """Of a training of an architecture: no other training of that purpose has it, but by a chance of 1 in 2^31."""
-    return int(seeds.numpy_rng(0, f"bench_{purpose}_seed", repeat, *tokens).integers(2**31))
-
-
 def _jobs(name: str, folder: pathlib.Path) -> tuple[tuple[Tokens, int], ...]:
     if name == "gate":
-        return _crossed(_drawn(20, "bench_gate_2"), (201, 202, 203))
+        return _crossed(_drawn(60, "bench_gate_3"), (201, 202))
     if name == "one-cell":
         return _crossed(every(1), tuple(range(10)))
     if name == "sweep":

@@ -58,16 +58,19 @@ class Measurements:
         )
 
     def of(self, tokens: Sequence[int], *, seed: int) -> dict[str, object]:
-        """A training, from its beginning; seed: of weights, latents and the order of images.
+        """A training, from its beginning; seed: which one of this architecture's, see `recipe.training_seed`.
 
         Returns:
-          "tokens", "seed"; lists with a number for each point: "is", "fid", "kid" of the weight average, "d_loss",
-          "g_loss" of the last step, "seconds" of training and of "scoring" so far; "mean" of the features at the end;
-          "failure": "", or why the lists are shorter, and there is no "mean": a loss or an image became NaN.
+          "tokens", "seed", "training_seed"; lists with a number for each point: "is", "fid", "kid" of the weight
+          average, "d_loss", "g_loss" of the last step, "seconds" of training and of "scoring" so far; "mean" of the
+          features at the end; "failure": "", or why the lists are shorter, and there is no "mean": a loss or an image
+          became NaN.
         """
-        self._trainer.become(Genotype.from_tokens(tokens), seed=seed)
+        training_seed = recipe.training_seed(tokens, seed)
+        self._trainer.become(Genotype.from_tokens(tokens), seed=training_seed)
         lists: dict[str, list[float]] = {name: [] for name in COLUMNS}
-        row: dict[str, object] = {"tokens": list(tokens), "seed": seed, "failure": "", **lists}
+        row: dict[str, object] = {"tokens": list(tokens), "seed": seed, "training_seed": training_seed}
+        row |= {"failure": "", **lists}
         start, seconds, scoring = 0, 0.0, 0.0
         batches: list[np.ndarray] = []
         for point in self._length.points:

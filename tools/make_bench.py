@@ -1,9 +1,9 @@
 """Makes the bench's tables, piece by piece: python tools/make_bench.py gate
 
     judge      the classifiers that all scores are seen through, those that are missing
-    tune       12 architectures x 2 seeds with other settings, under a name: tune --name=falling --flags=--lr_decay;
-               with --cells=3 of full size, with --architectures=40 of more, each training with a seed of its own
-    gate       20 architectures x 3 seeds: whether the recipe's trainings tell architectures apart
+    tune       24 architectures x 2 seeds with other settings, under a name: tune --name=falling --flags=--lr_decay;
+               with --cells=3 of full size, with --architectures=40 of more of them
+    gate       60 architectures x 2 seeds: whether the recipe's trainings tell architectures apart
     one-cell   all 36 architectures of one cell x 10 seeds
     sweep      all 2,592 architectures of two cells, seed 0
     replicates 300 of them, drawn at random, seeds 1 and 2
@@ -21,7 +21,8 @@
 
 Rows go to --folder, one JSON object a line, as they are made, and supernets to supernets/ in it. The same command goes
 on where an earlier one was stopped or killed; what is there is not made again. --workers processes share the work; each
-uses one core.
+uses one core. A seed is a training's name: its numbers follow from that and the architecture, so that no two
+trainings have the same (autogan_tf/bench/recipe.py).
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cells", type=int, choices=sorted(TABLES), default=2, help="of `tune` (default 2)")
     parser.add_argument(
         "--architectures", type=at_least(2), default=TUNED,
-        help=f"of `tune`: how many (default {TUNED}); if more, each training has a seed of its own",
+        help=f"of `tune`: how many (default {TUNED})",
     )  # fmt: skip
     parser.add_argument("--of", default="gate", help="of `again` and others: a piece, or tune-NAME (default gate)")
     parser.add_argument("--without", default="", help="of `agreement`: a choice whose architectures are left out")

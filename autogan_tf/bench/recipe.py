@@ -10,7 +10,7 @@ from autogan_tf.config import command_line, fields, final_training
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
-from autogan_tf.data import sources
+from autogan_tf.data import seeds, sources
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.features.classifier import Classifier, read
 
@@ -28,6 +28,14 @@ def settings(flags: Sequence[str] = (), *, num_cells: int = NUM_CELLS) -> TrainC
     differs by them."""
     file = FLAGS if num_cells <= NUM_CELLS else FULL_SIZE_FLAGS
     return command_line.parse(TrainConfig, [f"--flagfile={file}", "--arch=0 0 0 0", *flags], doc="")
+
+
+def training_seed(tokens: Sequence[int], seed: int) -> int:
+    """Of weights, latents and the order of images in the training of an architecture that the table calls by `seed`.
+
+    Each architecture has others, so that what trainings have in common is not the luck of one seed.
+    """
+    return int(seeds.numpy_rng(0, "bench_training", seed, *tokens).integers(2**31))
 
 
 def check_search(config: SearchConfig) -> None:

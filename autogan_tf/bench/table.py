@@ -45,7 +45,8 @@ Tokens = tuple[int, ...]
 class Training:
     """A training, as it was after some steps.
 
-    tokens, seed: of what, and of weights, latents and the order of images.
+    tokens, seed: of what, and which of its trainings; from both follow weights, latents and the order of images
+      (`recipe.training_seed`).
     steps: generator steps, at which it was scored; fewer than were asked for where it failed before, and 0 where it
       failed before it was scored at all: then scores, losses and seconds are NaN.
     inception_score, frechet_distance, kernel_distance: of the weight average's images through the bench's classifier.
