@@ -109,10 +109,10 @@ class PredictorSettings(TrialSettings):
     )
     surrogate: str = setting(
         "forest",
-        "What the predictor learns: a random forest on the options that were chosen, or ridge: linear regression on "
-        "them and on pairs of them, whose strength follows from the data.",
+        "What the predictor learns: a random forest on the options that were chosen; ridge: linear regression on them "
+        "and on pairs of them, whose strength follows from the data; or perceptrons: the mean of five small networks.",
         group=_TRIALS,
-        choices=("forest", "ridge"),
+        choices=("forest", "ridge", "perceptrons"),
     )
 
 

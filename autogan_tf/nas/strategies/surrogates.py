@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 from scipy import stats
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import RandomForestRegressor, VotingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import RidgeCV
+from sklearn.neural_network import MLPRegressor
 
 from autogan_tf.nas.trial import Tokens
 from autogan_tf.search_space.space import SearchSpace
 
 TREES = 100
 FEWEST = 5  # architectures from which anything is learnt
+PERCEPTRONS, UNITS, DECAY = 5, (20,), 10.0  # how many, their hidden units, and the weight of their squared weights
 STRENGTHS = np.logspace(-1, 4, 11)  # of ridge regression, of which the best is taken
 
 
@@ -26,10 +31,12 @@ class Surrogate:
 
     Args:
       kind: "ridge": linear regression on options and on pairs of them, shrunk as much as is best for architectures that
-        are left out, one at a time. "forest": a random forest on the options (Breiman 2001).
+        are left out, one at a time. "forest": a random forest on the options (Breiman 2001). "perceptrons": the mean
+        of an ensemble of multilayer perceptrons on the options, as PNAS has it beside one of LSTMs (Liu et al. 2018,
+        arXiv 1712.00559, section 4.2: five), each with weights of its own at first.
       space: of the architectures; they may have fewer cells than `num_cells`.
       num_cells: of the largest.
-      seed: of the forest.
+      seed: of forest and perceptrons.
     """
 
     def __init__(self, kind: str, *, space: SearchSpace, num_cells: int, seed: int = 0) -> None:
@@ -42,7 +49,11 @@ class Surrogate:
         tokens = [tokens for group in groups for tokens in group]
         self._model = None
         if len(values) >= FEWEST and len(np.unique(values)) > 1:
-            self._model = self._new_model().fit(self._features(tokens), values)
+            # threads would wait for each other longer than such small matrices take, and could change the last digits
+            with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
+                # perceptrons that stop before the end of their way, or at the last digit, are good enough
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                self._model = self._new_model().fit(self._features(tokens), values)
 
     @property
     def has_learnt(self) -> bool:
@@ -53,11 +64,16 @@ class Surrogate:
         """[N], high being good, in standard deviations of a group; 0 where it has learnt nothing."""
         if self._model is None or not tokens:
             return np.zeros(len(tokens))
-        return self._model.predict(self._features(tokens))
+        with threadpoolctl.threadpool_limits(1):
+            return self._model.predict(self._features(tokens))
 
     def _new_model(self) -> Any:
         if self._kind == "ridge":
             return RidgeCV(STRENGTHS)
+        if self._kind == "perceptrons":
+            settings = {"hidden_layer_sizes": UNITS, "alpha": DECAY, "solver": "lbfgs", "max_iter": 500}
+            its_seeds = np.random.default_rng(self._seed).integers(2**31, size=PERCEPTRONS).tolist()
+            return VotingRegressor([(str(seed), MLPRegressor(random_state=seed, **settings)) for seed in its_seeds])
         return RandomForestRegressor(TREES, min_samples_leaf=2, max_features=0.5, random_state=self._seed)
 
     def _features(self, tokens: Sequence[Tokens]) -> np.ndarray:

@@ -11,7 +11,7 @@ from autogan_tf.nas.strategies.surrogates import Surrogate
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.space import Decision, Option, SearchSpace
 
-KINDS = ("ridge", "forest")
+KINDS = ("ridge", "forest", "perceptrons")
 
 
 def small_space() -> SearchSpace:
