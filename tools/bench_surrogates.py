@@ -43,31 +43,35 @@ def ranking_of_unseen(rows: Sequence[dict], *, repeats: int = REPEATS) -> list[d
     return table
 
 
-def transfer(sweep: Sequence[dict], rows: Sequence[dict]) -> list[dict[str, object]]:
-    """Whether trainings of two small cells tell which architectures of three are good, or which are by another recipe.
+def transfer(learnt: Sequence[dict], rows: Sequence[dict]) -> list[dict[str, object]]:
+    """Whether trainings of two small cells tell which architectures of three are good, or which are by another recipe,
+    or with other seeds.
 
     Args:
-      sweep: single trainings, to whose Frechet distances each surrogate is fitted; those of the half for tuning,
-        without the architectures of `rows`.
+      learnt: trainings, to whose Frechet distances each surrogate is fitted, those of each seed among themselves; of
+        the half for tuning, without the architectures of `rows`.
       rows: of other trainings.
 
     Returns:
       For each point of `rows`: its steps, how many architectures, and Kendall's tau of what each surrogate expects of
       them with their distances, geometric means over the seeds that there are of each.
     """
-    known = _of_tuning(sweep)
     found: dict[Tokens, list[np.ndarray]] = {}
     for row in rows:
         if not row["failure"]:
             found.setdefault(tuple(row["tokens"]), []).append(np.log(row["fid"]))
-    known = {tokens: distance for tokens, distance in known.items() if tokens not in found}
-    if len(known) < 2 or len(found) < 2:
-        raise SystemExit(f"needs 2 trainings of each, there are {len(known)} of the sweep and {len(found)} others")
+    groups: dict[int, dict[Tokens, float]] = {}
+    for seed in sorted({row["seed"] for row in learnt}):
+        known = {tokens: -fid for tokens, fid in _of_tuning(learnt, seed=seed).items() if tokens not in found}
+        groups |= {seed: known} if known else {}
+    number = sum(map(len, groups.values()))
+    if number < 2 or len(found) < 2:
+        raise SystemExit(f"needs 2 trainings of each, there are {number} to learn from and {len(found)} others")
     architectures = list(found)
     expected = {}
     for kind in KINDS:
         surrogate = Surrogate(kind, space=autogan.SPACE, num_cells=autogan.SPACE.num_cells_of(len(architectures[0])))
-        surrogate.fit([{tokens: -distance for tokens, distance in known.items()}])
+        surrogate.fit(list(groups.values()))
         expected[kind] = surrogate.predict(architectures)
     table: list[dict[str, object]] = []
     for number, steps in enumerate(rows[0]["points"]):
@@ -77,12 +81,12 @@ def transfer(sweep: Sequence[dict], rows: Sequence[dict]) -> list[dict[str, obje
     return table
 
 
-def _of_tuning(rows: Sequence[dict]) -> dict[Tokens, float]:
-    """Frechet distances of seed 0."""
+def _of_tuning(rows: Sequence[dict], *, seed: int = 0) -> dict[Tokens, float]:
+    """Frechet distances of a seed."""
     return {
         tuple(row["tokens"]): float(row["fid"][-1])
         for row in rows
-        if row["seed"] == 0 and not row["failure"] and halves.is_of_tuning(row["tokens"])
+        if row["seed"] == seed and not row["failure"] and halves.is_of_tuning(row["tokens"])
     }
 
 

@@ -17,7 +17,7 @@
     agreement  how well seeds agree on the architectures of a piece, or of several: agreement --of=gate
     machines   how far machines agree on trainings that were made again: machines --of=gate
     surrogates how well those of --strategy=predictor rank architectures of the sweep that they have not seen
-    transfer   how well the same, fitted to the sweep, rank those of another piece: transfer --of=full-size
+    transfer   how well the same, fitted to the sweep or another piece, rank those of one more: transfer --of=full-size
 
 Rows go to --folder, one JSON object a line, as they are made, and supernets to supernets/ in it. The same command goes
 on where an earlier one was stopped or killed; what is there is not made again. --workers processes share the work; each
@@ -149,6 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"of `tune`: how many (default {TUNED})",
     )  # fmt: skip
     parser.add_argument("--of", default="gate", help="of `again` and others: a piece, or tune-NAME (default gate)")
+    parser.add_argument("--learnt", default="sweep", help="of `transfer`: what they are fitted to (default sweep)")
     parser.add_argument("--without", default="", help="of `agreement`: a choice whose architectures are left out")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "docs" / "bench", help="of the rows")
     parser.add_argument("--workers", type=at_least(1), default=2, help="processes (default 2)")
@@ -184,8 +185,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif name == "surrogates":
         Report().rows("What surrogates expect of others", ranking_of_unseen(list(rows_of(arguments.folder, "sweep"))))
     elif name == "transfer":
-        sweep, rows = (list(rows_of(arguments.folder, of)) for of in ("sweep", arguments.of))
-        Report().rows(f"What the sweep tells of {arguments.of}", transfer(sweep, rows))
+        learnt, rows = (list(rows_of(arguments.folder, of)) for of in (arguments.learnt, arguments.of))
+        Report().rows(f"What {arguments.learnt} tells of {arguments.of}", transfer(learnt, rows))
     elif arguments.share < 0:
         return _in_processes(name, arguments)
     else:

@@ -384,9 +384,12 @@ def test_what_two_cells_tell_of_three(load):
     first, last = transfer(sweep, [*rows, rows[0] | {"tokens": [1] * 14, "failure": "NaN"}])
     assert first == {"step": 5, "architectures": 3, "ridge": 1, "forest": 1, "perceptrons": 1}
     assert last == {"step": 10, "architectures": 3, "ridge": -1, "forest": -1, "perceptrons": -1}
-    with pytest.raises(SystemExit, match="0 of the sweep and 3 others"):
-        transfer([row | {"seed": 1} for row in sweep], rows)
-    with pytest.raises(SystemExit, match="0 of the sweep"):  # nothing is told of itself
+    # of another seed what all have in common does not count
+    more = [row | {"seed": 1, "fid": [9.0, 100 + row["fid"][1]]} for row in sweep[::2]]
+    assert [row["forest"] for row in transfer([*sweep, *more], rows)] == [1, -1]
+    with pytest.raises(SystemExit, match="0 to learn from and 3 others"):
+        transfer([row | {"failure": "NaN"} for row in sweep], rows)
+    with pytest.raises(SystemExit, match="0 to learn from"):  # nothing is told of itself
         transfer(sweep, [row | {"points": [5, 10]} for row in sweep])
 
 
