@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +13,14 @@ from autogan_tf.bench import recipe
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.config.train import TrainConfig
+from autogan_tf.data import sources
+from autogan_tf.data.image_data import ImageData
+from autogan_tf.features import choice, classifier_choice
 from autogan_tf.features.extraction import outputs_of
+from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import reference
 from autogan_tf.metrics.evaluator import evaluate_images
+from autogan_tf.runs.progress import Terminal
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
 from autogan_tf.training import assembly
@@ -44,9 +50,7 @@ class Measurements:
     """
 
     def __init__(self, settings: TrainConfig, *, num_cells: int, length: Length) -> None:
-        side = image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1]
-        data = recipe.images(side)
-        self._judge = recipe.judge(side)
+        data, self._judge = _images_and_judge(settings, num_cells)
         self._reference = reference.of_images(data, self._judge, with_features=True)
         self._length = length
         self._trainer = assembly.new_trainer(
@@ -99,6 +103,19 @@ class Measurements:
         seen: dict[str, float] = {}
         self._trainer.run(report=lambda step, numbers: seen.update(numbers), start=start, until=end)
         return {name: seen[name] for name in LOSSES}
+
+
+def _images_and_judge(settings: TrainConfig, num_cells: int) -> tuple[ImageData, FeatureNetwork]:
+    """The bench's own, or of another data set that a recipe is tried on; then the judge is its classifier."""
+    side = image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1]
+    if settings.dataset == recipe.DATASET:
+        return recipe.images(side), recipe.judge(side)
+    where: dict[str, Any] = {"dataset": settings.dataset, "data_dir": settings.data_dir, "download": settings.download}
+    store = choice.image_store(settings.cache_dir, memory_gb=settings.data_memory_gb)
+    judge = classifier_choice.network_of(
+        settings, where, num_cells=num_cells, store=store, terminal=Terminal(silent=True)
+    )
+    return sources.load(resolution=side, store=store, **where), judge
 
 
 def _short(value: float) -> float:
