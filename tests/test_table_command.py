@@ -16,7 +16,7 @@ from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
 
 EVERY = list(itertools.product(*map(range, autogan.SPACE.counts(1))))
-POINTS = [7, 21, 63, 189]
+POINTS = [20, 60, 180, 540]
 FAILED = (1, 2, 2, 1)  # before it was scored
 
 
@@ -66,10 +66,10 @@ def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_pat
         tokens = tuple(map(int, name.split()))
         expected = distance(EVERY[-2], 3) if tokens == FAILED else distance(tokens, 3)  # as bad as the worst
         assert reward == pytest.approx(-math.log(expected), abs=1e-4)
-    # a training is 189 steps of 64 images and a score on 2,000: it ends after the first iteration with 10 of them,
+    # a training is 540 steps of 64 images and a score on 2,000: it ends after the first iteration with 10 of them,
     # or where nothing new is asked for
     of_iterations = rows(tmp_path / "run", "search")
-    full, scored = 189 * 64, 2000
+    full, scored = 540 * 64, 2000
     counts = [row["candidates"] for row in of_iterations]
     for row in of_iterations:
         count = row["candidates"] - (FAILED in {tuple(map(int, name.split())) for name in found})
@@ -86,15 +86,15 @@ def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_pat
 
 
 def test_with_fidelities_the_recorded_points_are_what_candidates_stop_at(tmp_path, tables):
-    assert search.main(words(tmp_path / "run", tables, fidelities="21,189", round_trials=9)) == 0
+    assert search.main(words(tmp_path / "run", tables, fidelities="60,540", round_trials=9)) == 0
     told = [pair for row in rows(tmp_path / "run", "strategy") for pair in row.get("trained_steps", {}).items()]
-    assert {steps for _, steps in told} >= {21, 189}
+    assert {steps for _, steps in told} >= {60, 540}
     before: dict[str, dict] = {}
     for row in rows(tmp_path / "run", "strategy"):
         before |= row.get("earlier_rewards", {})
     for name, steps in told:  # who went on had been scored before
         tokens = tuple(map(int, name.split()))
-        earlier = {"21": pytest.approx(-math.log(distance(tokens, 1)), abs=1e-4)} if steps == 189 else {}
+        earlier = {"60": pytest.approx(-math.log(distance(tokens, 1)), abs=1e-4)} if steps == 540 else {}
         assert before.get(name, {}) == earlier
     for name, steps in told:
         tokens = tuple(map(int, name.split()))
@@ -131,7 +131,7 @@ def test_its_report_shows_it(tmp_path, tables):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"fidelities": "50,189"}, "--fidelities has 50, and the bench was scored after 7, 21, 63, 189"),
+        ({"fidelities": "50,540"}, "--fidelities has 50, and the bench was scored after 20, 60, 180, 540"),
         ({"num_cells": 2}, "no table of 2 cells in"),
         ({"num_cells": 3}, "--num_cells=3; begin with --flagfile=bench_search.flags"),
         ({"train_gf_dim": 32}, "the settings are others: --train_gf_dim=32; begin with"),

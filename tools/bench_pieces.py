@@ -60,7 +60,7 @@ def piece(
 
 def _jobs(name: str, folder: pathlib.Path) -> tuple[tuple[Tokens, int], ...]:
     if name == "gate":
-        return _crossed(_drawn(60, "bench_gate_3"), (201, 202))
+        return _crossed(_drawn(60, "bench_gate_4"), (201, 202))
     if name == "one-cell":
         return _crossed(every(1), tuple(range(10)))
     if name == "sweep":

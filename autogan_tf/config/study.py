@@ -44,7 +44,7 @@ class StudyConfig:
     arms: str = setting(
         "",
         "Further ways to search, as 'NAME: FLAGS; NAME: FLAGS', such as 'thirds: --strategy=random "
-        "--fidelities=21,63,189'; with these alone leave --strategies empty; random with each of --estimations runs "
+        "--fidelities=60,180,540'; with these alone leave --strategies empty; random with each of --estimations runs "
         "beside them.",
         group=_WHAT,
     )
@@ -181,7 +181,7 @@ class StudyConfig:
             if not colon or not re.fullmatch(_NAME, name.strip()):
                 raise UserError(
                     f"--arms has {part!r}; each must be a name of letters, digits, dots, hyphens and underscores, then "
-                    "a colon and the flags, as 'thirds: --strategy=random --fidelities=21,63,189'"
+                    "a colon and the flags, as 'thirds: --strategy=random --fidelities=60,180,540'"
                 )
             found.append((name.strip(), flags))
         return found

@@ -159,7 +159,7 @@ def test_the_flag_file_has_the_recipe_and_the_budget_of_twenty_trainings(load):
                      "classifier_batch_size", "classifier_width"):  # fmt: skip
             assert getattr(config, name) == getattr(ours, name), name
         plan = assembly.new_plan(config, 5000)
-        assert plan.budget == 57 * ours.max_iter * assembly.images_per_step(ours)
+        assert plan.budget == 20 * ours.max_iter * assembly.images_per_step(ours)
         assert (config.final.gf_dim, config.final.df_dim) == (ours.gf_dim, ours.df_dim)
         assert plan.num_cells == recipe.NUM_CELLS and config.train_steps == 0
 

@@ -68,7 +68,7 @@ def test_a_piece_is_every_architecture_with_every_seed_seed_by_seed(bench, name,
     of_jobs = [seed for _, seed in found.jobs]
     assert of_jobs == sorted(of_jobs)
     cells = CELLS.get(name, 2)
-    assert found.length.points == ((40, 120, 360, 1080) if cells == 3 else (7, 21, 63, 189))
+    assert found.length.points == ((40, 120, 360, 1080) if cells == 3 else (20, 60, 180, 540))
     assert found.settings == recipe.settings(num_cells=cells)
     for tokens, _ in found.jobs:
         assert autogan.SPACE.num_cells_of(len(tokens)) == cells and Genotype.from_tokens(tokens)
@@ -155,7 +155,7 @@ def test_the_rows_become_tables(bench, tmp_path):
     with pytest.raises(UserError, match="3 cells is a random sample, 4 of 373,248 architectures"):
         three.check_complete()
     entry = two.query(two.architectures[0], seed=two.seeds(two.architectures[0])[0])
-    assert entry.frechet_distance == sum(entry.tokens) + 1 and two.points == (7, 21, 63, 189)
+    assert entry.frechet_distance == sum(entry.tokens) + 1 and two.points == (20, 60, 180, 540)
     cost = generator_cost(Genotype.from_tokens(entry.tokens), gf_dim=16, latent_dim=128, bottom_width=4, channels=1)
     assert (entry.parameters, entry.multiply_adds) == (cost.parameters, cost.multiply_adds)
 
