@@ -78,8 +78,13 @@ def work(
             if measurements is None:
                 cells = autogan.SPACE.num_cells_of(len(tokens))
                 measurements = Measurements(wanted.settings, num_cells=cells, length=wanted.length)
-            row = measurements.of(tokens, seed=seed) | {"points": list(wanted.length.points), "flags": list(flags)}
+            row = measurements.of(tokens, seed=seed) | {"points": list(wanted.length.points), "flags": _noted(flags)}
             append(row | {"machine": where})
+
+
+def _noted(flags: Sequence[str]) -> list[str]:
+    """What a row says of flags: not where the data set lies on this machine."""
+    return [flag for flag in flags if not flag.startswith("--data_dir=")]
 
 
 def make_judges() -> None:
@@ -220,9 +225,10 @@ def _progress(folder: pathlib.Path, name: str) -> dict[str, object]:
 def _in_processes(name: str, arguments: argparse.Namespace) -> int:
     """Shares the piece among processes, unless rows of that name were made in another way; 1 where one failed."""
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    flags = _noted(arguments.flags)
     for row in rows_of(arguments.folder, name):
-        if row["flags"] != arguments.flags:
-            raise SystemExit(f"rows of {name} have flags {row['flags']}, got {arguments.flags}: take another --name")
+        if row["flags"] != flags:
+            raise SystemExit(f"rows of {name} have flags {row['flags']}, got {flags}: take another --name")
         cells = autogan.SPACE.num_cells_of(len(row["tokens"]))
         if name.startswith(TUNE) and cells != arguments.cells:
             raise SystemExit(f"rows of {name} have {cells} cells, got {arguments.cells}: take another --name")

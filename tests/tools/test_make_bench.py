@@ -183,6 +183,11 @@ def test_a_cut_line_at_the_end_does_not_spoil_the_next(bench, tmp_path):
     assert len(rows) == 48 and all(row["flags"] == ["--lr_decay"] for row in rows)
 
 
+def test_rows_do_not_say_where_the_data_lie(bench, tmp_path):
+    bench.work("tune-x", tmp_path, ["--dataset=cifar10", "--data_dir=/home/me"], share=0, shares=4)
+    assert all(row["flags"] == ["--dataset=cifar10"] for row in bench.rows_of(tmp_path, "tune-x"))
+
+
 def test_rows_with_other_flags_are_not_mixed(bench, tmp_path):
     bench.work("tune-x", tmp_path, ["--lr_decay"], share=0, shares=1)
     with pytest.raises(SystemExit, match="take another --name"):
