@@ -232,6 +232,13 @@ def _in_processes(name: str, arguments: argparse.Namespace) -> int:
         cells = autogan.SPACE.num_cells_of(len(row["tokens"]))
         if name.startswith(TUNE) and cells != arguments.cells:
             raise SystemExit(f"rows of {name} have {cells} cells, got {arguments.cells}: take another --name")
+    of = "sweep" if name == "pictures" else name.removeprefix(AGAIN)
+    for row in rows_of(arguments.folder, of):
+        if row.get("training_seed") != recipe.training_seed(row["tokens"], row["seed"]):
+            raise SystemExit(
+                f"rows of {of} in {arguments.folder} were made by an earlier version, whose trainings had other seeds, "
+                "and what is made now would not go with them: take another --folder"
+            )
     words = [sys.executable, __file__, arguments.piece, f"--folder={arguments.folder}"]
     words += [f"--workers={arguments.workers}", f"--of={arguments.of}"]
     if arguments.name:

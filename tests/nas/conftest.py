@@ -248,6 +248,7 @@ class Search:
         disk: MutableMapping[str, int] | None = None,
         diverging: Sequence[Sequence[int]] = (),
         workers: Callable[[], Workers] | None = None,
+        own_seeds: bool = False,
         **changes,
     ) -> None:
         self.log: list[tuple] = []
@@ -268,7 +269,7 @@ class Search:
         proposes = catalog.new_strategy(strategy, settings, task)
         self.searcher = Searcher(
             strategy=proposes if shared_sampling == "strategy" else SharedSampling(proposes, shared_sampling, task),
-            estimator=self._from_scratch(fidelities, diverging, workers)
+            estimator=self._from_scratch(fidelities, diverging, workers, own_seeds)
             if fidelities
             else SharedWeights(
                 gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
@@ -284,7 +285,11 @@ class Search:
         )
 
     def _from_scratch(
-        self, fidelities: Sequence[int], diverging: Sequence[Sequence[int]], workers: Callable[[], Workers] | None
+        self,
+        fidelities: Sequence[int],
+        diverging: Sequence[Sequence[int]],
+        workers: Callable[[], Workers] | None,
+        own_seeds: bool,
     ) -> FromScratch:
         training = FakeTraining(self.log, self.disk, diverging)
         return FromScratch(
@@ -296,7 +301,7 @@ class Search:
             reward=objectives.reward("is"),
             cost_of=lambda tokens: Cost(sum(tokens), 10 * sum(tokens)),
             plan=self.plan,
-            own_seeds=False,
+            own_seeds=own_seeds,
         )
 
     def _pause(self, steps: int, *, save: bool = False) -> None:

@@ -194,6 +194,15 @@ def test_rows_with_other_flags_are_not_mixed(bench, tmp_path):
         bench.main(["tune", "--name=x", f"--folder={tmp_path}", "--flags=--g_lr=1e-3"])
 
 
+@pytest.mark.parametrize("words", [["sweep"], ["again", "--of=sweep"], ["pictures"]])
+def test_rows_of_an_earlier_version_are_not_gone_on_with(bench, tmp_path, words):
+    """Their trainings had the seed itself."""
+    row = {"tokens": [0] * 9, "seed": 0, "failure": "", "points": [5], "fid": [1.0], "flags": [], "machine": "A"}
+    (tmp_path / "sweep-0-of-1.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(SystemExit, match="by an earlier version, whose trainings had other seeds.* another --folder"):
+        bench.main([*words, f"--folder={tmp_path}"])
+
+
 def test_a_name_that_begins_as_another_has_its_own_rows(bench, tmp_path):
     bench.work("tune-x", tmp_path, [], share=0, shares=1)
     assert not list(bench.rows_of(tmp_path, "tune")) and len(list(bench.rows_of(tmp_path, "tune-x"))) == 48

@@ -81,6 +81,20 @@ def test_rankings_train_all_to_the_end_and_their_repeats_anew_with_other_seeds(a
     assert len(noise) == 1 and 0.0 not in noise  # the fake's score depends on the seed, which is that of the repeat
 
 
+def test_seeds_of_their_own_follow_from_the_search_and_the_choices_alone(fake_search):
+    """The fake's score says which seed a training had, whatever came before it."""
+
+    def parts(architectures, *, repeat: int = 0, seed: int = 0) -> dict:
+        search = fake_search(fidelities=(2,), strategy="random", own_seeds=True, seed=seed)
+        estimator, scoring = search.searcher.estimator, Scoring("ranking", 1, 20, repeat=repeat)
+        trials = estimator.evaluate(architectures, scoring, observer=Told([]), pause=lambda: None)
+        return {trial.tokens: round(trial.reward - sum(trial.tokens) - 0.02, 6) for trial in trials}
+
+    found = parts([A, B, C])
+    assert len(set(found.values())) == 3 and parts([C, B]) == {C: found[C], B: found[B]}
+    assert all(parts([A, B, C], **other)[one] != found[one] for other in ({"repeat": 1}, {"seed": 1}) for one in found)
+
+
 def test_final_scores_are_of_what_was_trained_on_more_images(asked):
     asked(A, F, scoring=Scoring("ranking", 1, 20))
     before = list(asked.log)
