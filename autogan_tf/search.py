@@ -57,6 +57,7 @@ def _search(config: SearchConfig) -> int:
 
 
 def _search_here(config: SearchConfig) -> int:
+    from autogan_tf.bench import recipe
     from autogan_tf.data import image_data, sources
     from autogan_tf.nas import assembly
     from autogan_tf.nas.best_training import train_best
@@ -73,19 +74,24 @@ def _search_here(config: SearchConfig) -> int:
     batches = {"dis_batch_size": config.dis_batch_size, "gen_batch_size": config.gen_batch_size}
     if config.train_steps:
         batches |= {f"{final_training.PREFIX}{name}": getattr(config.final, name) for name in batches}
+    if config.estimation == "table":
+        recipe.check_search(config)
+    looks_up = config.estimation == "table" and not config.train_steps  # which needs no images
     begun = opened(
         config,
         command="search",
         resolution=config.resolution,
         batches=batches,
         complete=_complete,
+        data=recipe.not_loaded(config.resolution) if looks_up else None,
     )
     if begun is None:
         return 0
     config = begun.config
     assembly.leave_graphs(config)
     data, distribution = begun.data, begun.distribution
-    sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
+    if not looks_up:
+        sources.require_at_least(data, config.dis_batch_size, "dis_batch_size")
     if config.train_steps:
         check_images(config.final, data, prefix=final_training.PREFIX)
     image_data.warn_if_enlarged(data)
@@ -93,7 +99,8 @@ def _search_here(config: SearchConfig) -> int:
     constraints.check()
     assembly.check_can_draw(config, constraints)
     assembly.check_measurable(config)
-    assembly.check_counts(config, len(data.images))
+    if not looks_up:
+        assembly.check_counts(config, len(data.images))
     plan = assembly.new_plan(config, len(data.images))
     if config.dry_run:
         print(listing.format_settings(config))
@@ -107,7 +114,7 @@ def _search_here(config: SearchConfig) -> int:
         folder, resumes = RunFolder.open(begun.run_dir, command="search", resume=config.resume)
         if begun.found:
             terminal.line(begun.found)
-        settings = fields.to_dict(config) | {"replica_count": distribution.count, "data_digest": data.digest()}
+        settings = fields.to_dict(config) | {"replica_count": distribution.count, **_content(data)}
         settings |= resume_settings.plugin_digest(config)
         if resumes:
             resume_settings.check_same_data(settings, folder.settings())
@@ -163,6 +170,11 @@ def _complete(config: SearchConfig, folder: RunFolder) -> str:
     return str(Genotype.load(folder.genotype_file)) if is_complete(config, folder) else ""
 
 
+def _content(data: ImageData) -> dict[str, str]:
+    """What a run that goes on must find again, if it has looked at images."""
+    return {"data_digest": data.digest()} if len(data.images) else {}
+
+
 def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.1f} minutes"
 
@@ -181,9 +193,9 @@ def _describe(config: SearchConfig, data: ImageData, plan: Plan, constraints: Co
     architectures = catalog.space(config.space).size(config.num_cells)
     scored = plan.max_search_iter * strategy_settings.chosen(config).trials_per_round
     final = config.final
+    number = f"{len(data.images):,} images" if len(data.images) else "no images (the table needs none)"
     lines = [
-        f"data: {data.name}, {len(data.images):,} images of {data.resolution} pixels, "
-        f"{data.channels} channel{'s' * (data.channels > 1)}",
+        f"data: {data.name}, {number} of {data.resolution} pixels, {data.channels} channel{'s' * (data.channels > 1)}",
         *(f"{name}: {count:,} parameters" for name, count in sizes.items()),
         f"search space: {architectures:,} architectures of {config.num_cells} cells",
         *_costs(config, constraints),

@@ -42,7 +42,7 @@ def made(folder: pathlib.Path, seeds: tuple[int, ...] = (0, 1)) -> pathlib.Path:
     """Some seeds of each architecture, of which (1, 1, 0, 1) is best."""
     rng = np.random.default_rng(0)
     rows = [
-        {"tokens": list(tokens), "seed": seed, "failure": "", "points": [540], "machine": "A",
+        {"tokens": list(tokens), "seed": seed, "failure": "", "points": [270], "machine": "A",
          "fid": [float(np.exp(2 - 0.3 * (tokens[0] + tokens[3]) + 0.2 * abs(tokens[1] - 1) + 0.05 * rng.normal()))],
          **{name: [1.0] for name in NAMES}}
         for tokens in EVERY for seed in seeds
@@ -223,7 +223,7 @@ def test_a_cluster_that_is_not_there_is_named_within_seconds(tmp_path, tables, a
         ({"arms": "short: --budget_steps=180"}, "which are not the same in all ways to search"),
         ({"arms": "long: --train_gf_dim=32"}, "--train_gf_dim=32; begin with --flagfile=bench_search.flags"),
         ({"arms": "b: --estimation=from_scratch --train_g_lr=0.5", "judge": "trainings"}, "the ways to search differ"),
-        ({"search_flags": SEARCH + " --dataset=cifar10", "estimations": "from_scratch"}, "has not the architectures"),
+        ({"search_flags": SEARCH + " --dataset=mnist5k", "estimations": "from_scratch"}, "has not the architectures"),
         ({"seeds": 1}, "--seeds"),
         ({"search_flags": "--num_cells=1 --seed=3"}, "--search_flags has --seed"),
         ({"search_flags": "--num_cells=1 'x"}, "cannot be read as words"),
@@ -331,7 +331,7 @@ def test_what_was_found_is_judged_by_trainings_of_its_own(tmp_path, tables, monk
         return {"frechet_distance": float(np.exp(log)), "inception_score": 100.0 - log}
 
     jobs = pretended(monkeypatch, failed={}, scores=scores)
-    changes = {"judge": "trainings", "judge_seeds": 2, "budget": 0, "search_flags": SEARCH + " --train_steps=540"}
+    changes = {"judge": "trainings", "judge_seeds": 2, "budget": 0, "search_flags": SEARCH + " --train_steps=270"}
     assert study.main(words(tmp_path / "study", tables, **changes)) == 0
     document = json.loads((tmp_path / "study" / "study.json").read_text())
     ends = {name: group["end"] for name, group in document["groups"].items()}
@@ -342,7 +342,7 @@ def test_what_was_found_is_judged_by_trainings_of_its_own(tmp_path, tables, monk
     trainings = [job for job in jobs if job.command == "train"]
     wanted = ("--seed", "--max_iter", "--gf_dim", "--eval_steps")
     flags = {flag for job in trainings for flag in job.flags if flag.startswith(wanted)}
-    assert flags == {"--seed=1001000", "--seed=1001001", "--max_iter=540", "--gf_dim=16", "--eval_steps=540"}
+    assert flags == {"--seed=1001000", "--seed=1001001", "--max_iter=270", "--gf_dim=16", "--eval_steps=270"}
     assert {name: group["different"] for name, group in document["groups"].items()} == {
         "evolution": 2, "random": 2, "no search": 3
     }  # fmt: skip
@@ -358,7 +358,7 @@ def test_a_training_that_failed_counts_as_the_worst(tmp_path, tables, monkeypatc
         failed={"training 0 0 0 0, seed 1001000": "it collapsed"},
         scores=lambda tokens, seed: {"frechet_distance": float(np.exp(EVERY.index(tokens)))},
     )
-    changes = {"judge": "trainings", "judge_seeds": 2, "draws": 0, "search_flags": SEARCH + " --train_steps=540"}
+    changes = {"judge": "trainings", "judge_seeds": 2, "draws": 0, "search_flags": SEARCH + " --train_steps=270"}
     assert study.main(words(tmp_path / "study", tables, **changes)) == 1
     groups = found_in(tmp_path / "study")["groups"]
     assert groups["evolution"]["end"] == [1.5, 2.0] and groups["random"]["end"] == [1.0, 3.0]  # (3 + 0) / 2, 2, 1, 3

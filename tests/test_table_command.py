@@ -16,7 +16,7 @@ from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
 
 EVERY = list(itertools.product(*map(range, autogan.SPACE.counts(1))))
-POINTS = [20, 60, 180, 540]
+POINTS = [10, 30, 90, 270]
 FAILED = (1, 2, 2, 1)  # before it was scored
 
 
@@ -66,10 +66,10 @@ def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_pat
         tokens = tuple(map(int, name.split()))
         expected = distance(EVERY[-2], 3) if tokens == FAILED else distance(tokens, 3)  # as bad as the worst
         assert reward == pytest.approx(-math.log(expected), abs=1e-4)
-    # a training is 540 steps of 64 images and a score on 2,000: it ends after the first iteration with 10 of them,
+    # a training is 270 steps of 64 images and a score on 2,000: it ends after the first iteration with 10 of them,
     # or where nothing new is asked for
     of_iterations = rows(tmp_path / "run", "search")
-    full, scored = 540 * 64, 2000
+    full, scored = 270 * 64, 2000
     counts = [row["candidates"] for row in of_iterations]
     for row in of_iterations:
         count = row["candidates"] - (FAILED in {tuple(map(int, name.split())) for name in found})
@@ -85,16 +85,24 @@ def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_pat
     assert not (tmp_path / "run" / "trials").exists() and not (tmp_path / "run" / "best").exists()
 
 
+def test_no_image_is_needed_unless_something_is_trained(tmp_path, tables, capsys):
+    words_ = words(tmp_path / "run", tables, data_dir=tmp_path / "nothing", dry_run=True)
+    assert search.main(words_) == 0
+    assert "data: cifar10, no images (the table needs none) of 8 pixels, 3 channels" in capsys.readouterr().out
+    assert search.main([*words_, "--train_steps=10"]) != 0
+    assert "--dataset=cifar10 is not prepared" in capsys.readouterr().err
+
+
 def test_with_fidelities_the_recorded_points_are_what_candidates_stop_at(tmp_path, tables):
-    assert search.main(words(tmp_path / "run", tables, fidelities="60,540", round_trials=9)) == 0
+    assert search.main(words(tmp_path / "run", tables, fidelities="30,270", round_trials=9)) == 0
     told = [pair for row in rows(tmp_path / "run", "strategy") for pair in row.get("trained_steps", {}).items()]
-    assert {steps for _, steps in told} >= {60, 540}
+    assert {steps for _, steps in told} >= {30, 270}
     before: dict[str, dict] = {}
     for row in rows(tmp_path / "run", "strategy"):
         before |= row.get("earlier_rewards", {})
     for name, steps in told:  # who went on had been scored before
         tokens = tuple(map(int, name.split()))
-        earlier = {"60": pytest.approx(-math.log(distance(tokens, 1)), abs=1e-4)} if steps == 540 else {}
+        earlier = {"30": pytest.approx(-math.log(distance(tokens, 1)), abs=1e-4)} if steps == 270 else {}
         assert before.get(name, {}) == earlier
     for name, steps in told:
         tokens = tuple(map(int, name.split()))
@@ -131,10 +139,11 @@ def test_its_report_shows_it(tmp_path, tables):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"fidelities": "50,540"}, "--fidelities has 50, and the bench was scored after 20, 60, 180, 540"),
+        ({"fidelities": "50,270"}, "--fidelities has 50, and the bench was scored after 10, 30, 90, 270"),
         ({"num_cells": 2}, "no table of 2 cells in"),
         ({"num_cells": 3}, "--num_cells=3; begin with --flagfile=bench_search.flags"),
         ({"train_gf_dim": 32}, "the settings are others: --train_gf_dim=32; begin with"),
+        ({"dataset": "mnist5k"}, "the settings are others: --dataset=mnist5k; begin with"),
         ({"train_n_critic": 2, "ema_decay": 0.9}, "--train_n_critic=2, --ema_decay=0.9; begin with"),
         ({"rl_num_eval_img": 500}, "--rl_num_eval_img=500"),
         ({"reward": "is - 0.1*sharpness"}, "sharpness"),

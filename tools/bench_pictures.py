@@ -21,8 +21,11 @@ def file_of(folder: pathlib.Path, tokens: Sequence[int]) -> pathlib.Path:
     return folder / "pictures" / f"{'-'.join(map(str, tokens))}.png"
 
 
-def work(folder: pathlib.Path, *, share: int, shares: int) -> None:
-    """Trains every `shares`-th of those again, with the sweep's seed, and draws those of which there is no picture."""
+def work(folder: pathlib.Path, flags: Sequence[str] = (), *, share: int, shares: int) -> None:
+    """Trains every `shares`-th of those again, with the sweep's seed, and draws those of which there is no picture.
+
+    flags: of `train`, that say where the images are.
+    """
     machine.use_threads(1)
     best, worst = best_and_worst([row for row in rows_of(folder, "sweep") if not row["failure"]])
     wanted: list[Tokens] = list(dict.fromkeys(tuple(row["tokens"]) for row in [*best, *worst]))
@@ -30,7 +33,7 @@ def work(folder: pathlib.Path, *, share: int, shares: int) -> None:
     if not missing:
         return
     (folder / "pictures").mkdir(exist_ok=True)
-    swept = piece("sweep", folder)
+    swept = piece("sweep", folder, flags=flags)
     cells = autogan.SPACE.num_cells_of(len(missing[0]))
     measurements = Measurements(swept.settings, num_cells=cells, length=swept.length)
     for tokens in missing:

@@ -15,6 +15,7 @@ from autogan_tf.bench import recipe
 from autogan_tf.config import command_line
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
+from autogan_tf.data import sources
 from autogan_tf.data.literal_path import literal
 from autogan_tf.metrics import reference
 from autogan_tf.nas import assembly
@@ -97,7 +98,10 @@ class Supernet:
 
     def __init__(self, config: SearchConfig, run: RunFolder) -> None:
         assembly.leave_graphs(config)
-        data, judge = recipe.images(config.resolution), recipe.judge(config.resolution)
+        data = sources.load(
+            dataset=config.dataset, data_dir=config.data_dir, download=config.download, resolution=config.resolution
+        )
+        judge = recipe.judge(config.resolution)
         gan = assembly.new_shared_gan(config, data.channels)
         saved = newest(run.checkpoints, otherwise="delete the search's folder to begin it anew")
         if saved is None:

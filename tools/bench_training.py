@@ -20,6 +20,7 @@ from autogan_tf.features.extraction import outputs_of
 from autogan_tf.features.protocol import FeatureNetwork
 from autogan_tf.metrics import reference
 from autogan_tf.metrics.evaluator import evaluate_images
+from autogan_tf.nas.estimation.reward import some_real
 from autogan_tf.runs.progress import Terminal
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.genotype import Genotype
@@ -51,7 +52,10 @@ class Measurements:
 
     def __init__(self, settings: TrainConfig, *, num_cells: int, length: Length) -> None:
         data, self._judge = _images_and_judge(settings, num_cells)
-        self._reference = reference.of_images(data, self._judge, with_features=True)
+        real = reference.of_images(data, self._judge, with_features=True)
+        assert real.features is not None
+        # the kernel distance is to as many as a search's rewards look at
+        self._reference = dataclasses.replace(real, features=some_real(real.features, seed=0))
         self._length = length
         self._trainer = assembly.new_trainer(
             dataclasses.replace(settings, max_iter=length.points[-1]),
@@ -86,7 +90,7 @@ class Measurements:
                 batches = list(self._trainer.sample(self._length.num_images, purpose="evaluation"))
             except (TrainingDiverged, UserError) as error:  # the latter of images with NaN
                 return row | {"failure": str(error)}
-            scores = evaluate_images(batches, self._judge, self._reference, metrics=tuple(KEYS))
+            scores = evaluate_images(batches, self._judge, self._reference, metrics=tuple(KEYS), engine="fast")
             scoring += time.process_time() - began
             found = {name: scores[key] for name, key in KEYS.items()} | losses
             for name, value in (found | {"seconds": seconds, "scoring": scoring}).items():
@@ -106,16 +110,15 @@ class Measurements:
 
 
 def _images_and_judge(settings: TrainConfig, num_cells: int) -> tuple[ImageData, FeatureNetwork]:
-    """The bench's own, or of another data set that a recipe is tried on; then the judge is its classifier."""
+    """With the bench's judge, or where a recipe is tried on another data set with a classifier of that."""
     side = image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1]
-    if settings.dataset == recipe.DATASET:
-        return recipe.images(side), recipe.judge(side)
     where: dict[str, Any] = {"dataset": settings.dataset, "data_dir": settings.data_dir, "download": settings.download}
     store = choice.image_store(settings.cache_dir, memory_gb=settings.data_memory_gb)
-    judge = classifier_choice.network_of(
-        settings, where, num_cells=num_cells, store=store, terminal=Terminal(silent=True)
-    )
-    return sources.load(resolution=side, store=store, **where), judge
+    data = sources.load(resolution=side, store=store, **where)
+    if settings.dataset == recipe.DATASET:
+        return data, recipe.judge(side)
+    silent = Terminal(silent=True)
+    return data, classifier_choice.network_of(settings, where, num_cells=num_cells, store=store, terminal=silent)
 
 
 def _short(value: float) -> float:

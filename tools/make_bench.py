@@ -54,7 +54,7 @@ from timing import Report, at_least  # noqa: E402
 from autogan_tf.bench import features, recipe, shared_scores, table  # noqa: E402
 from autogan_tf.config.image_sides import image_sides  # noqa: E402
 from autogan_tf.data import sources  # noqa: E402
-from autogan_tf.features import classifier  # noqa: E402
+from autogan_tf.features import choice, classifier  # noqa: E402
 from autogan_tf.runs import machine, tensorflow_warnings  # noqa: E402
 from autogan_tf.runs.folder import write_atomically  # noqa: E402
 from autogan_tf.search_space import autogan  # noqa: E402
@@ -62,13 +62,20 @@ from autogan_tf.training import assembly  # noqa: E402
 
 
 def work(
-    name: str, folder: pathlib.Path, flags: Sequence[str], *, share: int, shares: int, **of_tuning: int
+    name: str,
+    folder: pathlib.Path,
+    flags: Sequence[str],
+    *,
+    where: Sequence[str] = (),
+    share: int,
+    shares: int,
+    **of_tuning: int,
 ) -> None:
-    """Makes every `shares`-th row of a piece that is missing, beginning with number `share`; for the others see
-    `piece`."""
+    """Makes every `shares`-th row of a piece that is missing, beginning with number `share`; where: flags that say
+    where the images are, which rows do not tell. For the others see `piece`."""
     machine.use_threads(1)
-    wanted, where = piece(name, folder, flags=flags, **of_tuning), bench_rows.machine_name()
-    made = [row for row in rows_of(folder, name) if not name.startswith(AGAIN) or row["machine"] == where]
+    wanted, here = piece(name, folder, flags=[*flags, *where], **of_tuning), bench_rows.machine_name()
+    made = [row for row in rows_of(folder, name) if not name.startswith(AGAIN) or row["machine"] == here]
     done = {(tuple(row["tokens"]), row["seed"]) for row in made}
     with bench_rows.appending(folder, name, share=share, shares=shares) as append:
         measurements = None
@@ -78,25 +85,22 @@ def work(
             if measurements is None:
                 cells = autogan.SPACE.num_cells_of(len(tokens))
                 measurements = Measurements(wanted.settings, num_cells=cells, length=wanted.length)
-            row = measurements.of(tokens, seed=seed) | {"points": list(wanted.length.points), "flags": _noted(flags)}
-            append(row | {"machine": where})
+            row = measurements.of(tokens, seed=seed) | {"points": list(wanted.length.points), "flags": list(flags)}
+            append(row | {"machine": here})
 
 
-def _noted(flags: Sequence[str]) -> list[str]:
-    """What a row says of flags: not where the data set lies on this machine."""
-    return [flag for flag in flags if not flag.startswith("--data_dir=")]
-
-
-def make_judges() -> None:
-    """Trains those that are missing."""
-    settings = recipe.settings()
+def make_judges(where: Sequence[str]) -> None:
+    """Trains those that are missing; where: flags that say where the images are."""
+    settings = recipe.settings(where)
     missing = [largest for largest in recipe.JUDGES if not recipe.judge_file(largest).exists()]
     if not missing:
         raise SystemExit(
             f"they are in {recipe.FOLDER}, and all rows were seen through them; delete one with its rows to begin anew"
         )
     for largest in missing:
-        train, test = sources.labelled_splits(dataset=recipe.DATASET, data_dir="", resolution=largest)
+        train, test = sources.labelled_splits(
+            dataset=settings.dataset, data_dir=settings.data_dir, download=settings.download, resolution=largest
+        )
         trained = classifier.load_or_train(
             train=train,
             test=test,
@@ -105,7 +109,7 @@ def make_judges() -> None:
             batch_size=settings.classifier_batch_size,
             width=settings.classifier_width,
             seed=0,
-            cache_dir=None,
+            cache_dir=choice.cache_folder(settings.cache_dir),
         )
         path = recipe.judge_file(largest)
         path.parent.mkdir(exist_ok=True)
@@ -121,7 +125,7 @@ def pack(folder: pathlib.Path, target: pathlib.Path) -> None:
         if not rows:
             continue
         settings = recipe.settings(num_cells=num_cells)
-        images = recipe.images(image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1])
+        images = recipe.not_loaded(image_sides(bottom_width=settings.bottom_width, num_cells=num_cells)[-1])
         found = table.of_rows(
             rows, lambda genotype, settings=settings, images=images: assembly.cost_of(settings, genotype, images)
         )
@@ -157,6 +161,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--learnt", default="sweep", help="of `transfer`: what they are fitted to (default sweep)")
     parser.add_argument("--without", default="", help="of `agreement`: a choice whose architectures are left out")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "docs" / "bench", help="of the rows")
+    parser.add_argument(
+        "--data_dir", default="",
+        help="where TensorFlow Datasets has prepared the images, as the commands take it",
+    )  # fmt: skip
     parser.add_argument("--workers", type=at_least(1), default=2, help="processes (default 2)")
     parser.add_argument("--share", type=int, default=-1, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
@@ -172,8 +180,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif name == "again":
         name = AGAIN + arguments.of
         arguments.flags = next((row["flags"] for row in rows_of(arguments.folder, arguments.of)), [])
+    where = [f"--data_dir={arguments.data_dir}"] if arguments.data_dir else []
     if name == "judge":
-        make_judges()
+        make_judges(where)
     elif name == "table":
         pack(arguments.folder, table.FOLDER)
     elif name == "status":
@@ -198,12 +207,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         shared_out = {"share": arguments.share, "shares": arguments.workers}
         with tensorflow_warnings.silenced():
             if name == "shared":
-                return bench_supernets.work(arguments.folder, **shared_out)
+                return bench_supernets.work(arguments.folder, flags=where, **shared_out)
             if name == "pictures":
-                bench_pictures.work(arguments.folder, **shared_out)
+                bench_pictures.work(arguments.folder, where, **shared_out)
                 return 0
             of_tuning = {"num_cells": arguments.cells, "architectures": arguments.architectures}
-            work(name, arguments.folder, arguments.flags, **of_tuning, **shared_out)
+            work(name, arguments.folder, arguments.flags, where=where, **of_tuning, **shared_out)
     return 0
 
 
@@ -225,7 +234,7 @@ def _progress(folder: pathlib.Path, name: str) -> dict[str, object]:
 def _in_processes(name: str, arguments: argparse.Namespace) -> int:
     """Shares the piece among processes, unless rows of that name were made in another way; 1 where one failed."""
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    flags = _noted(arguments.flags)
+    flags = list(arguments.flags)
     for row in rows_of(arguments.folder, name):
         if row["flags"] != flags:
             raise SystemExit(f"rows of {name} have flags {row['flags']}, got {flags}: take another --name")
@@ -240,6 +249,7 @@ def _in_processes(name: str, arguments: argparse.Namespace) -> int:
                 "and what is made now would not go with them: take another --folder"
             )
     words = [sys.executable, __file__, arguments.piece, f"--folder={arguments.folder}"]
+    words += [f"--data_dir={arguments.data_dir}"]
     words += [f"--workers={arguments.workers}", f"--of={arguments.of}"]
     if arguments.name:
         words += [f"--name={arguments.name}", f"--flags={shlex.join(arguments.flags)}", f"--cells={arguments.cells}"]

@@ -65,7 +65,7 @@ def _head(number: int) -> str:
     return (
         "# The bench\n\n"
         f"{number:,} of the {len(every(2)):,} architectures of AutoGAN's two cells (4 to 16 pixels), each trained once "
-        "from scratch on the 5,000 MNIST digits: what their scores look like, how much of them is luck, and what each "
+        "from scratch on CIFAR-10 at 16 pixels: what their scores look like, how much of them is luck, and what each "
         "choice is worth. Made by `python tools/make_bench_page.py` from the rows in [bench/](bench/README.md), which "
         "says how they were made. Low Fréchet and kernel distances are good, and high Inception scores."
     )

@@ -1,16 +1,21 @@
-"""How the tables' trainings were made: settings, images and the classifiers that judged, the same for all."""
+"""How the tables' trainings were made: settings, images and the classifiers that judged, the same for all.
+
+The images do not come with the tables, and whoever only looks up what is on record does not need them (`not_loaded`).
+"""
 
 from __future__ import annotations
 
 import pathlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from autogan_tf.bench.table import WHOLE
 from autogan_tf.config import command_line, fields, final_training
 from autogan_tf.config.errors import UserError
 from autogan_tf.config.search import SearchConfig
 from autogan_tf.config.train import TrainConfig
-from autogan_tf.data import seeds, sources
+from autogan_tf.data import seeds
 from autogan_tf.data.image_data import ImageData
 from autogan_tf.features.classifier import Classifier, read
 
@@ -18,7 +23,8 @@ FLAGS = "bench_train.flags"
 FULL_SIZE_FLAGS = "bench_full_size.flags"  # the same, as long as architectures of more cells need it
 SEARCH_FLAGS = "bench_search.flags"  # a search whose candidates are trained so
 SHARED_FLAGS = "bench_shared.flags"  # a search whose shared weights score all architectures of two cells
-DATASET, SIDE, NUM_CELLS = "mnist5k", 16, WHOLE  # side of two cells' images in pixels
+DATASET, SIDE, NUM_CELLS = "cifar10", 16, WHOLE  # side of two cells' images in pixels
+_CHANNELS, _CLASSES = 3, 10
 JUDGES = (SIDE, 2 * SIDE)  # largest sides in pixels of the images that each classifier judges
 FOLDER = pathlib.Path(__file__).parent / "table"
 
@@ -64,9 +70,15 @@ def check_search(config: SearchConfig) -> None:
         )
 
 
-def images(side: int) -> ImageData:
-    """The real digits of `side` x `side` pixels, for training and as the reference of distances."""
-    return sources.load(dataset=DATASET, data_dir="", resolution=side)
+def not_loaded(side: int) -> ImageData:
+    """What is known of images of `side` x `side` pixels without them: name, depth and classes; there are none in it."""
+    return ImageData(
+        name=DATASET,
+        images=np.zeros([0, side, side, _CHANNELS], np.uint8),
+        labels=np.zeros([0], np.int32),
+        num_classes=_CLASSES,
+        split="train",
+    )
 
 
 def judge(side: int) -> Classifier:

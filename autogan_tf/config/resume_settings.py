@@ -95,7 +95,7 @@ def check_same_replicas(settings: Mapping[str, Any], written: Mapping[str, Any])
 
 def check_same_data(settings: Mapping[str, Any], written: Mapping[str, Any]) -> None:
     """Raises UserError where the images are not those that the run in whose config.json is `written` began with."""
-    if written.get("data_digest", settings["data_digest"]) != settings["data_digest"]:
+    if "data_digest" in written and written["data_digest"] != settings.get("data_digest", written["data_digest"]):
         raise UserError(
             f"the images of --dataset={written.get('dataset')} are not those that the run began with; give it the same "
             "ones, or another --run_dir"

@@ -56,7 +56,7 @@ def run_search(
     Args:
       strategy, estimator, plan: as for `Searcher`.
       distribution: where training steps run.
-      images: uint8 [N, S, S, C], some of which are shown.
+      images: uint8 [N, S, S, C], some of which are shown; N may be 0.
       reward: what the architectures are ranked by.
       folder: exists, with config.json.
       terminal: where progress is shown.
@@ -92,7 +92,8 @@ def run_search(
             if folder.was_resumed:
                 terminal.line("nothing had been saved yet: beginning anew")
             log.tensorboard.begin(folder.settings())
-            log.picture("real", grid(some_of(images, seed=plan.seed)), file="real.png")
+            if len(images):
+                log.picture("real", grid(some_of(images, seed=plan.seed)), file="real.png")
             accuracy = getattr(network, "accuracy", None)
             if accuracy:
                 log.write(step=0, phase="classifier", numbers={"accuracy": {str(k): v for k, v in accuracy.items()}})

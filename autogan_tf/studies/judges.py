@@ -149,7 +149,7 @@ class JudgedByTable(Judge):
     ) -> None:
         super().__init__(costs, drawn)
         search = next(iter(of_arm.values()))
-        if search.space != "autogan" or search.dataset != "mnist5k":
+        if search.space != "autogan" or search.dataset != recipe.DATASET:
             raise UserError(
                 f"the bench's table has not the architectures of --space={search.space} on --dataset={search.dataset}; "
                 "judge by --judge=trainings"
@@ -266,7 +266,9 @@ def _drawn(config: StudyConfig, search: SearchConfig) -> dict[int, Tokens]:
         return {}
     admits: Callable[[Tokens], bool] | None = halves.admits(search.bench_half)
     if search.max_parameters or search.max_multiply_adds:
-        data = sources.load(dataset=search.dataset, data_dir=search.data_dir, resolution=search.resolution)
+        data = recipe.not_loaded(search.resolution) if config.judge == TABLE else sources.load(
+            dataset=search.dataset, data_dir=search.data_dir, resolution=search.resolution
+        )
         admits = assembly.new_constraints(search, data).admits
     every = Candidates(catalog.space(search.space), num_cells=search.num_cells, admits=admits)
     numbers = range(config.first_seed, config.first_seed + config.draws)

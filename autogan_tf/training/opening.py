@@ -50,6 +50,7 @@ def opened(
     batches: Mapping[str, int],
     complete: Callable[[Any, RunFolder], str],
     architecture: str = "",
+    data: ImageData | None = None,
 ) -> Opened | None:
     """All that comes before a command's own work; to be called before TensorFlow computes anything.
 
@@ -60,6 +61,7 @@ def opened(
       complete: for the settings and the folder of a run that would go on: what to say where it has nothing left to
         do, else nothing. Raises UserError where it cannot go on with these settings.
       architecture: what workers must agree on besides the settings.
+      data: in place of the images that the settings name, which then need not be there; None: those.
 
     Returns:
       None where the run is complete, which was said.
@@ -89,12 +91,13 @@ def opened(
     seed = int(distribution.agreed(np.array(config.classifier_seed)))  # the chief's, who alone has read the folder
     config = dataclasses.replace(config, classifier_seed=seed)
     where: dict[str, Any] = {"dataset": config.dataset, "data_dir": config.data_dir, "download": config.download}
-    found = sources.check_available(**where)
+    found = sources.check_available(**where) if data is None else ""
     store = choice.image_store(
         config.cache_dir, memory_gb=config.data_memory_gb, keeps_decoded=not config.dry_run
     )
-    data = sources.load(resolution=resolution, warn_enlarged=False, store=store, **where)
-    distribution.check_same_images(data)
+    if data is None:
+        data = sources.load(resolution=resolution, warn_enlarged=False, store=store, **where)
+        distribution.check_same_images(data)
     return Opened(config, distribution, run_dir, where, found, store, data)
 
 

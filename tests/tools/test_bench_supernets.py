@@ -150,7 +150,7 @@ def test_what_cannot_be_scored_is_a_row_without_scores(load):
     assert found["failure"] == "features with NaN" and json.dumps(found)
 
 
-def test_the_flag_file_has_the_recipe_and_the_budget_of_twenty_trainings(load):
+def test_the_flag_file_has_the_recipe_and_the_budget_of_forty_trainings(load):
     ours = recipe.settings()
     for more in load("bench_supernets").SAMPLINGS.values():
         config = parse(SearchConfig, [f"--flagfile={recipe.SHARED_FLAGS}", *more], doc="")
@@ -158,8 +158,8 @@ def test_the_flag_file_has_the_recipe_and_the_budget_of_twenty_trainings(load):
                      "beta1", "beta2", "latent_dim", "dynamic_reset_threshold", "classifier_steps",
                      "classifier_batch_size", "classifier_width"):  # fmt: skip
             assert getattr(config, name) == getattr(ours, name), name
-        plan = assembly.new_plan(config, 5000)
-        assert plan.budget == 20 * ours.max_iter * assembly.images_per_step(ours)
+        plan = assembly.new_plan(config, 50_000)
+        assert plan.budget == 40 * ours.max_iter * assembly.images_per_step(ours)
         assert (config.final.gf_dim, config.final.df_dim) == (ours.gf_dim, ours.df_dim)
         assert plan.num_cells == recipe.NUM_CELLS and config.train_steps == 0
 
@@ -179,11 +179,11 @@ sys.exit(bench_supernets.work(pathlib.Path({folder!r}), share=0, shares=10, flag
 
 
 @pytest.mark.slow
-def test_a_true_supernet_killed_while_it_trains_and_while_it_scores(tmp_path):
+def test_a_true_supernet_killed_while_it_trains_and_while_it_scores(tmp_path, cifar10):
     """Its rows are those of one that was left alone."""
 
     def started(name: str) -> subprocess.Popen:
-        flags = [*SMALL, f"--cache_dir={tmp_path / 'cache'}"]
+        flags = [*SMALL, f"--cache_dir={tmp_path / 'cache'}", f"--data_dir={cifar10}"]
         code = PROGRAM.format(tools=str(TOOLS), folder=str(tmp_path / name), flags=flags)
         (tmp_path / name).mkdir(exist_ok=True)
         return subprocess.Popen([sys.executable, "-c", code], start_new_session=True)

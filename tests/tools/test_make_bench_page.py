@@ -145,7 +145,7 @@ def test_shared_weights_whose_scores_are_known(load, tmp_path):
     supernets(tmp_path, known, seeds=3, noise=0.01)
     load("make_bench_page").main([f"--rows={tmp_path}", f"--output={tmp_path / 'page.md'}"])
     part = (tmp_path / "page.md").read_text(encoding="utf-8").split("## What shared weights say")[1]
-    assert f"Uniform sampling: 3 supernets, each of which cost 20.0 full trainings, and {len(known)} arch" in part
+    assert f"Uniform sampling: 3 supernets, each of which cost 40.0 full trainings, and {len(known)} arch" in part
     for name in ("Fréchet distance", "kernel distance", "Inception score"):
         for sampling, sign in (("published", -1), ("uniform", 1)):
             line = next(line for line in part.splitlines() if line.startswith(f"| {sampling} | {name} |"))
@@ -162,8 +162,8 @@ def test_shared_weights_whose_scores_are_known(load, tmp_path):
         assert best[sampling][2] == pytest.approx(any_of_them, rel=0.02)
     told = re.search(r"comes to (\d+\.\d+), with (\d+) to (\d+\.\d+), and the best there is has (\d+\.\d+)", part)
     random_search, trainings, longer, oracle = map(float, told.groups())
-    # the scores alone cost 200 times 1,000 images, where a training has 540 steps of 64
-    assert trainings == 20 + round(200 * 1000 / (540 * 64))
+    # the scores alone cost 200 times 1,000 images, where a training has 270 steps of 64
+    assert trainings == 40 + round(200 * 1000 / (270 * 64))
     assert oracle <= longer <= random_search == pytest.approx(np.exp(2), rel=0.05)
 
 

@@ -144,7 +144,6 @@ def _new_from_scratch(parts: Parts) -> FromScratch:
 
 
 def _judge(config: SearchConfig, begun: Opened, terminal: Terminal) -> FeatureNetwork:
-    recipe.check_search(config)
     points = _tables(config)[config.num_cells].points
     unknown = [str(steps) for steps in config.fidelities if steps not in points]
     if unknown:

@@ -23,8 +23,8 @@ ONE, TWO = (0, 1, 1, 0), (1, 2, 0, 1)
 def trained(tmp_path, monkeypatch):
     """A function: trains jobs given as (tokens, seed, steps) with further flags -> of each trainer that was made
     "graphs" for one that lends them, "borrows" or "own"; and the scores, in .scores."""
-    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1)).astype(np.uint8)
-    data = ImageData("digits", images, np.zeros(16, np.int32), 1, "train")
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype(np.uint8)
+    data = ImageData("noise", images, np.zeros(16, np.int32), 1, "train")
     made: list[str] = []
     new_trainer = assembly.new_trainer
 
