@@ -17,7 +17,7 @@ from autogan_tf.nas import assembly
 HEADING = "## What shared weights say"
 RESAMPLES = 200
 TOP = 10
-TRAININGS = 20  # that random search is given, as many as a supernet may cost
+TRAININGS = 40  # that random search is given, as many as a supernet may cost
 
 
 def shared(folder: pathlib.Path, known: Known) -> list[str]:
