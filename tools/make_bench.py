@@ -175,6 +175,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             "--name, --flags, --cells and --architectures belong to tune, which needs the name: tune --name=falling "
             "--flags=--lr_decay"
         )
+    if any(flag.startswith("--data_dir") for flag in arguments.flags):
+        parser.error("rows tell their --flags, and not where the images lie: give --data_dir beside --flags")
     if is_tuning:
         name = TUNE + arguments.name
     elif name == "again":

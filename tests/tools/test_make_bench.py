@@ -220,7 +220,7 @@ def test_a_name_that_begins_as_another_has_its_own_rows(bench, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [["tune"], ["gate", "--name=x"], ["gate", "--flags=--lr_decay"], ["sweep", "--cells=3"], ["shared", "--name=x"],
-     ["tune", "--name=x", "--cells=4"], ["all"]],
+     ["tune", "--name=x", "--cells=4"], ["tune", "--name=x", "--flags=--data_dir=/home/me"], ["all"]],
 )  # fmt: skip
 def test_words_that_do_not_go_together_are_refused(bench, capsys, words):
     with pytest.raises(SystemExit):
