@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from autogan_tf.config import resume_settings
@@ -48,3 +50,14 @@ def test_a_training_from_before_a_setting_goes_on():
     written = to_dict(TrainConfig(arch="0 1 2 1"))
     del written["reference_semantics"]
     resume_settings.check_same(TrainConfig(arch="0 1 2 1"), written)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "refused"),
+    [("a", "a", False), ("a", "b", True), (None, "a", False), ("a", None, False), (None, None, False)],
+)
+def test_other_images_are_refused_where_both_have_looked_at_some(then, now, refused):
+    """A search by the bench's table has not, unless something is trained in the end."""
+    written, settings = ({"dataset": "x"} | ({"data_digest": digest} if digest else {}) for digest in (then, now))
+    with pytest.raises(UserError, match="are not those") if refused else contextlib.nullcontext():
+        resume_settings.check_same_data(settings, written)
