@@ -121,6 +121,10 @@ def test_what_a_study_leaves(whole):
         assert all(curve[-1] is not None for curve in group["curves"])
         # it ends after the iteration in which the budget is reached, and then trains up to ten for the ranking
         assert all(6 <= cost < 9 + 10 * 1.06 for cost in group["spent"])
+    milestones = json.loads((folder / "study.json").read_text())["milestones"]
+    assert [row["cost"] for row in milestones] == [5, 6]
+    assert all(0 <= group["standing"] < 1 for row in milestones for group in row["groups"].values())
+    assert set(milestones[0]["groups"]["evolution"]["better_than"]) == {"random"}
     assert "evolution: regret" in output and (folder / "study.html").stat().st_size > 5000
     events = EventMultiplexer().AddRunsFromDirectory(str(folder / "tensorboard")).Reload()
     assert set(events.Runs()) == {"evolution", "random", "no-search"}

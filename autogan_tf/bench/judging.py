@@ -72,6 +72,7 @@ class Judge:
         self._worth |= {tokens: worst for tokens in table.architectures if tokens not in self._worth}
         among = [entry for entry in self._worth.items() if admits is None or admits(entry[0])]
         self.best = min(among, key=lambda entry: entry[1])
+        self._among = np.sort([worth for _, worth in among])
 
     @staticmethod
     def _logs(table: Table, tokens: Tokens, seeds: Sequence[int], *, inside: bool) -> np.ndarray:
@@ -87,6 +88,10 @@ class Judge:
         """The mean log Fréchet distance of the trainings that no search is told of, of whatever seed; None where there
         are none. An estimate is no judge of that training which it was made of."""
         return self._by_others.get(tuple(tokens))
+
+    def standing(self, tokens: Sequence[int]) -> float:
+        """The share of the architectures that `best` is among which are better, from 0."""
+        return float(np.searchsorted(self._among, self.worth(tokens), side="left")) / len(self._among)
 
     def regret(self, tokens: Sequence[int]) -> float:
         """How much an architecture's log Fréchet distance is above the oracle's; at least 0 of those it chose from."""

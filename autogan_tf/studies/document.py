@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from autogan_tf.bench.comparison import mean_interval, pairwise
+from autogan_tf.config.study import BASELINE
 
 FORMAT, VERSION = "autogan-study", 1
+MILESTONES = (5, 10, 20, 40, 64, 100, 140, 200, 500, 1000)  # costs at which searches are compared, as far as they go
 OfSeed = Mapping[int, float]  # by the seed of the search
 
 
@@ -24,6 +26,8 @@ class Results:
       curves: by name of the group and seed the measure at those costs; NaN where nothing had been found yet.
       spent: by name of the group and seed what a search had cost at its end.
       ends: by name of the group and seed the architecture that it ended with.
+      standings: by name of the group and seed the share of all architectures that are better than what had been found,
+        at those costs; NaN as in `curves`. Empty where it is not known.
       further: of other measures, low being good, by their words and then by name of the group and seed, the end alone.
       agreements: by name of the group and what a reward rests on, of each search Kendall's tau of its rewards with what
         the architectures are worth, and the number of these.
@@ -36,6 +40,7 @@ class Results:
     further: Mapping[str, Mapping[str, OfSeed]] = dataclasses.field(default_factory=dict)
     agreements: Mapping[str, Mapping[str, Sequence[tuple[float, int]]]] = dataclasses.field(default_factory=dict)
     ends: Mapping[str, Mapping[int, tuple[int, ...]]] = dataclasses.field(default_factory=dict)
+    standings: Mapping[str, Mapping[int, Sequence[float]]] = dataclasses.field(default_factory=dict)
 
 
 def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,6 +74,7 @@ def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, 
         "costs": list(results.costs),
         "groups": groups,
         "pairs": _pairs({name: group["end"] for name, group in groups.items()}),
+        "milestones": _milestones(results),
         "further": [_further(measure, of_group) for measure, of_group in results.further.items()],
         "agreements": [
             _agreement(name, what, found) for name, of_what in results.agreements.items()
@@ -76,6 +82,43 @@ def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, 
         ],
         "failed": list(failed),
     }  # fmt: skip
+
+
+def _milestones(results: Results) -> list[dict[str, Any]]:
+    """At some of the costs: what each group had found, and how likely it is better than what random search had; empty
+    where the end alone is known. Costs at which a search had found nothing yet are left out."""
+    if len(results.costs) < 2:
+        return []
+    told = []
+    for place, cost in enumerate(results.costs):
+        at_cost = {
+            name: np.array([of_seed[seed][place] for seed in sorted(of_seed)], np.float64)
+            for name, of_seed in results.curves.items()
+        }
+        if (cost not in MILESTONES and place < len(results.costs) - 1) or not np.isfinite(
+            np.concatenate(list(at_cost.values()))
+        ).all():
+            continue
+        groups: dict[str, Any] = {}
+        for name, values in at_cost.items():
+            standings = [row[place] for row in results.standings.get(name, {}).values()]
+            better = {
+                other: _superiority(values, at_cost[other])
+                for other in at_cost
+                if other.split()[-1] == BASELINE and other != name and min(len(values), len(at_cost[other])) > 1
+            }
+            groups[name] = {
+                "median": float(f"{np.median(values):.6g}"),
+                "standing": float(f"{np.median(standings):.6g}") if standings else None,
+                "better_than": better,
+            }
+        told.append({"cost": cost, "groups": groups})
+    return told
+
+
+def _superiority(values: np.ndarray, others: np.ndarray) -> dict[str, float]:
+    pair = pairwise({"first": values.tolist(), "second": others.tolist()})[0]
+    return {"better": pair.better, "low": pair.low, "high": pair.high}
 
 
 def _further(measure: str, of_group: Mapping[str, OfSeed]) -> dict[str, Any]:

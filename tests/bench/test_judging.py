@@ -78,6 +78,15 @@ def test_regret_is_what_the_oracle_is_better_by(found):
     _, _, judge = found
     tokens, worth = judge.best
     assert judge.regret(tokens) == 0 and judge.worth(tokens) == worth
+
+
+def test_standing_is_the_share_that_is_better(found):
+    _, trained, judge = found
+    ranked = sorted(trained.architectures, key=judge.worth)
+    assert [judge.standing(ranked[place]) * len(ranked) for place in (0, 1, 500)] == pytest.approx([0, 1, 500])
+    half = judging.Judge(trained, admits=lambda tokens: tokens[0] == 0)
+    within = [tokens for tokens in ranked if tokens[0] == 0]
+    assert half.standing(within[7]) == pytest.approx(7 / len(within)) and half.standing(half.best[0]) == 0
     assert all(judge.regret(tokens) >= 0 for tokens in EVERY)
 
 

@@ -34,3 +34,27 @@ def test_a_study_is_its_medians_and_bands_and_pairs():
     assert 0.2 <= several["low"] < 0.4 < several["high"] <= 0.6
     assert single["tau"] == 0.5 and single["low"] is None
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_searches_are_compared_with_random_ones_at_equal_cost():
+    nan = float("nan")
+    curves = {
+        "mine": {7: [nan, 1.0, 0.0, 0.0], 8: [2.0, 1.0, 1.0, 0.0]},
+        "table random": {7: [2.0, 1.0, 1.0, 1.0], 8: [2.0, 1.0, 1.0, 0.0]},
+    }
+    standings = {"mine": {7: [nan, 0.2, 0.0, 0.0], 8: [0.4, 0.1, 0.2, 0.0]}}
+    results = Results("regret", [5.0, 10.0, 11.0, 12.0], curves, standings=standings)
+    ten, end = document(results, failed=[], settings={})["milestones"]
+    # at 5 one had found nothing, 11 is no cost that is looked at, and the last one is
+    assert (ten["cost"], end["cost"]) == (10, 12)
+    mine, random = ten["groups"]["mine"], ten["groups"]["table random"]
+    assert (mine["median"], mine["standing"], random["standing"]) == (1.0, pytest.approx(0.15), None)
+    assert mine["better_than"] == {"table random": {"better": 0.5, "low": 0.5, "high": 0.5}}
+    assert random["better_than"] == {}
+    # of the four pairs two are better, two the same
+    assert end["groups"]["mine"]["better_than"]["table random"]["better"] == 0.75
+
+
+def test_where_the_end_alone_is_known_there_is_nothing_at_earlier_costs():
+    results = Results("distance", [10.0], {"random": {7: [1.0], 8: [2.0]}})
+    assert document(results, failed=[], settings={})["milestones"] == []
