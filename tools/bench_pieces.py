@@ -8,10 +8,12 @@ import pathlib
 from collections.abc import Sequence
 
 import bench_rows
+from bench_page_parts import Known, sound
 from bench_rows import rows_of
 from bench_training import Length
 
 from autogan_tf.bench import recipe
+from autogan_tf.bench.judging import FRESH
 from autogan_tf.config.train import TrainConfig
 from autogan_tf.data import seeds
 from autogan_tf.search_space import autogan
@@ -23,6 +25,7 @@ TUNED = 24  # architectures that a recipe is tuned on unless it is told how many
 TUNE = "tune-"  # and a name: trainings of another recipe
 # of the packed tables, by number of cells, which rows: not those of tuning and gate
 TABLES = {1: ("one-cell",), 2: ("sweep", "replicates", "best"), 3: ("full-size",)}
+REPLICATED, BEST = 300, 200  # architectures that are trained with further seeds
 FULL_SIZE = 3  # cells of the architectures of full size
 
 
@@ -66,7 +69,7 @@ def _jobs(name: str, folder: pathlib.Path) -> tuple[tuple[Tokens, int], ...]:
     if name == "sweep":
         return _crossed(every(2), (0,))
     if name == "replicates":
-        return _crossed(every(2)[:300], (1, 2))
+        return _crossed(every(2)[:REPLICATED], (1, 2))
     if name == "full-size":
         sample = _drawn(200, "bench_full_size", FULL_SIZE)
         return (*_crossed(sample, (0,)), *_crossed(sample[:30], (1, 2)))
@@ -75,12 +78,14 @@ def _jobs(name: str, folder: pathlib.Path) -> tuple[tuple[Tokens, int], ...]:
         others = [row for row in rows_of(folder, name.removeprefix(AGAIN)) if row["machine"] != here]
         return tuple((tuple(row["tokens"]), row["seed"]) for row in others[:30])
     assert name == "best", name
-    swept = {tuple(row["tokens"]): row for row in rows_of(folder, "sweep")}
-    missing = len(every(2)) - len(swept)
+    rows = [row for known in ("sweep", "replicates") for row in rows_of(folder, known)]
+    missing = len(every(2)) + 2 * REPLICATED - len({(tuple(row["tokens"]), row["seed"]) for row in rows})
     if missing:
-        raise SystemExit(f"the best of the sweep are not known yet: {missing:,} rows are missing; make them first")
-    sound = [tokens for tokens, row in swept.items() if not row["failure"]]
-    return _crossed(sorted(sound, key=lambda tokens: swept[tokens]["fid"][-1])[:200], (11, 12, 13))
+        raise SystemExit(
+            f"the best are not known yet: {missing:,} rows of sweep and replicates are missing; make them first"
+        )
+    worth = Known(sound(rows)).worth
+    return _crossed(sorted(worth, key=lambda tokens: worth[tokens])[:BEST], FRESH)
 
 
 def best_and_worst(rows: Sequence[dict], *, number: int = 10) -> tuple[list[dict], list[dict]]:

@@ -7,7 +7,7 @@
     one-cell   all 36 architectures of one cell x 10 seeds
     sweep      all 2,592 architectures of two cells, seed 0
     replicates 300 of them, drawn at random, seeds 1 and 2
-    best       the 200 best of the sweep, three fresh seeds: the best of noisy scores are partly luck
+    best       the 200 best by the estimates that follow from both, three fresh seeds: single scores are partly luck
     full-size  200 architectures of three cells at 32 pixels, drawn at random, seed 0, and seeds 1 and 2 of 30 of them
     shared     supernets, five for each way to choose what trains, and what their weights say of all of two cells
     pictures   of what the ten best and the ten worst of the sweep draw, trained again

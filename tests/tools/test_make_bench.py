@@ -122,9 +122,12 @@ def test_tuning_gate_and_table_have_no_seed_in_common(bench, tmp_path):
 
 
 def test_the_best_are_those_of_the_whole_sweep(bench, tmp_path):
-    with pytest.raises(SystemExit, match="2,592 rows are missing"):
+    with pytest.raises(SystemExit, match="3,192 rows of sweep and replicates are missing"):
         bench.piece("best", tmp_path)
     bench.work("sweep", tmp_path, [], share=0, shares=1)
+    with pytest.raises(SystemExit, match="600 rows of sweep and replicates are missing"):
+        bench.piece("best", tmp_path)
+    bench.work("replicates", tmp_path, [], share=0, shares=1)
     file = tmp_path / "sweep-0-of-1.jsonl"
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     failed = next(row for row in rows if sum(row["tokens"]) == 0)  # whose distance is the lowest
