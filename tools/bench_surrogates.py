@@ -12,7 +12,7 @@ from autogan_tf.nas.strategies.surrogates import Surrogate
 from autogan_tf.search_space import autogan
 
 Tokens = tuple[int, ...]
-KINDS = ("ridge", "forest", "perceptrons")
+KINDS = ("linear", "ridge", "forest", "perceptrons")
 NUMBERS = (10, 20, 40, 80)  # of architectures that are learnt from
 REPEATS = 40
 

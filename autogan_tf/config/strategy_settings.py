@@ -108,11 +108,12 @@ class PredictorSettings(TrialSettings):
         minimum=1,
     )
     surrogate: str = setting(
-        "forest",
-        "What the predictor learns: a random forest on the options that were chosen; ridge: linear regression on them "
-        "and on pairs of them, whose strength follows from the data; or perceptrons: the mean of five small networks.",
+        "linear",
+        "What the predictor learns: linear: ridge regression on the options that were chosen, whose strength follows "
+        "from the data; ridge: the same on them and on pairs of them; forest: a random forest; or perceptrons: the "
+        "mean of five small networks.",
         group=_TRIALS,
-        choices=("forest", "ridge", "perceptrons"),
+        choices=("linear", "ridge", "forest", "perceptrons"),
     )
 
 

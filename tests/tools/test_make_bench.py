@@ -386,8 +386,8 @@ def test_what_surrogates_expect_of_others(load):
         ]
 
     table = ranking_of_unseen(rows(added), repeats=3)
-    assert [(row["trainings"], row["surrogate"]) for row in table[:4]] == [
-        (10, "ridge"), (10, "forest"), (10, "perceptrons"), (20, "ridge")
+    assert [(row["trainings"], row["surrogate"]) for row in table[:5]] == [
+        (10, "linear"), (10, "ridge"), (10, "forest"), (10, "perceptrons"), (20, "linear")
     ]  # fmt: skip
     assert all(row["tau"] > 0.6 and row["first beats"] > 0.9 for row in table if row["trainings"] == 80)
     by_chance = ranking_of_unseen(rows(drawn), repeats=3)
@@ -409,8 +409,8 @@ def test_what_two_cells_tell_of_three(load):
         for up in range(3) for seed in (1, 2)
     ]  # fmt: skip
     first, last = transfer(sweep, [*rows, rows[0] | {"tokens": [1] * 14, "failure": "NaN"}])
-    assert first == {"step": 5, "architectures": 3, "ridge": 1, "forest": 1, "perceptrons": 1}
-    assert last == {"step": 10, "architectures": 3, "ridge": -1, "forest": -1, "perceptrons": -1}
+    assert first == {"step": 5, "architectures": 3, "linear": 1, "ridge": 1, "forest": 1, "perceptrons": 1}
+    assert last == {"step": 10, "architectures": 3, "linear": -1, "ridge": -1, "forest": -1, "perceptrons": -1}
     # of another seed what all have in common does not count
     more = [row | {"seed": 1, "fid": [9.0, 100 + row["fid"][1]]} for row in sweep[::2]]
     assert [row["forest"] for row in transfer([*sweep, *more], rows)] == [1, -1]

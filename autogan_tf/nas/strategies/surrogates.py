@@ -30,8 +30,9 @@ class Surrogate:
     and rounds of shared weights, compare, and one training that failed does not weigh more than all others.
 
     Args:
-      kind: "ridge": linear regression on options and on pairs of them, shrunk as much as is best for architectures that
-        are left out, one at a time. "forest": a random forest on the options (Breiman 2001). "perceptrons": the mean
+      kind: "linear": ridge regression on the options alone, shrunk as much as is best for architectures that are left
+        out, one at a time; it cannot believe in the luck of a single training. "ridge": the same on options and on
+        pairs of them. "forest": a random forest on the options (Breiman 2001). "perceptrons": the mean
         of an ensemble of multilayer perceptrons on the options, as PNAS has it beside one of LSTMs (Liu et al. 2018,
         arXiv 1712.00559, section 4.2: five), each with weights of its own at first.
       space: of the architectures; they may have fewer cells than `num_cells`.
@@ -68,7 +69,7 @@ class Surrogate:
             return self._model.predict(self._features(tokens))
 
     def _new_model(self) -> Any:
-        if self._kind == "ridge":
+        if self._kind in ("linear", "ridge"):
             return RidgeCV(STRENGTHS)
         if self._kind == "perceptrons":
             settings = {"hidden_layer_sizes": UNITS, "alpha": DECAY, "solver": "lbfgs", "max_iter": 500}

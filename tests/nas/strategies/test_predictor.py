@@ -56,7 +56,7 @@ def test_after_whole_batches_of_random_ones_it_asks_for_what_is_expected_to_be_b
     assert numbers["expected"] == pytest.approx(dict(zip(map(named, asked), best.tolist(), strict=True)))
 
 
-@pytest.mark.parametrize("surrogate", ["ridge", "forest", "perceptrons"])
+@pytest.mark.parametrize("surrogate", ["linear", "ridge", "forest", "perceptrons"])
 def test_it_comes_to_the_best(surrogate):
     """Among 2,592, by 40 trials of which 30 are learnt from: in the best five of them; 40 that are drawn are not."""
     values = sorted((worth(tokens) for tokens in np.ndindex(*autogan.SPACE.counts(2))), reverse=True)
@@ -129,7 +129,7 @@ def test_more_architectures_than_can_be_listed():
     ("settings", "words"),
     [
         ({"initial_trials": 0}, "--initial_trials must be a whole number that is at least 1, but it is '0'"),
-        ({"surrogate": "forrest"}, "--surrogate must be one of forest, ridge, perceptrons, but it is 'forrest'"),
+        ({"surrogate": "forrest"}, "--surrogate must be one of linear, ridge, forest, perceptrons, but it is 'forr"),
     ],
 )
 def test_wrong_settings_are_refused(settings, words):

@@ -11,7 +11,7 @@ from autogan_tf.nas.strategies.surrogates import Surrogate
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.space import Decision, Option, SearchSpace
 
-KINDS = ("ridge", "forest", "perceptrons")
+KINDS = ("linear", "ridge", "forest", "perceptrons")
 
 
 def small_space() -> SearchSpace:
@@ -54,8 +54,10 @@ def together(tokens: tuple[int, ...]) -> float:
     return float((tokens[0] == 0) == (tokens[1] == 0))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("worth", "least"), [(additive, 0.5), (together, 0.6)])
+@pytest.mark.parametrize(
+    ("kind", "worth", "least"),
+    [(kind, additive, 0.5) for kind in KINDS] + [(kind, together, 0.6) for kind in KINDS if kind != "linear"],
+)
 def test_what_was_not_seen_is_put_in_order(kind, worth, least):
     tokens = drawn(300)
     surrogate = Surrogate(kind, space=autogan.SPACE, num_cells=2)
