@@ -1,11 +1,12 @@
-"""Pictures of what the sweep's best and worst architectures draw, for `make_bench.py pictures`; rows have none."""
+"""Pictures of what the best and the worst architectures of two cells draw, for `make_bench.py pictures`."""
 
 from __future__ import annotations
 
 import pathlib
 from collections.abc import Sequence
 
-from bench_pieces import Tokens, best_and_worst, piece
+from bench_page_parts import Known, sound
+from bench_pieces import TABLES, best_and_worst, piece
 from bench_rows import rows_of
 from bench_training import Measurements
 
@@ -27,8 +28,11 @@ def work(folder: pathlib.Path, flags: Sequence[str] = (), *, share: int, shares:
     flags: of `train`, that say where the images are.
     """
     machine.use_threads(1)
-    best, worst = best_and_worst([row for row in rows_of(folder, "sweep") if not row["failure"]])
-    wanted: list[Tokens] = list(dict.fromkeys(tuple(row["tokens"]) for row in [*best, *worst]))
+    known = Known(sound(row for name in TABLES[2] for row in rows_of(folder, name)))
+    if not known.worth:
+        raise SystemExit("what architectures are worth is not known yet: make the sweep and the replicates first")
+    best, worst = best_and_worst(known.worth)
+    wanted = list(dict.fromkeys([*best, *worst]))
     missing = [tokens for tokens in wanted[share::shares] if not file_of(folder, tokens).exists()]
     if not missing:
         return

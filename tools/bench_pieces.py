@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import bench_rows
 from bench_page_parts import Known, sound
@@ -88,9 +88,9 @@ def _jobs(name: str, folder: pathlib.Path) -> tuple[tuple[Tokens, int], ...]:
     return _crossed(sorted(worth, key=lambda tokens: worth[tokens])[:BEST], FRESH)
 
 
-def best_and_worst(rows: Sequence[dict], *, number: int = 10) -> tuple[list[dict], list[dict]]:
-    """Of sound rows those with the lowest Fréchet distances and those with the highest; best first, worst last."""
-    ranked = sorted(rows, key=lambda row: row["fid"][-1])
+def best_and_worst(worth: Mapping[Tokens, float], *, number: int = 10) -> tuple[list[Tokens], list[Tokens]]:
+    """Of what `Known.worth` tells the architectures that are best and those that are worst; best first, worst last."""
+    ranked = sorted(worth, key=lambda tokens: worth[tokens])
     return ranked[:number], ranked[-number:]
 
 

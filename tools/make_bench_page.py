@@ -29,7 +29,8 @@ from bench_pieces import best_and_worst, every  # noqa: E402 (beside this file)
 from bench_rows import rows_of  # noqa: E402 (beside this file)
 
 from autogan_tf.bench import effects  # noqa: E402
-from autogan_tf.bench.comparison import rank_correlation  # noqa: E402
+from autogan_tf.bench.comparison import rank_correlation
+from autogan_tf.bench.judging import FRESH  # noqa: E402
 from autogan_tf.runs.report_charts import BLUE, GREY, STYLE  # noqa: E402
 from autogan_tf.search_space.genotype import Genotype  # noqa: E402
 
@@ -53,8 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures = arguments.output.with_suffix("")  # docs/bench beside docs/bench.md
     figures.mkdir(parents=True, exist_ok=True)
     parts = [_head(len(swept)), *_distribution(swept, figures), *_noise(swept, repeated)]
-    parts += [*_effects(swept, figures), *_correlations(swept), *_best_and_worst(swept, figures)]
-    known = Known([*swept, *repeated, *best])
+    everything = [*swept, *repeated, *best]
+    known = Known(everything)
+    parts += [*_effects(swept, figures), *_correlations(swept), *_best_and_worst(known, everything, figures)]
     parts += [*full_size(larger, swept, known.worth), *shared(arguments.rows, known)]
     arguments.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     print(f"{arguments.output}: {len(swept):,} architectures, {len(repeated):,} further trainings")
@@ -81,7 +83,8 @@ def _distribution(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
         axes.hist(fid, bins=min(60, max(5, len(fid) // 4)), color=BLUE)
         axes.set_xlabel("Fréchet distance")
         axes.set_ylabel("architectures")
-        axes.axvline(float(np.median(fid)), color=GREY, linestyle="--", linewidth=1)
+        axes.axvline(float(np.median(fid)), color=GREY, linestyle="--", linewidth=1, label="median")
+        axes.legend()
 
     _save(draw, figures / "distribution.png", height=2.6)
     table = markdown_table(
@@ -181,23 +184,30 @@ def _correlations(rows: Sequence[dict]) -> list[str]:
     return [heading, text, markdown_table(("score", "tau", "interval"), lines)]
 
 
-def _best_and_worst(rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
-    best, worst = best_and_worst(rows)
-    if len(rows) < len(best) + len(worst):
-        return []
+def _best_and_worst(known: Known, rows: Sequence[dict], figures: pathlib.Path) -> list[str]:
+    heading, (best, worst) = "## The best and the worst", best_and_worst(known.worth)
+    if len(known.worth) < len(best) + len(worst):
+        return [heading, "There are too few trainings with other seeds yet (`make_bench.py replicates`)."]
+    trainings: dict[tuple[int, ...], list[dict]] = {}
+    for row in rows:
+        trainings.setdefault(tuple(row["tokens"]), []).append(row)
     words = (
-        "By one noisy training each: that the first is better than the tenth is mostly luck. Pictures are of a "
-        "training like it, on the same latent vectors for all, where `make_bench.py pictures` has made them."
+        "By the mean (of the logs) of three fresh trainings where there are such, elsewhere by an estimate in which a "
+        "training counts for as much as its error allows, and the main effects of the choices for the rest. Neighbours "
+        "in these lists hardly differ. Pictures are of one training, on the same latent vectors for all, where "
+        "`make_bench.py pictures` has made them."
     )
-    parts = ["## The best and the worst", words]
+    parts = [heading, words]
     for title, some in (("best", best), ("worst", worst)):
         lines = [
-            (f"`{Genotype.from_tokens(row['tokens'])}`", f"{row['fid'][-1]:.2f}", f"{row['is'][-1]:.2f}",
-             "; ".join(cell.in_words() for cell in Genotype.from_tokens(row["tokens"]).cells),
-             _picture(figures, row["tokens"]))
-            for row in some
+            (f"`{Genotype.from_tokens(tokens)}`", f"{np.exp(known.worth[tokens]):.2f}",
+             "fresh" if {row["seed"] for row in trainings[tokens]}.issuperset(FRESH) else "estimate",
+             f"{np.mean([row['is'][-1] for row in trainings[tokens]]):.2f}", str(len(trainings[tokens])),
+             "; ".join(cell.in_words() for cell in Genotype.from_tokens(tokens).cells), _picture(figures, tokens))
+            for tokens in some
         ]  # fmt: skip
-        parts.append(markdown_table((title, "Fréchet distance", "Inception score", "cells", "images"), lines))
+        heads = (title, "Fréchet distance", "by", "Inception score, mean", "trainings", "cells", "images")
+        parts.append(markdown_table(heads, lines))
     return parts
 
 

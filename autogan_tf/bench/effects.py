@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.stats
+import threadpoolctl
+from sklearn.linear_model import RidgeCV
 
 from autogan_tf.bench.comparison import holm
 from autogan_tf.search_space import autogan
 from autogan_tf.search_space.space import Decision
 
 Tokens = tuple[int, ...]
+STRENGTHS = np.logspace(-2, 4, 13)  # of ridge regression, of which that is taken which is best for what is left out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,12 +146,22 @@ def main_values(tokens: np.ndarray, y: np.ndarray) -> dict[str, float]:
     }
 
 
-def predicted(values: Mapping[Tokens, float]) -> dict[Tokens, float]:
-    """What the sum of the main effects says of each architecture; as `fit`."""
-    tokens = np.array(list(values))
-    main = np.concatenate([np.ones((len(tokens), 1)), *_columns(tokens)], axis=1)
-    found = main @ np.linalg.lstsq(main, np.array(list(values.values()), np.float64), rcond=None)[0]
-    return dict(zip(values, found.tolist(), strict=True))
+def predicted(values: Mapping[Tokens, float], counts: Mapping[Tokens, int]) -> dict[Tokens, float]:
+    """What choices and pairs of choices say of each architecture: ridge regression on both.
+
+    Args:
+      values: of architectures of equally many cells, such as means of their trainings.
+      counts: of how many trainings each value is the mean; it counts for as much.
+    """
+    tokens, y = np.array(list(values)), np.array(list(values.values()), np.float64)
+    columns = _columns(tokens)
+    pairs = [
+        np.einsum("ni,nj->nij", one, other).reshape(len(y), -1) for one, other in itertools.combinations(columns, 2)
+    ]
+    design = np.concatenate([*columns, *pairs], axis=1)
+    with threadpoolctl.threadpool_limits(1):  # more could change the last digits
+        model = RidgeCV(STRENGTHS).fit(design, y, sample_weight=[counts[one] for one in values])
+        return dict(zip(values, model.predict(design).tolist(), strict=True))
 
 
 class _Model:

@@ -5,9 +5,11 @@ is not judged by the training that it was told of:
 
 - An architecture with trainings of fresh seeds (those of `FRESH`, which no search is told of) is worth the mean of
   their log Fréchet distances.
-- Of any other the log Fréchet distance is estimated: it is taken to be the sum of the main effects of its choices plus
-  a normal deviation of its own, and each training that plus a normal error. The estimate is the expectation given its
-  trainings: their mean, drawn towards the sum as far as the error is large.
+- Of any other the reciprocal of the Fréchet distance is estimated: it is taken to be what a ridge regression on its
+  choices and on pairs of them says, plus a normal deviation of its own, and each training that plus a normal error. The
+  estimate is the expectation given its trainings: their mean, drawn towards the regression as far as the error is
+  large. Of the reciprocals, because errors are about the same for good and bad ones there (of logs twice as large for
+  bad ones), and because no training comes near to 0, which sums of logs promise of the best.
 - One whose trainings all failed is as bad as the worst of the others.
 """
 
@@ -34,8 +36,8 @@ class Judge:
       admits: which architectures `best` is among; None: all are.
 
     Attributes:
-      error: standard deviation of one training.
-      own: standard deviation of architectures around the sums of their choices' main effects.
+      error: standard deviation of one training's reciprocal of the Fréchet distance.
+      own: standard deviation of architectures around what the regression says, of the same.
       best: what an oracle would find among those, and its worth; being the lowest of many that are not exact, a little
         too low.
 
@@ -46,8 +48,8 @@ class Judge:
     def __init__(self, table: Table, *, admits: Callable[[Tokens], bool] | None = None) -> None:
         others = {tokens: self._logs(table, tokens, (SEED,), inside=False) for tokens in table.architectures}
         self._by_others = {tokens: float(values.mean()) for tokens, values in others.items() if len(values)}
-        known = {tokens: self._logs(table, tokens, FRESH, inside=False) for tokens in table.architectures}
-        repeated = [values for values in known.values() if len(values) > 1]
+        repeated = [self._logs(table, tokens, FRESH, inside=False) for tokens in table.architectures]
+        repeated = [np.exp(-values) for values in repeated if len(values) > 1]
         if not repeated:
             raise UserError(
                 "no architecture of the bench's table has trainings with two seeds besides the fresh ones, so that "
@@ -55,9 +57,10 @@ class Judge:
             )
         squares = sum(float(np.sum((values - values.mean()) ** 2)) for values in repeated)
         self.error = float(np.sqrt(squares / sum(len(values) - 1 for values in repeated)))
+        known = {tokens: np.exp(-self._logs(table, tokens, (), inside=False)) for tokens in table.architectures}
         means = {tokens: float(values.mean()) for tokens, values in known.items() if len(values)}
-        sums = effects.predicted(means)
-        rest = np.array([means[tokens] - sums[tokens] for tokens in means])
+        said = effects.predicted(means, {tokens: len(known[tokens]) for tokens in means})
+        rest = np.array([means[tokens] - said[tokens] for tokens in means])
         counts = np.array([len(known[tokens]) for tokens in means])
         self.own = float(np.sqrt(max(0.0, np.mean(rest**2) - self.error**2 * np.mean(1.0 / counts))))
         self._worth: dict[Tokens, float] = {}
@@ -67,7 +70,8 @@ class Judge:
                 self._worth[tokens] = float(fresh.mean())
             elif tokens in means:
                 weight = self.own**2 / (self.own**2 + self.error**2 / len(known[tokens])) if self.own else 0.0
-                self._worth[tokens] = sums[tokens] + weight * (means[tokens] - sums[tokens])
+                estimate = said[tokens] + weight * (means[tokens] - said[tokens])
+                self._worth[tokens] = -float(np.log(max(estimate, min(means.values()))))  # regressions may go below
         worst = max(self._worth.values())
         self._worth |= {tokens: worst for tokens in table.architectures if tokens not in self._worth}
         among = [entry for entry in self._worth.items() if admits is None or admits(entry[0])]

@@ -46,8 +46,24 @@ def found():
 
 
 def test_error_and_own_deviation_are_found(found):
-    _, _, judge = found
-    assert judge.error == pytest.approx(ERROR, rel=0.05) and judge.own == pytest.approx(OWN, rel=0.25)
+    """Of reciprocals they are those of logs by the reciprocals."""
+    worth, _, judge = found
+    scale = np.sqrt(np.mean(np.exp(-2 * np.array(list(worth.values())))))
+    assert judge.error == pytest.approx(ERROR * scale, rel=0.05) and judge.own == pytest.approx(OWN * scale, rel=0.25)
+
+
+def test_estimates_follow_pairs_of_choices_and_do_not_promise_what_none_reaches():
+    """Each good choice takes a part of what is above 4, and one pair of them is worth more than both."""
+    parts = [1.0, 0.5, 0.5], [1.0, 0.5, 0.5], [1.0, 0.7, 0.5]
+    worth = {
+        tokens: float(np.log(4 + 8 * np.prod([part[token] for part, token in zip(parts, tokens, strict=False)])
+                             * (0.6 if tokens[:2] == (0, 1) else 1)))
+        for tokens in EVERY
+    }  # fmt: skip
+    judge = judging.Judge(made(worth, lambda place: (0, 1, 2) if place % 8 == 0 else (0,)))
+    best = sorted(EVERY, key=judge.worth)[:200]
+    assert np.mean([judge.worth(tokens) - worth[tokens] for tokens in best]) == pytest.approx(0, abs=0.04)
+    assert np.corrcoef([judge.worth(tokens) for tokens in EVERY], list(worth.values()))[0, 1] > 0.96
 
 
 def test_estimates_are_nearer_to_the_truth_than_the_trainings_are(found):

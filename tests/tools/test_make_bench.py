@@ -280,11 +280,15 @@ def test_another_recipe_is_made_again_with_its_own_flags(bench, load, tmp_path, 
 
 def test_pictures_are_of_the_best_and_the_worst_each_trained_once(bench, tmp_path):
     bench.work("sweep", tmp_path, [], share=0, shares=80)  # 33 architectures
+    with pytest.raises(SystemExit, match="not known yet"):
+        bench.main(["pictures", f"--folder={tmp_path}", "--share=0", "--workers=1"])
+    bench.work("replicates", tmp_path, [], share=0, shares=80)  # 8, 4 of them the same
     for share in (0, 1):
         assert bench.main(["pictures", f"--folder={tmp_path}", f"--share={share}", "--workers=2"]) == 0
-    trained = Measured.made[33:]
-    sums = sorted(sum(row["tokens"]) for row in bench.rows_of(tmp_path, "sweep"))
-    assert len(trained) == 20 and {seed for _, seed in trained} == {0}
+    trained = Measured.made[33 + 8 :]
+    known = {tuple(row["tokens"]) for name in ("sweep", "replicates") for row in bench.rows_of(tmp_path, name)}
+    sums = sorted(map(sum, known))
+    assert len(known) == 37 and len(trained) == 20 and {seed for _, seed in trained} == {0}
     assert sorted(sum(tokens) for tokens, _ in trained) == sums[:10] + sums[-10:]
     files = sorted((tmp_path / "pictures").iterdir())
     assert {file.stem for file in files} == {"-".join(map(str, tokens)) for tokens, _ in trained}
@@ -293,7 +297,7 @@ def test_pictures_are_of_the_best_and_the_worst_each_trained_once(bench, tmp_pat
     assert set(picture[10, 10]) == {10 * sum(map(int, files[0].stem.split("-")))}
     files[0].unlink()
     assert bench.main(["pictures", f"--folder={tmp_path}", "--share=0", "--workers=1"]) == 0
-    assert len(Measured.made) == 33 + 20 + 1 and files[0].exists()
+    assert len(Measured.made) == 33 + 8 + 20 + 1 and files[0].exists()
 
 
 def test_status_of_nothing(bench, tmp_path, capsys):
