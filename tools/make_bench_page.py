@@ -29,7 +29,7 @@ from bench_pieces import best_and_worst, every  # noqa: E402 (beside this file)
 from bench_rows import rows_of  # noqa: E402 (beside this file)
 
 from autogan_tf.bench import effects  # noqa: E402
-from autogan_tf.bench.comparison import rank_correlation
+from autogan_tf.bench.comparison import rank_correlation  # noqa: E402
 from autogan_tf.bench.judging import FRESH  # noqa: E402
 from autogan_tf.runs.report_charts import BLUE, GREY, STYLE  # noqa: E402
 from autogan_tf.search_space.genotype import Genotype  # noqa: E402
