@@ -70,7 +70,8 @@ class Surrogate:
 
     def _new_model(self) -> Any:
         if self._kind in ("linear", "ridge"):
-            return RidgeCV(STRENGTHS)
+            # of the options' redundant columns LAPACK's singular value decomposition (gesdd) does not always converge
+            return RidgeCV(STRENGTHS, gcv_mode="eigen")
         if self._kind == "perceptrons":
             settings = {"hidden_layer_sizes": UNITS, "alpha": DECAY, "solver": "lbfgs", "max_iter": 500}
             its_seeds = np.random.default_rng(self._seed).integers(2**31, size=PERCEPTRONS).tolist()
