@@ -123,7 +123,9 @@ def test_what_a_study_leaves(whole):
         assert all(6 <= cost < 9 + 10 * 1.06 for cost in group["spent"])
     milestones = json.loads((folder / "study.json").read_text())["milestones"]
     assert [row["cost"] for row in milestones] == [5, 6]
-    assert all(0 <= group["standing"] < 1 for row in milestones for group in row["groups"].values())
+    for share in ("standing", "estimated_standing"):
+        assert all(0 <= group[share] < 1 for row in milestones for group in row["groups"].values())
+    assert 0 <= found["ceiling"] < 1
     assert set(milestones[0]["groups"]["evolution"]["better_than"]) == {"random"}
     assert "evolution: regret" in output and (folder / "study.html").stat().st_size > 5000
     events = EventMultiplexer().AddRunsFromDirectory(str(folder / "tensorboard")).Reload()

@@ -40,6 +40,7 @@ class Judge:
       own: standard deviation of architectures around what the regression says, of the same.
       best: what an oracle would find among those, and its worth; being the lowest of many that are not exact, a little
         too low.
+      best_estimated: the one with the best estimate from all of its trainings, those with fresh seeds among them.
 
     Raises:
       UserError: no architecture has two such trainings.
@@ -63,20 +64,23 @@ class Judge:
         rest = np.array([means[tokens] - said[tokens] for tokens in means])
         counts = np.array([len(known[tokens]) for tokens in means])
         self.own = float(np.sqrt(max(0.0, np.mean(rest**2) - self.error**2 * np.mean(1.0 / counts))))
-        self._worth: dict[Tokens, float] = {}
-        for tokens in table.architectures:
-            fresh = self._logs(table, tokens, FRESH, inside=True)
-            if len(fresh) == len(FRESH):
-                self._worth[tokens] = float(fresh.mean())
-            elif tokens in means:
-                weight = self.own**2 / (self.own**2 + self.error**2 / len(known[tokens])) if self.own else 0.0
-                estimate = said[tokens] + weight * (means[tokens] - said[tokens])
-                self._worth[tokens] = -float(np.log(max(estimate, min(means.values()))))  # regressions may go below
-        worst = max(self._worth.values())
-        self._worth |= {tokens: worst for tokens in table.architectures if tokens not in self._worth}
-        among = [entry for entry in self._worth.items() if admits is None or admits(entry[0])]
-        self.best = min(among, key=lambda entry: entry[1])
-        self._among = np.sort([worth for _, worth in among])
+        self._estimates: dict[Tokens, float] = {}
+        for tokens, mean in means.items():
+            weight = self.own**2 / (self.own**2 + self.error**2 / len(known[tokens])) if self.own else 0.0
+            estimate = said[tokens] + weight * (mean - said[tokens])
+            self._estimates[tokens] = -float(np.log(max(estimate, min(means.values()))))  # regressions may go below
+        fresh = {tokens: self._logs(table, tokens, FRESH, inside=True) for tokens in table.architectures}
+        self._worth = self._estimates | {
+            tokens: float(values.mean()) for tokens, values in fresh.items() if len(values) == len(FRESH)
+        }
+        for known_worth in (self._estimates, self._worth):
+            worst = max(known_worth.values())
+            known_worth |= {tokens: worst for tokens in table.architectures if tokens not in known_worth}
+        among = [tokens for tokens in table.architectures if admits is None or admits(tokens)]
+        self.best = min(((tokens, self._worth[tokens]) for tokens in among), key=lambda entry: entry[1])
+        self.best_estimated = min(among, key=lambda tokens: self._estimates[tokens])
+        self._among = np.sort([self._worth[tokens] for tokens in among])
+        self._estimates_among = np.sort([self._estimates[tokens] for tokens in among])
 
     @staticmethod
     def _logs(table: Table, tokens: Tokens, seeds: Sequence[int], *, inside: bool) -> np.ndarray:
@@ -96,6 +100,14 @@ class Judge:
     def standing(self, tokens: Sequence[int]) -> float:
         """The share of the architectures that `best` is among which are better, from 0."""
         return float(np.searchsorted(self._among, self.worth(tokens), side="left")) / len(self._among)
+
+    def estimated_standing(self, tokens: Sequence[int]) -> float:
+        """As `standing`, of estimates from all trainings, whether there are fresh ones or not.
+
+        Means of three trainings have an error that is larger than the best architectures differ by, so that `standing`
+        puts them in an order that is mostly luck; estimates have less of it, but follow the regression."""
+        estimate = self._estimates[tuple(tokens)]
+        return float(np.searchsorted(self._estimates_among, estimate, side="left")) / len(self._estimates_among)
 
     def regret(self, tokens: Sequence[int]) -> float:
         """How much an architecture's log Fréchet distance is above the oracle's; at least 0 of those it chose from."""

@@ -28,6 +28,9 @@ class Results:
       ends: by name of the group and seed the architecture that it ended with.
       standings: by name of the group and seed the share of all architectures that are better than what had been found,
         at those costs; NaN as in `curves`. Empty where it is not known.
+      estimated_standings: the same by estimates, see `judging.Judge.estimated_standing`.
+      ceiling: the share of all architectures that are better than the one with the best estimate, which is what noise
+        leaves to be reached; None where it is not known.
       further: of other measures, low being good, by their words and then by name of the group and seed, the end alone.
       agreements: by name of the group and what a reward rests on, of each search Kendall's tau of its rewards with what
         the architectures are worth, and the number of these.
@@ -41,6 +44,8 @@ class Results:
     agreements: Mapping[str, Mapping[str, Sequence[tuple[float, int]]]] = dataclasses.field(default_factory=dict)
     ends: Mapping[str, Mapping[int, tuple[int, ...]]] = dataclasses.field(default_factory=dict)
     standings: Mapping[str, Mapping[int, Sequence[float]]] = dataclasses.field(default_factory=dict)
+    estimated_standings: Mapping[str, Mapping[int, Sequence[float]]] = dataclasses.field(default_factory=dict)
+    ceiling: float | None = None
 
 
 def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def document(results: Results, *, failed: Sequence[str], settings: Mapping[str, 
         "groups": groups,
         "pairs": _pairs({name: group["end"] for name, group in groups.items()}),
         "milestones": _milestones(results),
+        "ceiling": results.ceiling,
         "further": [_further(measure, of_group) for measure, of_group in results.further.items()],
         "agreements": [
             _agreement(name, what, found) for name, of_what in results.agreements.items()
@@ -101,7 +107,6 @@ def _milestones(results: Results) -> list[dict[str, Any]]:
             continue
         groups: dict[str, Any] = {}
         for name, values in at_cost.items():
-            standings = [row[place] for row in results.standings.get(name, {}).values()]
             better = {
                 other: _superiority(values, at_cost[other])
                 for other in at_cost
@@ -109,11 +114,16 @@ def _milestones(results: Results) -> list[dict[str, Any]]:
             }
             groups[name] = {
                 "median": float(f"{np.median(values):.6g}"),
-                "standing": float(f"{np.median(standings):.6g}") if standings else None,
+                "standing": _median_at(place, results.standings.get(name, {})),
+                "estimated_standing": _median_at(place, results.estimated_standings.get(name, {})),
                 "better_than": better,
             }
         told.append({"cost": cost, "groups": groups})
     return told
+
+
+def _median_at(place: int, of_seed: Mapping[int, Sequence[float]]) -> float | None:
+    return float(f"{np.median([row[place] for row in of_seed.values()]):.6g}") if of_seed else None
 
 
 def _superiority(values: np.ndarray, others: np.ndarray) -> dict[str, float]:

@@ -167,19 +167,23 @@ class JudgedByTable(Judge):
         seen = self._read(runs, self._judge.worth_by_others)
         curves: dict[str, dict[int, list[float]]] = {}
         standings: dict[str, dict[int, list[float]]] = {}
+        estimated: dict[str, dict[int, list[float]]] = {}
         for name, of_seed in seen.runs.items():
             for seed, run in of_seed.items():
                 found = answers.incumbents(run, costs=self._costs[runs[name][seed][0]], num_tokens=self._num_tokens)
                 curves.setdefault(name, {})[seed] = answers.curve(found, costs, self._judge.regret)
                 standings.setdefault(name, {})[seed] = answers.curve(found, costs, self._judge.standing)
+                estimated.setdefault(name, {})[seed] = answers.curve(found, costs, self._judge.estimated_standing)
                 if found:
                     seen.ends[name][seed] = found[-1].tokens
         for seed, tokens in self._drawn.items():
             curves.setdefault(DRAWS, {})[seed] = [self._judge.regret(tokens)] * len(costs)
             standings.setdefault(DRAWS, {})[seed] = [self._judge.standing(tokens)] * len(costs)
+            estimated.setdefault(DRAWS, {})[seed] = [self._judge.estimated_standing(tokens)] * len(costs)
         return Results(
-            REGRET, costs, curves, seen.spent, agreements=seen.agreements, ends=seen.ends, standings=standings
-        )
+            REGRET, costs, curves, seen.spent, agreements=seen.agreements, ends=seen.ends, standings=standings,
+            estimated_standings=estimated, ceiling=self._judge.standing(self._judge.best_estimated),
+        )  # fmt: skip
 
 
 class JudgedByTrainings(Judge):

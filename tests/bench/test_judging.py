@@ -106,6 +106,20 @@ def test_standing_is_the_share_that_is_better(found):
     assert all(judge.regret(tokens) >= 0 for tokens in EVERY)
 
 
+def test_by_estimates_the_luck_of_fresh_trainings_counts_for_little(found):
+    """Of those with three fresh ones: the order by estimates is nearer to the truth than the order by their means."""
+    worth, trained, judge = found
+    fresh = [tokens for tokens in EVERY if len(trained.seeds(tokens)) == 4]
+    errors = {
+        name: np.mean([abs(of(tokens) - np.mean([worth[other] < worth[tokens] for other in EVERY])) for tokens in fresh])
+        for name, of in (("means", judge.standing), ("estimates", judge.estimated_standing))
+    }
+    assert errors["estimates"] < 0.8 * errors["means"]
+    assert judge.estimated_standing(judge.best_estimated) == 0 and judge.standing(judge.best[0]) == 0
+    ranked = sorted(EVERY[300:2400], key=judge.worth)  # of one training each: here both are estimates
+    assert [judge.estimated_standing(tokens) for tokens in ranked] == sorted(map(judge.estimated_standing, ranked))
+
+
 def test_what_a_training_is_compared_with_has_nothing_of_it():
     """Else it agrees with itself: here the first seed's luck is all that it says."""
     worth = dict.fromkeys(EVERY, 2.0)

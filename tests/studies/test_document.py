@@ -43,12 +43,14 @@ def test_searches_are_compared_with_random_ones_at_equal_cost():
         "table random": {7: [2.0, 1.0, 1.0, 1.0], 8: [2.0, 1.0, 1.0, 0.0]},
     }
     standings = {"mine": {7: [nan, 0.2, 0.0, 0.0], 8: [0.4, 0.1, 0.2, 0.0]}}
-    results = Results("regret", [5.0, 10.0, 11.0, 12.0], curves, standings=standings)
+    estimated = {"mine": {7: [nan, 0.3, 0.1, 0.1], 8: [0.4, 0.1, 0.1, 0.0]}}
+    results = Results("regret", [5.0, 10.0, 11.0, 12.0], curves, standings=standings, estimated_standings=estimated)
     ten, end = document(results, failed=[], settings={})["milestones"]
     # at 5 one had found nothing, 11 is no cost that is looked at, and the last one is
     assert (ten["cost"], end["cost"]) == (10, 12)
     mine, random = ten["groups"]["mine"], ten["groups"]["table random"]
     assert (mine["median"], mine["standing"], random["standing"]) == (1.0, pytest.approx(0.15), None)
+    assert (mine["estimated_standing"], random["estimated_standing"]) == (pytest.approx(0.2), None)
     assert mine["better_than"] == {"table random": {"better": 0.5, "low": 0.5, "high": 0.5}}
     assert random["better_than"] == {}
     # of the four pairs two are better, two the same
