@@ -110,8 +110,9 @@ def test_by_estimates_the_luck_of_fresh_trainings_counts_for_little(found):
     """Of those with three fresh ones: the order by estimates is nearer to the truth than the order by their means."""
     worth, trained, judge = found
     fresh = [tokens for tokens in EVERY if len(trained.seeds(tokens)) == 4]
+    truth = {tokens: np.mean([worth[other] < worth[tokens] for other in EVERY]) for tokens in fresh}
     errors = {
-        name: np.mean([abs(of(tokens) - np.mean([worth[other] < worth[tokens] for other in EVERY])) for tokens in fresh])
+        name: np.mean([abs(of(tokens) - truth[tokens]) for tokens in fresh])
         for name, of in (("means", judge.standing), ("estimates", judge.estimated_standing))
     }
     assert errors["estimates"] < 0.8 * errors["means"]
