@@ -66,7 +66,7 @@ def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_pat
         tokens = tuple(map(int, name.split()))
         expected = distance(EVERY[-2], 3) if tokens == FAILED else distance(tokens, 3)  # as bad as the worst
         assert reward == pytest.approx(-math.log(expected), abs=1e-4)
-    # a training is 270 steps of 64 images and a score on 2,000: it ends after the first iteration with 10 of them,
+    # a training is 270 steps of 64 images and a score on 2,000, by the time they take 1,300 of these: it ends after the first iteration with 10 of them,
     # or where nothing new is asked for
     of_iterations = rows(tmp_path / "run", "search")
     full, scored = 270 * 64, 2000
@@ -75,7 +75,7 @@ def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_pat
         count = row["candidates"] - (FAILED in {tuple(map(int, name.split())) for name in found})
         assert count * full <= row["trained_images"] <= row["candidates"] * full
         assert row["scored_images"] == row["candidates"] * scored
-    over = [row["trained_images"] + row["scored_images"] >= 10 * full for row in of_iterations]
+    over = [row["trained_images"] + 0.65 * row["scored_images"] >= 10 * full for row in of_iterations]
     assert not any(over[:-1]) and (over[-1] or counts[-10:] == counts[-1:] * 10)
     best = json.loads((tmp_path / "run" / "genotype.json").read_text())
     if strategy == "predictor":  # which ends with what it expects most of

@@ -16,6 +16,7 @@ from autogan_tf.runs.folder import RunFolder, check_can_be_made, write_atomicall
 
 # Between two reports of a run that goes on: so many times as long as the last one took, and at least so many seconds.
 _TIMES, _SECONDS = 50, 60.0
+_FIRST = 5.0  # seconds until the first one: runs that end before, as searches in the table, write it once
 _COMPARISON = "autogan-comparison"
 _MARKS = (b'<meta name="generator" content="autogan_tf.report">', f'"format": "{_COMPARISON}"'.encode())  # of our files
 
@@ -67,7 +68,7 @@ class Refreshed:
 
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
-        self._not_before = 0.0
+        self._not_before = time.monotonic() + _FIRST
 
     def now(self) -> None:
         """Writes it."""
