@@ -66,8 +66,8 @@ def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_pat
         tokens = tuple(map(int, name.split()))
         expected = distance(EVERY[-2], 3) if tokens == FAILED else distance(tokens, 3)  # as bad as the worst
         assert reward == pytest.approx(-math.log(expected), abs=1e-4)
-    # a training is 270 steps of 64 images and a score on 2,000, by the time they take 1,300 of these: it ends after the first iteration with 10 of them,
-    # or where nothing new is asked for
+    # a training is 270 steps of 64 images and a score on 2,000, by the time they take 1,300 of these: it ends after the
+    # first iteration with 10 of them, or where nothing new is asked for
     of_iterations = rows(tmp_path / "run", "search")
     full, scored = 270 * 64, 2000
     counts = [row["candidates"] for row in of_iterations]
