@@ -108,7 +108,7 @@ class PredictorSettings(TrialSettings):
         minimum=1,
     )
     surrogate: str = setting(
-        "linear",
+        "ridge",
         "What the predictor learns: linear: ridge regression on the options that were chosen, whose strength follows "
         "from the data; ridge: the same on them and on pairs of them; forest: a random forest; or perceptrons: the "
         "mean of five small networks.",
