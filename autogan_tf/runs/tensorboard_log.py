@@ -19,6 +19,7 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalar
 from tensorboard.plugins.hparams import api as hparams
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
 from autogan_tf.config.encoding import shown
@@ -109,12 +110,12 @@ class TensorBoardLog:
         together = Summary()  # one record instead of an operation for each number
         for tag, value in values.items():
             together.MergeFrom(scalar_pb(tag, value))
+        by_architecture = numbers.get("rewards") if phase == "strategy" else None
+        rewards = [value for value in (by_architecture or {}).values() if math.isfinite(value)]
+        if rewards:
+            together.MergeFrom(histogram_pb("strategy/rewards", rewards))
         with self._writing():
             tf.summary.experimental.write_raw_pb(together.SerializeToString(), step=step)
-            by_architecture = numbers.get("rewards") if phase == "strategy" else None
-            rewards = [value for value in (by_architecture or {}).values() if math.isfinite(value)]
-            if rewards:
-                tf.summary.histogram("strategy/rewards", rewards, step)
 
     def image(self, tag: str, pixels: np.ndarray, *, step: int = 0) -> None:
         """A picture, uint8 [H, W, C], C 1 or 3."""

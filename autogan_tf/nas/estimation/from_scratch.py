@@ -92,6 +92,7 @@ class FromScratch:
         self._fidelities, self._reward, self._cost_of, self._plan = tuple(fidelities), reward, cost_of, plan
         self._images_per_step, self._own_seeds = images_per_step, own_seeds
         self._candidates: dict[tuple[Tokens, int], Candidate] = {}
+        self._spent, self._steps = Spent(), 0  # of all of them
 
     def open(self, stage: int) -> None:
         """As `Estimator.open`: candidates of another number of cells are others."""
@@ -113,7 +114,7 @@ class FromScratch:
         candidates = {candidate.tokens: candidate for candidate in going}
         for steps in self._fidelities:
             self._train(going, steps, observer=observer, pause=pause)
-            if scoring.kind == "round":
+            if scoring.kind == "round" and steps != self._fidelities[-1]:
                 going = self._best(going, steps)
         if scoring.kind != "final" or scoring.num_images == self._plan.rl_num_eval_img:
             return [self._trial_so_far(candidates[tokens]) for tokens in asked]
@@ -143,13 +144,24 @@ class FromScratch:
         jobs = [self._job(candidate, steps, self._plan.rl_num_eval_img) for candidate in left]
         results = self._workers.map(jobs, wait=pause)
         for done, (candidate, result) in enumerate(zip(left, results, strict=True), 1):
-            candidate.scores[steps] = self._scores(candidate.tokens, result)
+            self._take(candidate, {steps: self._scores(candidate.tokens, result)})
             candidate.failure = result.failure
             if result.failure:
                 name = f"{candidate.number:06d} [{' '.join(map(str, candidate.tokens))}]"
                 observer.event(f"candidate {name} goes no further than step {result.step}: {result.failure}")
             observer.done(done)
             pause()
+
+    def _take(self, candidate: Candidate, scores: Mapping[int, dict[str, float]]) -> None:
+        """Further scores of a candidate, and what they cost."""
+        before = candidate.newest["step"] if candidate.scores else 0.0
+        candidate.scores |= scores
+        steps = candidate.newest["step"] - before if candidate.scores else 0.0
+        size = self._plan.size_of_images(self._plan.space.num_cells_of(len(candidate.tokens)))
+        self._steps += int(steps)
+        self._spent = self._spent.plus(
+            trained=size * self._images_per_step * steps, scored=size * self._plan.rl_num_eval_img * len(scores)
+        )
 
     def _best(self, going: Sequence[Candidate], steps: int) -> list[Candidate]:
         """Of those, who is among the best third of all that have been trained so far in the stage.
@@ -199,24 +211,15 @@ class FromScratch:
 
     def summary(self) -> dict[str, Any]:
         """As `Estimator.summary`: trainings begun, and generator steps made in them."""
-        return {"candidates": len(self._candidates), "candidate_steps": self._steps()}
-
-    def _steps(self) -> int:
-        return sum(int(candidate.newest["step"]) for candidate in self._candidates.values() if candidate.scores)
+        return {"candidates": len(self._candidates), "candidate_steps": self._steps}
 
     def steps_done(self, part: Part) -> int:
         """As `Estimator.steps_done`: of all candidates' generators."""
-        return self._steps()
+        return self._steps
 
     def spent(self) -> Spent:
         """As `Estimator.spent`; scores of the end, on more images, do not count."""
-        spent = Spent()
-        for candidate in self._candidates.values():
-            size = self._plan.size_of_images(self._plan.space.num_cells_of(len(candidate.tokens)))
-            trained = self._images_per_step * candidate.newest["step"] if candidate.scores else 0.0
-            scored = self._plan.rl_num_eval_img * len(candidate.scores)
-            spent = spent.plus(trained=size * trained, scored=size * scored)
-        return spent
+        return self._spent
 
     def pictures(self, tokens: Tokens) -> np.ndarray | None:
         """As `Estimator.pictures`."""
@@ -246,10 +249,11 @@ class FromScratch:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As `Estimator.restore`."""
-        self._candidates = {}
+        self._candidates, self._spent, self._steps = {}, Spent(), 0
         for tokens, repeat, scores, failure in state["candidates"]:
             candidate = self._candidate(tuple(tokens), repeat)
-            candidate.scores, candidate.failure = {steps: dict(found) for steps, found in scores}, failure
+            self._take(candidate, {steps: dict(found) for steps, found in scores})
+            candidate.failure = failure
 
     def trackables(self) -> dict[str, tf.Module]:
         """As `Estimator.trackables`: none."""
