@@ -5,11 +5,11 @@ is not judged by the training that it was told of:
 
 - An architecture with trainings of fresh seeds (those of `FRESH`, which no search is told of) is worth the mean of
   their log Fréchet distances.
-- Of any other the reciprocal of the Fréchet distance is estimated: it is taken to be what a ridge regression on its
-  choices and on pairs of them says, plus a normal deviation of its own, and each training that plus a normal error. The
-  estimate is the expectation given its trainings: their mean, drawn towards the regression as far as the error is
-  large. Of the reciprocals, because errors are about the same for good and bad ones there (of logs twice as large for
-  bad ones), and because no training comes near to 0, which sums of logs promise of the best.
+- Of any other the log of the Fréchet distance above a floor, `FLOOR` of the lowest training's, is estimated: it is
+  taken to be what a ridge regression on its choices and on pairs of them says, plus a normal deviation of its own, and
+  each training that plus a normal error. The estimate is the expectation given its trainings: their mean, drawn towards
+  the regression as far as the error is large. Above a floor, because no training comes near to what sums of mere logs
+  promise of the best, and because errors of good and bad ones differ less there (of mere logs by three times).
 - One whose trainings all failed is as bad as the worst of the others.
 """
 
@@ -26,6 +26,7 @@ from autogan_tf.config.errors import UserError
 Tokens = tuple[int, ...]
 SEED = 0  # of the trainings that searches are told of
 FRESH = (11, 12, 13)
+FLOOR = 0.6
 
 
 class Judge:
@@ -36,7 +37,7 @@ class Judge:
       admits: which architectures `best` is among; None: all are.
 
     Attributes:
-      error: standard deviation of one training's reciprocal of the Fréchet distance.
+      error: standard deviation of one training's log of the Fréchet distance above the floor.
       own: standard deviation of architectures around what the regression says, of the same.
       best: what an oracle would find among those, and its worth; being the lowest of many that are not exact, a little
         too low.
@@ -49,8 +50,15 @@ class Judge:
     def __init__(self, table: Table, *, admits: Callable[[Tokens], bool] | None = None) -> None:
         others = {tokens: self._logs(table, tokens, (SEED,), inside=False) for tokens in table.architectures}
         self._by_others = {tokens: float(values.mean()) for tokens, values in others.items() if len(values)}
-        repeated = [self._logs(table, tokens, FRESH, inside=False) for tokens in table.architectures]
-        repeated = [np.exp(-values) for values in repeated if len(values) > 1]
+        every = [self._logs(table, tokens, (), inside=False) for tokens in table.architectures]
+        floor = FLOOR * float(np.exp(min(values.min() for values in every if len(values))))
+        above = {
+            tokens: np.log(np.exp(values) - floor) for tokens, values in zip(table.architectures, every, strict=True)
+        }
+        repeated = [
+            np.log(np.exp(self._logs(table, tokens, FRESH, inside=False)) - floor) for tokens in table.architectures
+        ]
+        repeated = [values for values in repeated if len(values) > 1]
         if not repeated:
             raise UserError(
                 "no architecture of the bench's table has trainings with two seeds besides the fresh ones, so that "
@@ -58,17 +66,15 @@ class Judge:
             )
         squares = sum(float(np.sum((values - values.mean()) ** 2)) for values in repeated)
         self.error = float(np.sqrt(squares / sum(len(values) - 1 for values in repeated)))
-        known = {tokens: np.exp(-self._logs(table, tokens, (), inside=False)) for tokens in table.architectures}
-        means = {tokens: float(values.mean()) for tokens, values in known.items() if len(values)}
-        said = effects.predicted(means, {tokens: len(known[tokens]) for tokens in means})
+        means = {tokens: float(values.mean()) for tokens, values in above.items() if len(values)}
+        said = effects.predicted(means, {tokens: len(above[tokens]) for tokens in means})
         rest = np.array([means[tokens] - said[tokens] for tokens in means])
-        counts = np.array([len(known[tokens]) for tokens in means])
+        counts = np.array([len(above[tokens]) for tokens in means])
         self.own = float(np.sqrt(max(0.0, np.mean(rest**2) - self.error**2 * np.mean(1.0 / counts))))
         self._estimates: dict[Tokens, float] = {}
         for tokens, mean in means.items():
-            weight = self.own**2 / (self.own**2 + self.error**2 / len(known[tokens])) if self.own else 0.0
-            estimate = said[tokens] + weight * (mean - said[tokens])
-            self._estimates[tokens] = -float(np.log(max(estimate, min(means.values()))))  # regressions may go below
+            weight = self.own**2 / (self.own**2 + self.error**2 / len(above[tokens])) if self.own else 0.0
+            self._estimates[tokens] = float(np.log(floor + np.exp(said[tokens] + weight * (mean - said[tokens]))))
         fresh = {tokens: self._logs(table, tokens, FRESH, inside=True) for tokens in table.architectures}
         self._worth = self._estimates | {
             tokens: float(values.mean()) for tokens, values in fresh.items() if len(values) == len(FRESH)
