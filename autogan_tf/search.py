@@ -48,6 +48,7 @@ def _search(config: SearchConfig) -> int:
     # imported late, here and below: --help and errors in the flags must not wait for NumPy and TensorFlow
     from autogan_tf.nas.estimation import objectives
 
+    objectives.measured(config)  # fails where a name is wrong
     config = dataclasses.replace(config, reward=str(objectives.reward(config.reward)))  # as one writes it
     environment.set_tensorflow_defaults()
     from autogan_tf.training.distribution import as_a_worker

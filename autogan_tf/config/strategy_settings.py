@@ -4,6 +4,7 @@ To add a strategy: its settings here, as a base of `StrategySettings` and in `ST
 nas/strategies/; or from a file of one's own, see `register`. TensorFlow is not imported here.
 """
 
+import abc
 import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,8 +13,9 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.config.fields import check_fields, did_you_mean, setting
 
 _REINFORCE = "strategy reinforce"
-_TRIALS = "strategies random, evolution, local_search and predictor"
-GROUPS = (_REINFORCE, _TRIALS)
+_TRIALS = "strategies random, evolution, local_search, predictor and nsga2"
+_NSGA2 = "strategy nsga2"
+GROUPS = (_REINFORCE, _TRIALS, _NSGA2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +52,9 @@ class ReinforceSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrialSettings:
-    """Of the strategies that try candidates by themselves; random and local_search need nothing more."""
+class BatchSettings(abc.ABC):
+    """Of all strategies that try candidates by themselves."""
 
-    round_trials: int = setting(30, "Architectures tried in a search iteration, at most.", group=_TRIALS, minimum=1)
     trial_batch: int = setting(
         1,
         "Architectures asked for at once, which can be scored beside each other; none of them profits from the scores "
@@ -65,6 +66,23 @@ class TrialSettings:
     def validate(self) -> None:
         """Raises UserError for a value outside its field's range, and for values that do not go together."""
         check_fields(self)
+
+    @property
+    @abc.abstractmethod
+    def trials_per_round(self) -> int:
+        """Architectures tried in a search iteration, at most."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialSettings(BatchSettings):
+    """Of those of them whose rounds are as long as one likes; random and local_search need nothing more."""
+
+    round_trials: int = setting(
+        30,
+        "Architectures tried in a search iteration, at most; of nsga2 it is nsga2_population that says how many.",
+        group=_TRIALS,
+        minimum=1,
+    )
 
     @property
     def trials_per_round(self) -> int:
@@ -118,7 +136,41 @@ class PredictorSettings(TrialSettings):
 
 
 @dataclasses.dataclass(frozen=True)
-class StrategySettings(PredictorSettings, EvolutionSettings, TrialSettings, ReinforceSettings):
+class Nsga2Settings(BatchSettings):
+    """NSGA-II (Deb et al. 2002), at the scale of EAGAN (arXiv 2111.15097)."""
+
+    objectives: tuple[str, ...] = setting(
+        ("fid", "parameters"),
+        "Two or three objectives, named as in reward, that architectures are compared by: one is better than another "
+        "where it is worse in none of them and better in one. They are measured whatever the reward is, which still "
+        "ranks at a growth and at the end. Low is good of fid, kid, parameters and multiply_adds, high of is.",
+        group=_NSGA2,
+    )
+    nsga2_population: int = setting(
+        32,
+        "Architectures that are alive, and as many children of them, which are tried in each iteration; with "
+        "shared_weights the living are scored anew before.",
+        group=_NSGA2,
+        minimum=2,
+    )
+
+    def validate(self) -> None:
+        """As `BatchSettings.validate`."""
+        super().validate()
+        if len(self.objectives) not in (2, 3) or len(set(self.objectives)) < len(self.objectives):
+            raise UserError(
+                "--objectives must be two or three different objectives, but it is "
+                f"{','.join(self.objectives) or 'empty'}; for example --objectives=fid,parameters"
+            )
+
+    @property
+    def trials_per_round(self) -> int:
+        """Architectures tried in a search iteration, at most."""
+        return 2 * self.nsga2_population
+
+
+@dataclasses.dataclass(frozen=True)
+class StrategySettings(PredictorSettings, EvolutionSettings, TrialSettings, Nsga2Settings, ReinforceSettings):
     """The settings of all strategies together, which a search has whichever it uses."""
 
 
@@ -147,6 +199,11 @@ STRATEGIES: dict[str, Entry] = {
     "predictor": Entry(
         PredictorSettings, "predictor:Predictor", "a surrogate learns, and what it expects most of is tried"
     ),
+    "nsga2": Entry(
+        Nsga2Settings,
+        "nsga2:Nsga2",
+        "evolves for several objectives at once, and ends with the front of those that none is better than",
+    ),
 }
 _BUILT_IN = frozenset(STRATEGIES)
 
@@ -160,7 +217,8 @@ def register(
       name: for --strategy.
       made_by: makes it of its settings and a `Task` (nas/task.py): a `CandidateStrategy`, or another `Strategy`.
       settings: a frozen dataclass with `validate()` and `trials_per_round`, such as a subclass of `TrialSettings`; its
-        fields, each a `fields.setting`, become flags.
+        fields, each a `fields.setting`, become flags. Where it has `objectives`, these are measured whatever the reward
+        is.
       words: what it does, for --help.
 
     Raises:
@@ -196,3 +254,8 @@ def chosen(config: Any) -> Any:
     """The settings of the strategy that `config.strategy` names, out of all of a search; not validated yet."""
     kind = entry(config.strategy).settings
     return kind(**{field.name: getattr(config, field.name) for field in dataclasses.fields(kind)})
+
+
+def objectives_of(config: Any) -> tuple[str, ...]:
+    """The objectives that the strategy that `config.strategy` names compares architectures by; none: the reward."""
+    return tuple(getattr(chosen(config), "objectives", ()))

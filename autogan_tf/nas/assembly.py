@@ -146,17 +146,17 @@ def check_can_rank(config: SearchConfig, network: FeatureNetwork, images: np.nda
         images,
         sides=sides,
         seed=config.seed,
-        needs=objectives.needs(objectives.reward(config.reward).names),
+        needs=objectives.needs(objectives.measured(config)),
     )
 
 
 def check_measurable(config: SearchConfig) -> None:
-    """UserError where an objective of the reward cannot be measured in the way that candidates are judged."""
+    """UserError where an objective of the search cannot be measured in the way that candidates are judged."""
     if config.estimation == "shared_weights":
         return
-    for key, objective in objectives.beyond_evaluation(objectives.reward(config.reward).names).items():
+    for key, objective in objectives.beyond_evaluation(objectives.measured(config)).items():
         if config.estimation == "table":
-            raise UserError(f"the reward names {key}, which the bench's table has not got; it has is, fid and kid, and "
+            raise UserError(f"the search needs {key}, which the bench's table has not got; it has is, fid and kid, and "
                             "parameters and multiply_adds are counted")  # fmt: skip
         if "cost" in objective.needs:
             raise UserError(
@@ -166,12 +166,13 @@ def check_measurable(config: SearchConfig) -> None:
 
 
 def check_counts(config: SearchConfig, num_real: int) -> None:
-    """UserError where an objective of the reward needs more images, generated or real."""
-    needs = objectives.needs(objectives.reward(config.reward).names)
+    """UserError where an objective of the search needs more images, generated or real."""
+    names = objectives.measured(config)
+    needs = objectives.needs(names)
     if needs & {"real_statistics", "real_features"} and num_real < 2:
         raise UserError(
-            f"--reward={config.reward!r} compares with real images, of which it needs at least 2, got {num_real}; give "
-            "more images, or leave out fid and kid"
+            f"the search measures {', '.join(names)}, which compares with real images, of which it needs at least 2, "
+            f"got {num_real}; give more images, or leave out fid and kid"
         )
     if "real_features" in needs:
         for number in (config.rl_num_eval_img, config.num_eval_imgs):

@@ -125,6 +125,16 @@ class Candidates:
             return next(iter(self.sample(1, rng, avoid=[tokens])), tokens)
         return one_of(changes, rng)
 
+    def crossover(self, one: Tokens, other: Tokens, rng: np.random.Generator) -> Tokens:
+        """The prefix of one of both, and each decision of the open cells from either, with the same probability.
+
+        Nothing says that it is admitted.
+        """
+        first = rng.integers(2, size=1 + len(self._counts)) == 0  # of the prefix, then of the decisions
+        prefix = one[: self._begin] if first[0] else other[: self._begin]
+        open_cells = zip(first[1:].tolist(), one[self._begin :], other[self._begin :], strict=True)
+        return prefix + tuple(ours if is_first else theirs for is_first, ours, theirs in open_cells)
+
     def _changes(self, tokens: Tokens) -> list[list[Tokens]]:
         """For the prefix and for every decision of the open cells: what is admitted of its other values."""
         prefix, cells = tokens[: self._begin], tokens[self._begin :]

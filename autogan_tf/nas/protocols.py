@@ -46,6 +46,9 @@ class Strategy(Protocol):
           entropies (nats), of the whole policy and by decision.
         population: [{"architecture": as text, "reward"}] that are alive, the oldest first.
         optima: by architecture as text the reward where a climb ended.
+        front: {"objectives": by name "low" or "high", which is good; "architectures": [{"architecture": as text,
+          "reward", "scores": by objective}]}, of those whose scores compare the ones that no other is better than, the
+          best in the first objective first. Written as genotype files in front/, too.
         """
 
     def training_tokens(self, steps: int, phase: int) -> np.ndarray:

@@ -46,7 +46,7 @@ def written(text: str, name: str = "own.py") -> str:
 
 def test_a_strategy_has_its_name_and_flags_where_its_file_is_given():
     written(STRATEGY.format(name="stride"))
-    with pytest.raises(UserError, match="one of reinforce, random, .*, predictor, but it is 'walk'"):
+    with pytest.raises(UserError, match="one of reinforce, random, .*, predictor, nsga2, but it is 'walk'"):
         parse(SearchConfig, ["--strategy=walk"], doc="")
     config = parse(SearchConfig, ["--strategy=walk", "--plugin=own.py", "--stride=3", "--round_trials=5"], doc="")
     assert isinstance(config, SearchConfig)

@@ -54,6 +54,8 @@ DEFAULTS: dict[str, Any] = {
     "tournament": 2,
     "initial_trials": 5,
     "surrogate": "ridge",
+    "objectives": ("is", "parameters"),
+    "nsga2_population": 3,
     "rl_num_eval_img": 20,
     "num_eval_imgs": 50,
     "num_candidate": 6,
@@ -131,10 +133,11 @@ class FakeScorer:
       architecture that comes again in a phase keeps its score. So a search that loses what the scorer remembers ends
       otherwise.
     always: the score of every architecture instead.
+    measured: if it names them, parameters are a score, too: a hundred less for each token.
     """
 
-    def __init__(self, log: list, *, drifting: bool, always: float | None) -> None:
-        self.log, self.drifting, self.always = log, drifting, always
+    def __init__(self, log: list, *, drifting: bool, always: float | None, measured: Sequence[str] = ()) -> None:
+        self.log, self.drifting, self.always, self.measured = log, drifting, always, measured
         self.phase: tuple[str, int] = ("", 0)
         self.found: dict[tuple[int, ...], float] = {}
         self.scored = self.generated = 0
@@ -155,7 +158,11 @@ class FakeScorer:
 
     def trials(self, architectures: Sequence[Sequence[int]], *, num_images: int) -> list[Trial]:
         scores = [self.score(tokens, num_images=num_images) for tokens in architectures]
-        return [Trial(tuple(tokens), score, {"is": score}) for tokens, score in zip(architectures, scores, strict=True)]
+        found = []
+        for tokens, score in zip(architectures, scores, strict=True):
+            more = {"parameters": 5000.0 - 100 * sum(tokens)} if "parameters" in self.measured else {}
+            found.append(Trial(tuple(tokens), score, {"is": score} | more))
+        return found
 
     def score(self, tokens: Sequence[int], *, num_images: int) -> float:
         self.log.append(("score", tuple(tokens), num_images))
@@ -267,13 +274,16 @@ class Search:
             admits=admits(max_parameters=max_parameters, max_multiply_adds=max_multiply_adds),
         )
         proposes = catalog.new_strategy(strategy, settings, task)
+        self._measured = tuple(dict.fromkeys(["is", *getattr(settings, "objectives", ())]))
         self.searcher = Searcher(
             strategy=proposes if shared_sampling == "strategy" else SharedSampling(proposes, shared_sampling, task),
             estimator=self._from_scratch(fidelities, diverging, workers, own_seeds)
             if fidelities
             else SharedWeights(
                 gan=FakeGan(self.log, collapse=collapse, diverge=diverge),  # type: ignore[arg-type]
-                scorer=FakeScorer(self.log, drifting=drifting, always=always),  # type: ignore[arg-type]
+                scorer=FakeScorer(  # type: ignore[arg-type]
+                    self.log, drifting=drifting, always=always, measured=self._measured
+                ),
                 images=np.random.default_rng(0).integers(0, 256, (6, 32, 32, 1)).astype(np.uint8),
                 plan=self.plan,
                 pause_every=pause_every,
@@ -302,6 +312,7 @@ class Search:
             cost_of=lambda tokens: Cost(sum(tokens), 10 * sum(tokens)),
             plan=self.plan,
             own_seeds=own_seeds,
+            measured=self._measured,
         )
 
     def _pause(self, steps: int, *, save: bool = False) -> None:

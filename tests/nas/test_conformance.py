@@ -40,7 +40,7 @@ OVER_CANDIDATES = [name for name in NAMES if name != "reinforce"]
 SMALL: dict[str, Any] = {
     "ctrl_step": 2, "ctrl_sample_batch": 2, "ctrl_lr": 0.01, "hid_size": 4, "baseline_decay": 0.5,
     "round_trials": 11, "population": 4, "tournament": 2, "initial_trials": 5,
-    "surrogate": "ridge",
+    "surrogate": "ridge", "nsga2_population": 4,
 }  # fmt: skip
 # what a predictor ends with is what it expects most of, see test_predictor.py
 BY_REWARD = [name for name in OVER_CANDIDATES if name != "predictor"]
@@ -71,6 +71,11 @@ def reward(tokens: Tokens, number: int) -> float:
     return int.from_bytes(digest[:4], "little") / 2**32
 
 
+def trial(tokens: Tokens, worth: float) -> Trial:
+    """With scores for those that compare architectures by several objectives."""
+    return Trial(tokens, worth, {"fid": 1.0 - worth, "parameters": float(sum(tokens))})
+
+
 def played(strategy: Strategy, *, stages: int = 3, again: Callable[[Strategy], Strategy] = lambda same: same) -> list:
     """What happens in two rounds of each stage, (stage, kind, what); `again` may put another object in its place."""
     events: list[tuple[int, str, Any]] = []
@@ -90,7 +95,7 @@ def played(strategy: Strategy, *, stages: int = 3, again: Callable[[Strategy], S
             assert len(events) < 1000
             events.append((stage, "asked", asked))
             strategy = again(strategy)
-            told = strategy.tell([Trial(tokens, reward(tokens, number)) for tokens in asked])
+            told = strategy.tell([trial(tokens, reward(tokens, number)) for tokens in asked])
             events.append((stage, "told", dict(told)))
             strategy = again(strategy)
         events.append((stage, "summary", dict(strategy.summary())))
@@ -210,7 +215,7 @@ def test_finalists_are_the_best_of_the_newest_round_first(name):
         rewards = {}
         while asked := strategy.ask():
             rewards |= {tokens: reward(tokens, number) for tokens in asked}
-            strategy.tell([Trial(tokens, rewards[tokens]) for tokens in asked])
+            strategy.tell([trial(tokens, rewards[tokens]) for tokens in asked])
         earlier, best = best, max(rewards, key=lambda tokens: rewards[tokens])
     found = strategy.finalists(36, 0)
     assert found[0] == best and earlier in found[:2]
@@ -250,7 +255,7 @@ def test_fewer_architectures_than_trials(name, options):
         seen = set()
         while asked := strategy.ask():
             seen |= set(asked)
-            strategy.tell([Trial(tokens, reward(tokens, number)) for tokens in asked])
+            strategy.tell([trial(tokens, reward(tokens, number)) for tokens in asked])
         assert seen <= {(option,) for option in range(options)}
         if name != "evolution":  # which goes where its tournaments lead it
             assert len(seen) == options
@@ -269,7 +274,7 @@ def test_where_rewards_last_nothing_is_tried_twice_before_all_have_been_and_no_r
         rounds.append([])
         while asked := strategy.ask():
             rounds[-1] += asked
-            strategy.tell([Trial(tokens, reward(tokens, 0)) for tokens in asked])
+            strategy.tell([trial(tokens, reward(tokens, 0)) for tokens in asked])
     assert all(rounds)
     if name == "random":
         assert len(set(rounds[0] + rounds[1])) == 30 and len(set(sum(rounds[:3], []))) == 36
@@ -286,11 +291,11 @@ def test_what_it_is_told_must_be_what_it_asked_for(name):
     strategy.begin_round(0)
     [asked] = strategy.ask()
     other = (1 - asked[0], *asked[1:])
-    for trials in ([], [Trial(other, 1.0)], [Trial(asked, 1.0), Trial(other, 1.0)]):
+    for trials in ([], [trial(other, 1.0)], [trial(asked, 1.0), trial(other, 1.0)]):
         with pytest.raises(ValueError, match="asked for .* but told of"):
             strategy.tell(trials)
     with pytest.raises(ValueError, match="NaN"):
-        strategy.tell([Trial(asked, math.nan)])
+        strategy.tell([dataclasses.replace(trial(asked, 1.0), reward=math.nan)])
     assert strategy.ask() == [asked]
     with pytest.raises(ValueError, match="at least one prefix"):
         strategy.grow([])

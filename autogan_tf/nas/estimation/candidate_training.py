@@ -172,7 +172,7 @@ class CandidateTraining:
         return Result(scores, step, failure)
 
     def _more(self, reference: Reference) -> dict[str, Callable[[np.ndarray, np.ndarray], float]]:
-        """By key, the objectives of the reward that an evaluation has not got by itself."""
+        """By key, the objectives of the search that an evaluation has not got by itself."""
 
         def scored_by(objective: Objective) -> Callable[[np.ndarray, np.ndarray], float]:
             def score(features: np.ndarray, logits: np.ndarray) -> float:
@@ -187,7 +187,7 @@ class CandidateTraining:
 
             return score
 
-        names = objectives.reward(self._config.reward).names
+        names = objectives.measured(self._config)
         return {key: scored_by(objective) for key, objective in objectives.beyond_evaluation(names).items()}
 
     def _built(self, job: Job) -> tuple[TrainConfig, Trainer, ImageData, Reference]:

@@ -86,6 +86,7 @@ def _new_shared_weights(parts: Parts) -> SharedWeights:
         seed=config.seed,
         semantics=config.semantics,
         reward=objectives.reward(config.reward),
+        measured=objectives.measured(config),
         real=_real_images(parts),
         cost_of=parts.constraints.cheapest,
     )
@@ -102,7 +103,7 @@ def _new_shared_weights(parts: Parts) -> SharedWeights:
 def _real_images(parts: Parts) -> dict[int, Real]:
     """The real images at the size of every stage, as the rewards' network sees them; none if no objective compares."""
     config, begun = parts.config, parts.begun
-    needs = objectives.needs(objectives.reward(config.reward).names)
+    needs = objectives.needs(objectives.measured(config))
     if not needs & {"real_statistics", "real_features"}:
         return {}
     seen_through = assembly.reward_network(config, parts.network)
@@ -138,6 +139,7 @@ def _new_from_scratch(parts: Parts) -> FromScratch:
         own_seeds=config.candidate_seeds == "own",
         images_per_step=assembly.images_per_step(config.final),
         reward=objectives.reward(config.reward),
+        measured=objectives.measured(config),
         cost_of=parts.constraints.cheapest,
         plan=parts.plan,
     )
@@ -174,6 +176,7 @@ def _new_recorded(parts: Parts) -> FromScratch:
         fidelities=config.fidelities or tables[config.num_cells].points[-1:],
         images_per_step=assembly.images_per_step(config.final),
         reward=objectives.reward(config.reward),
+        measured=objectives.measured(config),
         cost_of=parts.constraints.cheapest,
         plan=parts.plan,
     )

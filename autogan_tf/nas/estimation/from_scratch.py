@@ -67,6 +67,7 @@ class FromScratch:
       fidelities: generator steps, rising.
       images_per_step: with which a generator step is made, and the discriminator's before it.
       reward: what candidates are rewarded for.
+      measured: objectives, those of the reward among them, see `objectives.measured`; none: those of the reward alone.
       cost_of: what the generator that is trained in the end costs, see `Constraints.cheapest`.
       plan: of the search.
       own_seeds: each candidate trains with a seed of its own, else all do with the plan's.
@@ -87,10 +88,12 @@ class FromScratch:
         cost_of: Callable[[Tokens], Cost],
         plan: Plan,
         own_seeds: bool = True,
+        measured: Sequence[str] = (),
     ) -> None:
         self._workers, self._training, self._folder = workers, training, folder
         self._fidelities, self._reward, self._cost_of, self._plan = tuple(fidelities), reward, cost_of, plan
         self._images_per_step, self._own_seeds = images_per_step, own_seeds
+        self._measured = tuple(measured) or reward.names
         self._candidates: dict[tuple[Tokens, int], Candidate] = {}
         self._spent, self._steps = Spent(), 0  # of all of them
 
@@ -187,7 +190,7 @@ class FromScratch:
 
     def _scores(self, tokens: Tokens, result: Result) -> dict[str, float]:
         found: dict[str, float] = {"step": result.step}
-        for name in self._reward.names:
+        for name in self._measured:
             objective = OBJECTIVES[name]
             if objectives.of_cost_alone(objective):
                 found[name] = objective.measure(Seen(cost=self._cost_of(tokens)))
@@ -196,7 +199,7 @@ class FromScratch:
         return found
 
     def _trial(self, tokens: Tokens, scores: Mapping[str, float]) -> Trial:
-        by_objective = {name: scores[name] for name in self._reward.names}
+        by_objective = {name: scores[name] for name in self._measured}
         return Trial(tokens, self._reward.evaluate(scores), by_objective, int(scores["step"]))
 
     def _trial_so_far(self, candidate: Candidate) -> Trial:

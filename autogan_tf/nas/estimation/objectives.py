@@ -10,11 +10,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 import numpy as np
 
-from autogan_tf.config import reward_expression
+from autogan_tf.config import reward_expression, strategy_settings
 from autogan_tf.config.errors import UserError
+from autogan_tf.config.fields import did_you_mean
 from autogan_tf.config.reward_expression import Reward
 from autogan_tf.metrics.frechet import FrechetStatistics, frechet_distance
 from autogan_tf.metrics.inception_score import inception_score
@@ -62,11 +64,13 @@ class Objective:
     measure: the score from what was seen.
     needs: the fields of `Seen` that it looks at.
     key: what genotype files and evaluations call the score.
+    good: "low" or "high", or "" where it has no direction: then a reward can name it, and --objectives cannot.
     """
 
     measure: Callable[[Seen], float]
     needs: tuple[str, ...]
     key: str
+    good: str = ""
 
 
 def _inception_score(seen: Seen) -> float:
@@ -99,11 +103,11 @@ def _multiply_adds(seen: Seen) -> float:
 
 
 OBJECTIVES: dict[str, Objective] = {
-    "is": Objective(_inception_score, ("logits",), "inception_score"),
-    "fid": Objective(_frechet_distance, ("features", "real_statistics"), "frechet_distance"),
-    "kid": Objective(_kernel_distance, ("features", "real_features"), "kernel_distance"),
-    "parameters": Objective(_parameters, ("cost",), "parameters"),
-    "multiply_adds": Objective(_multiply_adds, ("cost",), "multiply_adds"),
+    "is": Objective(_inception_score, ("logits",), "inception_score", good="high"),
+    "fid": Objective(_frechet_distance, ("features", "real_statistics"), "frechet_distance", good="low"),
+    "kid": Objective(_kernel_distance, ("features", "real_features"), "kernel_distance", good="low"),
+    "parameters": Objective(_parameters, ("cost",), "parameters", good="low"),
+    "multiply_adds": Objective(_multiply_adds, ("cost",), "multiply_adds", good="low"),
 }
 # a function of the reward's, and what stands beside the scores in genotype files, evaluations and candidates
 _RESERVED = ("log", "step", "steps", "reward", "score", "num_images", "weights", "trained", "feature_network",
@@ -111,16 +115,17 @@ _RESERVED = ("log", "step", "steps", "reward", "score", "num_images", "weights",
 _EVALUATED = ("is", "fid", "kid")  # which `evaluate_images` gives by itself
 
 
-def register(name: str, measure: Callable[[Seen], float], *, needs: Collection[str]) -> None:
+def register(name: str, measure: Callable[[Seen], float], *, needs: Collection[str], good: str = "") -> None:
     """Adds an objective, from a file that --plugin names.
 
     Args:
       name: in --reward, of letters, digits and _; also what genotype files call the score.
       measure: the score from what was seen of an architecture; a reward adds or subtracts it as --reward says.
       needs: the fields of `Seen` that it looks at.
+      good: "low" or "high", for strategies that compare architectures by it (--objectives); "" for rewards alone.
 
     Raises:
-      UserError: a name that is taken or that --reward cannot read, or a need that `Seen` does not have.
+      UserError: a name that is taken or that --reward cannot read, a need that `Seen` does not have, or another `good`.
     """
     fields = [field.name for field in dataclasses.fields(Seen)]
     taken = {*OBJECTIVES, *(objective.key for objective in OBJECTIVES.values()), *_RESERVED}
@@ -129,7 +134,9 @@ def register(name: str, measure: Callable[[Seen], float], *, needs: Collection[s
         raise UserError(f"an objective's name {why}, and it is {name!r}; give yours another one")
     if not needs or not set(needs) <= set(fields):
         raise UserError(f"the objective {name} must need some of {', '.join(fields)}, got {', '.join(needs) or 'none'}")
-    OBJECTIVES[name] = Objective(measure, tuple(needs), name)
+    if good not in ("low", "high", ""):
+        raise UserError(f'the objective {name} must say good="low", good="high" or nothing, got {good!r}')
+    OBJECTIVES[name] = Objective(measure, tuple(needs), name, good)
 
 
 def beyond_evaluation(names: Iterable[str]) -> dict[str, Objective]:
@@ -146,6 +153,32 @@ def of_cost_alone(objective: Objective) -> bool:
 def reward(text: str) -> Reward:
     """The reward that the text describes; UserError, with the names that there are, where it is none."""
     return reward_expression.parse(text, tuple(OBJECTIVES))
+
+
+def measured(config: Any) -> tuple[str, ...]:
+    """The objectives that a search with these settings measures: its reward's, then those that its strategy needs.
+
+    Raises:
+      UserError: as `reward`, or --objectives names one that there is not or that has no direction.
+    """
+    further = strategy_settings.objectives_of(config)
+    directions(further)
+    return tuple(dict.fromkeys([*reward(config.reward).names, *further]))
+
+
+def directions(names: Iterable[str]) -> dict[str, str]:
+    """By objective "low" or "high", which of both is good.
+
+    Raises:
+      UserError: --objectives names one that there is not or that has no direction.
+    """
+    known = {name: objective.good for name, objective in OBJECTIVES.items() if objective.good}
+    for name in names:
+        if name not in known:
+            why = "which does not say whether low or high is good" if name in OBJECTIVES else "which there is not"
+            close = did_you_mean(name, known) or ";"
+            raise UserError(f"--objectives has {name!r}, {why}{close} each must be one of {', '.join(known)}")
+    return {name: known[name] for name in names}
 
 
 def needs(names: Iterable[str]) -> frozenset[str]:

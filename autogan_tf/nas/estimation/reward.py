@@ -53,6 +53,7 @@ class Scorer:
       seed: of the run.
       semantics: of latents, batch norm's statistics, splits and 8-bit images.
       reward: of which objectives, and how it is made of them.
+      measured: objectives, those of the reward among them, see `objectives.measured`; none: those of the reward alone.
       real: the real images by their side in pixels, where an objective compares with them.
       cost_of: what the generator that is trained in the end costs, see `Constraints.cheapest`; where an objective needs
         it.
@@ -68,6 +69,7 @@ class Scorer:
         seed: int,
         semantics: Semantics = CORRECTED,
         reward: Reward = INCEPTION_SCORE,
+        measured: Sequence[str] = (),
         real: Mapping[int, Real] | None = None,
         cost_of: Callable[[Tokens], Cost] | None = None,
     ) -> None:
@@ -75,7 +77,8 @@ class Scorer:
         self._batch_size, self._calibration_batches = batch_size, calibration_batches
         self._seed, self._semantics = seed, semantics
         self.reward, self._real, self._cost_of = reward, real or {}, cost_of
-        self._needs = objectives.needs(reward.names)
+        self._measured = tuple(measured) or reward.names
+        self._needs = objectives.needs(self._measured)
         self._graphs: dict[int, tf.types.experimental.GenericFunction] = {}
         self._cache: dict[Tokens, dict[str, float]] = {}
         self._phase: tuple[str, int] = ("", 0)
@@ -154,7 +157,7 @@ class Scorer:
                 real_features=real.features if real else None,
                 cost=self._cost_of(tokens) if self._cost_of and "cost" in self._needs else None,
             )
-            scores.append(objectives.measure(self.reward.names, seen))
+            scores.append(objectives.measure(self._measured, seen))
         return scores
 
     def outputs(self, architectures: Sequence[Sequence[int]], *, drawn: Sequence[tf.Tensor], num: int) -> Outputs:

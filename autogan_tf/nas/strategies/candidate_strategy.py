@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from autogan_tf.config.strategy_settings import TrialSettings
+from autogan_tf.config.strategy_settings import BatchSettings
 from autogan_tf.data import seeds
 from autogan_tf.nas.candidates import Candidates
 from autogan_tf.nas.task import Task
@@ -23,7 +23,7 @@ REMEMBERED = 100  # best architectures of a stage's earlier rounds
 class CandidateStrategy(abc.ABC):
     """See `Strategy`; what is tried next, and what is made of a reward, a subclass says.
 
-    A round is `round_trials / trial_batch` asks, rounded up, for at most `trial_batch` architectures each, and ends
+    A round is `trials_per_round / trial_batch` asks, rounded up, for at most `trial_batch` architectures each, and ends
     before that when nothing is left to be tried. Shared weights change from round to round, so that only rewards of one
     round are compared, unless the task says that rewards last. All that is drawn follows from the seed and from the
     rewards it was told, which workers have agreed on: their strategies are alike without exchanging anything more.
@@ -36,7 +36,7 @@ class CandidateStrategy(abc.ABC):
       UserError: settings that do not go together; a space without architectures of so many cells.
     """
 
-    def __init__(self, settings: TrialSettings, task: Task) -> None:
+    def __init__(self, settings: BatchSettings, task: Task) -> None:
         settings.validate()
         self._settings, self._task = settings, task
         self._round, self._step = 0, 0  # rounds are numbered by whoever begins them; asks of this one answered
@@ -47,7 +47,7 @@ class CandidateStrategy(abc.ABC):
     @property
     def steps_per_round(self) -> int:
         """How often a round is told of trials, at most."""
-        return math.ceil(self._settings.round_trials / self._settings.trial_batch)
+        return math.ceil(self._settings.trials_per_round / self._settings.trial_batch)
 
     def begin_round(self, number: int) -> None:
         """As `Strategy.begin_round`."""
@@ -58,7 +58,7 @@ class CandidateStrategy(abc.ABC):
 
     def ask(self) -> list[Tokens]:
         """As `Strategy.ask`."""
-        left = self._settings.round_trials - self._step * self._settings.trial_batch
+        left = self._settings.trials_per_round - self._step * self._settings.trial_batch
         return self._propose(min(left, self._settings.trial_batch)) if left > 0 else []
 
     @abc.abstractmethod
@@ -109,6 +109,22 @@ class CandidateStrategy(abc.ABC):
         """
         rng = seeds.numpy_rng(self._task.seed, "uniform_architectures", phase)
         return np.array(self.candidates.draw(steps, rng), np.int32)
+
+    def members_and_mutants(self, members: Sequence[Tokens], steps: int, phase: int) -> np.ndarray:
+        """The same for strategies that have a population.
+
+        The shared weights are trained for the population, as in CARS (Yang et al., arXiv 1909.04977, section 3.1). So
+        small a population lacks options that a mutation brings in, whose weights would stay untrained: every other
+        architecture, on average, is a member's mutation.
+        """
+        rng = seeds.numpy_rng(self._task.seed, "population_architectures", phase)
+        parents = rng.integers(len(members), size=steps).tolist()
+        mutated = (rng.integers(2, size=steps) == 1).tolist()
+        rows = [
+            self.candidates.mutate(members[parent], rng) if change else members[parent]
+            for parent, change in zip(parents, mutated, strict=True)
+        ]
+        return np.array(rows, np.int32)
 
     def finalists(self, number: int, step: int) -> list[Tokens]:
         """As `Strategy.finalists`: by turns the best of the newest round and the best of those before it.

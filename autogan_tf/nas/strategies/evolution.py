@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from autogan_tf.config.strategy_settings import EvolutionSettings
-from autogan_tf.data import seeds
 from autogan_tf.nas.strategies.candidate_strategy import CandidateStrategy
 from autogan_tf.nas.task import Task
 from autogan_tf.nas.trial import Tokens, Trial
@@ -87,22 +86,10 @@ class Evolution(CandidateStrategy):
         }
 
     def training_tokens(self, steps: int, phase: int) -> np.ndarray:
-        """As `Strategy.training_tokens`: uniform until the population is complete, then members and possible children.
-
-        The shared weights are trained for the population, as in CARS (Yang et al., arXiv 1909.04977, section 3.1). So
-        small a population lacks options that a mutation brings in, whose weights would stay untrained: every other
-        architecture, on average, is a member's mutation.
-        """
+        """As `Strategy.training_tokens`: uniform until the population is complete, then as `members_and_mutants`."""
         if len(self._members) < self._population:
             return super().training_tokens(steps, phase)
-        rng = seeds.numpy_rng(self._task.seed, "population_architectures", phase)
-        parents = rng.integers(len(self._members), size=steps).tolist()
-        mutated = (rng.integers(2, size=steps) == 1).tolist()
-        rows = [
-            self.candidates.mutate(self._members[parent].tokens, rng) if change else self._members[parent].tokens
-            for parent, change in zip(parents, mutated, strict=True)
-        ]
-        return np.array(rows, np.int32)
+        return self.members_and_mutants([member.tokens for member in self._members], steps, phase)
 
     def grow(self, kept: Sequence[Tokens]) -> None:
         """As `Strategy.grow`; another population begins."""

@@ -93,3 +93,25 @@ def test_names_that_stand_beside_scores_are_taken(name):
     """In genotype files, evaluations and what is kept of candidates."""
     with restored(), pytest.raises(UserError, match=f"is taken, and it is '{name}'"):
         objectives.register(name, lambda seen: 0.0, needs=["logits"])
+
+
+def test_a_search_measures_what_its_reward_and_its_strategy_name():
+    assert objectives.measured(SearchConfig(reward="kid - is")) == ("kid", "is")
+    assert objectives.measured(SearchConfig(strategy="nsga2")) == ("is", "fid", "parameters")
+    config = SearchConfig(strategy="nsga2", reward="-fid", objectives=("multiply_adds", "fid"))
+    assert objectives.measured(config) == ("fid", "multiply_adds")
+    assert objectives.measured(SearchConfig(objectives=("kid", "fid"))) == ("is",)  # which reinforce does not ask for
+
+
+def test_which_way_is_good():
+    names = ["parameters", "is", "fid", "kid", "multiply_adds"]
+    assert [objectives.directions(names)[name] for name in names] == ["low", "high", "low", "low", "low"]
+    with restored():
+        objectives.register("plain", lambda seen: 0.0, needs=["logits"])
+        objectives.register("wide", lambda seen: 0.0, needs=["logits"], good="high")
+        assert objectives.directions(["wide", "fid"]) == {"wide": "high", "fid": "low"}
+        config = SearchConfig(strategy="nsga2", objectives=("fid", "plain"))
+        with pytest.raises(UserError, match="--objectives has 'plain', which does not say whether low or high is"):
+            objectives.measured(config)
+        with pytest.raises(UserError, match='the objective odd must say good="low", good="high" or nothing, got .up'):
+            objectives.register("odd", lambda seen: 0.0, needs=["logits"], good="up")
