@@ -1,4 +1,4 @@
-"""Takes what the searcher tells to the terminal, to metrics.jsonl, to TensorBoard and to sample grids."""
+"""Takes what the searcher tells to the terminal, to metrics.jsonl, to TensorBoard, to sample grids and front/."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from autogan_tf.nas.front_files import FrontFiles
 from autogan_tf.nas.plan import Plan
 from autogan_tf.nas.trial import Tokens
-from autogan_tf.runs import diagram_pixels, history, report_charts, report_search
+from autogan_tf.runs import diagram_pixels, front, history, report_charts, report_search, report_search_charts
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.image_grid import grid
 from autogan_tf.runs.metrics_log import MetricsLog
@@ -35,6 +36,7 @@ class SearchLog:
       plan: of the search.
       folder, terminal, log: where to.
       draw: images uint8 [N, S, S, C] of an architecture, see `Estimator.pictures`.
+      front_files: write a front, where the strategy tells one.
       grid_every: iterations between sample grids, besides those before a growth and the last; 0 for these only.
       done: iterations that an earlier process has done.
     """
@@ -47,12 +49,13 @@ class SearchLog:
         terminal: Terminal,
         log: MetricsLog,
         draw: Callable[[Tokens], np.ndarray | None],
+        front_files: FrontFiles,
         grid_every: int,
         done: int = 0,
     ) -> None:
         self.phase, self.done, self.event = terminal.phase, terminal.done, terminal.line
         self._plan, self._folder, self._terminal, self._log, self._draw = plan, folder, terminal, log, draw
-        self._report = Refreshed(folder)
+        self._report, self._front_files = Refreshed(folder), front_files
         self._grid_every = grid_every
         self._left = time_left(plan)
         self._stage = plan.first_cells - 1 + sum(step < done for step in plan.grow_steps)
@@ -89,6 +92,9 @@ class SearchLog:
             f"iteration {step + 1:3d}  stage {numbers['stage'] + 1}  best {numbers['best']:.3f}  "
             f"mean {numbers['mean']:.3f}  {_told(numbers)}{numbers['seconds']:.1f} s  [{numbers['best_architecture']}]"
         )
+        told = front.read(numbers.get("front"))
+        if told is not None:
+            self._front_files.write(told)
         done = step + 1
         last = done == self._plan.max_search_iter or done in self._plan.grow_steps
         if last or (self._grid_every and done % self._grid_every == 0):
@@ -109,6 +115,8 @@ class SearchLog:
                 so_far["policy"], space=self._plan.space, stage=self._stage, resets=so_far["resets"]
             )
             board.image(f"policy/cell_{self._stage + 1}", report_charts.pixels(chart), step=done)
+        for (x, y), chart in report_search_charts.fronts(so_far).items():
+            board.image(f"front/{x}_{y}", report_charts.pixels(chart), step=done)
         rows = [
             (str(row["cell"]), row["decision"], row["choice"], str(row["drawn"]),
              "" if row["mean_reward"] is None else f"{row['mean_reward']:.3f}")

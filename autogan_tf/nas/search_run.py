@@ -16,11 +16,12 @@ from autogan_tf.features.protocol import FeatureNetwork, network_identity, warn_
 from autogan_tf.models.cost import Cost
 from autogan_tf.nas.estimation.objectives import OBJECTIVES
 from autogan_tf.nas.estimation.reward import INCEPTION_SCORE
+from autogan_tf.nas.front_files import FrontFiles, in_words
 from autogan_tf.nas.plan import Plan, Ranked
 from autogan_tf.nas.protocols import Estimator, Strategy
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.searcher import Searcher
-from autogan_tf.runs import diagram_pixels, log_files
+from autogan_tf.runs import diagram_pixels, front, log_files
 from autogan_tf.runs.checkpoints import Checkpoints
 from autogan_tf.runs.folder import RunFolder, write_atomically
 from autogan_tf.runs.image_grid import grid
@@ -84,6 +85,12 @@ def run_search(
         )
     state = saved.state if saved else {"logs": {}}
     log_files.cut_back(folder, state["logs"])
+    seen = {
+        "num_images": plan.rl_num_eval_img,
+        "feature_network": network_identity(network),
+        "weights": "own" if estimator.rewards_last else "shared",
+    }
+    front_files = FrontFiles(folder, space=plan.space, cost_of=cost_of, seen=seen)
     with MetricsLog(folder) as log:
         if saved:
             warn_if_not(network, saved.state["network"])
@@ -103,6 +110,7 @@ def run_search(
             terminal=terminal,
             log=log,
             draw=estimator.pictures,
+            front_files=front_files,
             grid_every=grid_every,
             done=state["search"]["iteration"] if saved else 0,
         )
@@ -163,6 +171,9 @@ def run_search(
             f"on {entry.num_images:,} images {entry.score:.3f}; "
             f"{cost.parameters:,} parameters, {cost.multiply_adds / 1e6:,.0f} M multiply-adds"
         )
+    told = front.read(strategy.summary().get("front"))
+    if told is not None:
+        lines.append(in_words(told, front_files.write(told)))
     # last, as it tells that the search is complete
     write_atomically(folder.genotype_file, (folder.genotypes / "01.json").read_bytes())
     for line in lines:

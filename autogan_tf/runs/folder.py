@@ -137,6 +137,11 @@ class RunFolder:
         return self.path / "genotypes"
 
     @property
+    def front(self) -> pathlib.Path:
+        """Folder of the front of a search with several objectives, 01.json the best in the first of them."""
+        return self.path / "front"
+
+    @property
     def trials(self) -> pathlib.Path:
         """Folder of the runs of a search's candidates, 000001 the first, where they are trained from scratch."""
         return self.path / "trials"

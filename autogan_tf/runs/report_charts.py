@@ -14,7 +14,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from autogan_tf.search_space.space import SearchSpace
 
@@ -133,6 +133,33 @@ def clouds(groups: Mapping[str, tuple[Sequence[float], Values]], *, x: str, y: s
             axes.plot(xs, _numbers(ys), ".", label=_literal(name), color=colour, alpha=0.8, markersize=9,
                       markeredgewidth=0, rasterized=len(xs) > _MANY)  # fmt: skip
         _label(figure, axes, x=x, y=y, number=len(groups))
+
+    return _figure(height, draw)
+
+
+Axis = tuple[Sequence[float], Sequence[float], str]
+
+
+def front(x: Axis, y: Axis, *, joined: bool, height: float = 3.6) -> Figure:
+    """A front among all that it was compared with, by two objectives.
+
+    Args:
+      x, y: the values of all, those of the front, the best in x first, and what the axis shows.
+      joined: by a line whose steps bound what the front dominates: where no further objective was compared by.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(x[0], y[0], ".", label="tried", color=GREY, alpha=0.6, markersize=6, markeredgewidth=0,
+                  rasterized=len(x[0]) > _MANY)  # fmt: skip
+        style = "-" if joined else ""
+        axes.plot(x[1], y[1], f"o{style}", label="front", color=ORANGE, drawstyle="steps-post", linewidth=1.2,
+                  markersize=5)  # fmt: skip
+        for axis, (*_, words) in ((axes.xaxis, x), (axes.yaxis, y)):
+            axis.set_major_locator(MaxNLocator(7))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+            axis.set_label_text(_literal(words))
+        figure.legend(loc="outside upper right", ncols=2, fontsize=8)
 
     return _figure(height, draw)
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from autogan_tf.config import fields
 from autogan_tf.config.search import SearchConfig
-from autogan_tf.runs import diagram, report_charts, report_search_charts
+from autogan_tf.runs import diagram, report_charts, report_data, report_search_charts
 from autogan_tf.runs.history import History
 from autogan_tf.search_space.space import SearchSpace
 
@@ -40,6 +40,7 @@ def page(run: History, document: Mapping[str, Any]) -> str:
         cells_differ=report_search_charts.cells_differ(document),
         timeline=_timeline(document["search"]),
         optima=_optima(document["search"]),
+        front=_thinned_front(document["search"]),
         leading=_leading((document["search"] or {}).get("candidates", [])),
         search_pictures=_series(run.samples, "iteration-", "iteration"),
         pictures=_series(run.samples, "step-", "step") or _series(_files(best), "step-", "step"),
@@ -152,6 +153,13 @@ def _optima(search: Mapping[str, Any] | None) -> list[tuple[int, str, float | No
         if reward is not None
     ]
     return sorted(found, key=lambda entry: (-entry[0], -entry[2]))[:_MOST_CANDIDATES]
+
+
+def _thinned_front(search: Mapping[str, Any] | None) -> list[tuple[int, Mapping[str, Any]]]:
+    """(place on the front, architecture) of at most so many, evenly, the first and the last among them."""
+    front = (search or {}).get("front")
+    places = list(enumerate(front["architectures"], 1)) if front else []
+    return report_data.thinned(places, _MOST_CANDIDATES)
 
 
 def _leading(candidates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import numbers
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autogan_tf.config.encoding import shown
-from autogan_tf.runs import history
+from autogan_tf.runs import front, history
 from autogan_tf.runs.history import History
 from autogan_tf.search_space.space import SearchSpace
 
@@ -75,6 +76,7 @@ def of_search(run: History) -> dict[str, Any]:
         "policy": _policies(run),
         "population": _of_rounds(run, "population", "members", _members),
         "optima": _of_rounds(run, "optima", "architectures", _numbers_by_name),
+        "front": _front(run),
         "growth": [{"step": row["step"], "stage": row.get("stage"), "kept": row.get("kept", {})}
                    for row in run.of("growth")],  # fmt: skip
         "resets": [row["step"] for row in iterations if row["collapsed"]],
@@ -87,6 +89,39 @@ def _of_rounds(run: History, name: str, shown_as: str, read: Callable[[Any], Any
     """What the strategy's summaries say under a name, where it is what `Strategy.summary` means by it."""
     found = ((row, read(row.get(name))) for row in run.of("search"))
     return [{"step": row["step"], "stage": row.get("stage", 0), shown_as: value} for row, value in found if value]
+
+
+def _front(run: History) -> dict[str, Any] | None:
+    """The newest front, and by objective the scores of all architectures that it was compared with, as columns.
+
+    With shared weights these are the ones of its iteration, else those of as many cells.
+    """
+    told = [(row["step"], found) for row in run.of("search") if (found := front.read(row.get("front"))) is not None]
+    if not told:
+        return None
+    step, newest = told[-1]
+    length = len(newest.architectures[0].architecture.split())
+    lasts = run.settings.get("estimation", "shared_weights") != "shared_weights"
+    compared: dict[str, list[float]] = {}
+    for row in run.of("strategy"):
+        if lasts or row["iteration"] == step:
+            by_name = row.get("scores")
+            for name, scores in by_name.items() if isinstance(by_name, dict) else ():
+                values = _values(scores, newest.objectives)
+                if len(name.split()) == length and values is not None:
+                    compared[name] = values
+    columns = zip(*compared.values(), strict=True) if compared else itertools.repeat((), len(newest.objectives))
+    return dataclasses.asdict(newest) | {
+        "step": step,
+        "compared": {name: list(column) for name, column in zip(newest.objectives, columns, strict=True)},
+    }
+
+
+def _values(scores: Any, names: Iterable[str]) -> list[float] | None:
+    """The scores of these names, in their order; None where one is missing or not finite."""
+    found = [_finite(scores.get(name)) for name in names] if isinstance(scores, dict) else [None]
+    known = [value for value in found if value is not None]
+    return known if len(known) == len(found) else None
 
 
 def _policies(run: History) -> list[dict[str, Any]]:

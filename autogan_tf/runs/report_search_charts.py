@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from autogan_tf.runs import report_charts
 from autogan_tf.search_space.space import SearchSpace
@@ -65,6 +67,9 @@ def charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str, 
     if search["population"]:
         alive, members = _population(search["population"])
         found["population"] = report_charts.element(line(alive, y="reward", dots=members), "population")
+    found["front"] = [
+        (f"{x} and {y}", report_charts.element(figure, f"front{x}{y}")) for (x, y), figure in fronts(search).items()
+    ]
     if space is not None:
         draw = functools.partial(report_charts.policy, search["policy"], space=space, resets=search["resets"])
         stages = sorted({row["stage"] for row in search["policy"]})
@@ -76,6 +81,23 @@ def charts(document: Mapping[str, Any], space: SearchSpace | None) -> dict[str, 
     shown |= {"population_best", "population_mean"} if "population" in found else set()
     found["told"] = _told(search, shown)
     return found
+
+
+def fronts(search: Mapping[str, Any]) -> dict[tuple[str, str], Figure]:
+    """The front among all that it was compared with, for each two of the objectives; none where there is no front."""
+    front = search["front"]
+    if not front:
+        return {}
+    scores = [entry["scores"] for entry in front["architectures"]]
+    good = front["objectives"]
+    return {
+        (x, y): report_charts.front(
+            *((front["compared"][name], [of_one[name] for of_one in scores], f"{name}, {good[name]} is good")
+              for name in (x, y)),
+            joined=len(good) == 2,
+        )
+        for x, y in itertools.combinations(good, 2)
+    }  # fmt: skip
 
 
 def cells_differ(document: Mapping[str, Any]) -> bool:

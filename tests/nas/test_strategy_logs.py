@@ -11,12 +11,14 @@ import pytest
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 from autogan_tf.config import plugins, strategy_settings
+from autogan_tf.nas.front_files import FrontFiles
 from autogan_tf.nas.search_log import SearchLog
 from autogan_tf.nas.strategies.random_search import RandomSearch
-from autogan_tf.runs import report
+from autogan_tf.runs import front, report
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.runs.metrics_log import MetricsLog
 from autogan_tf.runs.progress import Terminal
+from tests.nas.conftest import cost_of
 from tests.plugged import restored
 from tests.runs import written_run
 
@@ -41,7 +43,8 @@ class Talkative(RandomSearch):
 
 # of which a report knows what they mean, or that are told by others where the strategy does not say them
 KNOWN = ("policy", "population", "optima", "entropy", "entropies", "mean_scores", "collapsed", "d_loss", "g_loss",
-         "images_per_second", "rewards", "scores", "kept", "trained_steps", "population_best", "$\\frac$")  # fmt: skip
+         "images_per_second", "rewards", "scores", "kept", "trained_steps", "population_best", "$\\frac$",
+         "front")  # fmt: skip
 ODD: list = [
     0.5, "a text", None, True, math.nan, np.float32(0.25), np.ones((2, 2), np.float32), [], {}, [None],
     {"a": {"b": [1, {"c": 2}]}}, {"a": "text", "b": None, "c": math.inf, "d": 1.5}, {(1, 2): {3, 4}},
@@ -80,7 +83,8 @@ def logged(search, folder: pathlib.Path, grid_every: int = 1, **changes) -> None
     written_run.write_config(folder, "search", {"num_cells": 2, "max_search_iter": 3} | changes)
     terminal = Terminal(verbosity="detailed")
     with terminal, MetricsLog(RunFolder(folder)) as log:
-        observer = SearchLog(plan=search.plan, folder=RunFolder(folder), terminal=terminal, log=log,
+        files = FrontFiles(RunFolder(folder), space=search.plan.space, cost_of=cost_of, seen={"num_images": 20})
+        observer = SearchLog(plan=search.plan, folder=RunFolder(folder), terminal=terminal, log=log, front_files=files,
                              grid_every=grid_every, draw=lambda tokens: np.zeros([4, 8, 8, 1], np.uint8))  # fmt: skip
         for step, phase, numbers in search.told.rows:
             observer.numbers(step=step, phase=phase, numbers=numbers)
@@ -104,6 +108,7 @@ def test_a_whole_report(name, fake_search, tmp_path, capsys):
     assert '<section id="search">' in page and '<section id="choices">' in page
     assert ('<section id="policy">' in page) == ("entropy by search iteration" in page) == has_controller
     assert ('<section id="population">' in page) == evolves
+    assert ('<section id="front">' in page) == (folder / "front" / "01.json").exists() == (name == "nsga2")
     assert "earlier version" not in page
     found = json.loads((folder / "report.json").read_text())["search"]
     told = search.told.of("strategy")
@@ -111,7 +116,8 @@ def test_a_whole_report(name, fake_search, tmp_path, capsys):
     assert set(found["tried"]["iteration"]) == {0, 1, 2} and found["tried"]["stage"][-1] == 1
     assert "best and mean reward so far by architectures tried" in page
     numbers = found["told"]["numbers"]
-    of_the_search = {"iteration", "scored", "seconds", "rewards", "trained_images", "scored_images", "expected"}
+    of_the_search = {"iteration", "scored", "seconds", "rewards", "scores", "trained_images", "scored_images",
+                     "expected"}  # fmt: skip
     assert set(numbers) == {name for _, n in told for name in n} - of_the_search
     of_its_own = [name for name in numbers if name not in ("reward", "entropy") and not name.startswith("population")]
     assert all(f"{name} by architectures tried" in page for name in of_its_own) and bool(of_its_own) != evolves
@@ -123,6 +129,44 @@ def test_a_whole_report(name, fake_search, tmp_path, capsys):
     assert {"reward/best", "reward/best_so_far", "strategy/reward", "choices", "samples"} <= tags
     assert "strategy/iteration" not in tags and ("entropy/conv" in tags) == has_controller
     assert ("strategy/population_best" in tags) == evolves
+    assert ({"strategy/hypervolume", "front/is_parameters"} <= tags) == (name == "nsga2")
+
+
+def test_the_newest_front_is_in_the_report_and_in_files_beside_nothing_else(fake_search, tmp_path):
+    """Its last iteration has a cell more than those before it, whose front was another one."""
+    search = fake_search(strategy="nsga2", **PLAN | {"nsga2_population": 8}).run()
+    folder = tmp_path / "run"
+    (folder / "front").mkdir(parents=True)
+    (folder / "front" / "99.json").write_text("of a larger front before")
+    logged(search, folder)
+    fronts = [numbers["front"]["architectures"] for _, numbers in search.told.of("search")]
+    documents = [json.loads(file.read_text()) for file in sorted((folder / "front").iterdir())]
+    assert len(documents) == len(fronts[-1]) and len(fronts[-1][0]["architecture"].split()) == 9
+    for place, (document, entry) in enumerate(zip(documents, fronts[-1], strict=True), 1):
+        assert " ".join(map(str, document["tokens"])) == entry["architecture"]
+        assert document["name"] == f"run-front-{place:02d}" and document["cost"]["parameters"] > 0
+        told = {"inception_score": entry["scores"]["is"], "parameters": entry["scores"]["parameters"]}
+        assert document["scores"] == {"reward": entry["reward"], "num_images": 20} | told
+    found = json.loads((folder / "report.json").read_text())["search"]["front"]
+    assert found["objectives"] == {"is": "high", "parameters": "low"} and found["step"] == 2
+    assert [entry["architecture"] for entry in found["architectures"]] == [e["architecture"] for e in fronts[-1]]
+    newest = [numbers["scores"] for _, numbers in search.told.of("strategy") if numbers["iteration"] == 2]
+    scores = [scores for by_name in newest for scores in by_name.values()]
+    assert len(scores) == 16 and found["compared"]["is"] == pytest.approx([one["is"] for one in scores], rel=1e-5)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert all(f"<code>{entry['architecture']}</code>" in page for entry in fronts[-1])
+    assert "the front by is and parameters" in page and "parameters, low is good" in page
+
+
+@pytest.mark.parametrize("value", [
+    None, [], "front", {}, {"objectives": {"a": "low"}, "architectures": []},
+    {"objectives": {"a": "low", "b": "sideways"}, "architectures": [{"architecture": "0", "scores": {"a": 1, "b": 2}}]},
+    {"objectives": {"a": "low", "b": "low"}, "architectures": [{"architecture": "0", "scores": {"a": 1}}]},
+    {"objectives": {"a": "low", "b": "low"}, "architectures": [{"architecture": "x", "scores": {"a": 1, "b": 2}}]},
+    {"objectives": {"a": "low", "b": "low"}, "architectures": [{"architecture": "0", "scores": {"a": 1, "b": None}}]},
+])  # fmt: skip
+def test_what_is_no_front_is_not_read_as_one(value):
+    assert front.read(value) is None
 
 
 def test_what_a_strategy_tells_hides_nothing_and_stops_no_log(fake_search, tmp_path, capsys):
