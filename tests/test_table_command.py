@@ -44,8 +44,8 @@ def tables(tmp_path_factory) -> pathlib.Path:
 
 def words(folder: pathlib.Path, tables: pathlib.Path, **changes) -> list[str]:
     settings = {"num_cells": 1, "table": tables, "run_dir": folder, "strategy": "random", "round_trials": 5,
-                "trial_batch": 2, "population": 3, "ctrl_step": 2, "num_candidate": 5, "topk": 2, "budget": 10,
-                "verbosity": "quiet"}  # fmt: skip
+                "trial_batch": 2, "population": 3, "nsga2_population": 3, "ctrl_step": 2, "num_candidate": 5, "topk": 2,
+                "budget": 10, "verbosity": "quiet"}  # fmt: skip
     return ["--flagfile=bench_search.flags", *(f"--{name}={value}" for name, value in (settings | changes).items())]
 
 
@@ -58,7 +58,7 @@ def rewards(folder: pathlib.Path) -> dict[str, float]:
     return {name: reward for row in rows(folder, "strategy") for name, reward in row["rewards"].items()}
 
 
-@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "predictor", "reinforce"])
+@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "predictor", "nsga2", "reinforce"])
 def test_a_search_is_told_what_is_on_record_until_it_has_cost_its_budget(tmp_path, tables, strategy):
     assert search.main(words(tmp_path / "run", tables, strategy=strategy)) == 0
     found = rewards(tmp_path / "run")
@@ -111,7 +111,7 @@ def test_with_fidelities_the_recorded_points_are_what_candidates_stop_at(tmp_pat
             assert rewards(tmp_path / "run")[name] == pytest.approx(-math.log(expected), abs=1e-4)
 
 
-@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "predictor", "reinforce"])
+@pytest.mark.parametrize("strategy", ["random", "evolution", "local_search", "predictor", "nsga2", "reinforce"])
 def test_in_a_half_of_the_bench_nothing_else_is_tried(tmp_path, tables, strategy):
     assert search.main(words(tmp_path / "run", tables, strategy=strategy, bench_half="proof")) == 0
     tried = {tuple(map(int, name.split())) for name in rewards(tmp_path / "run")}

@@ -114,7 +114,7 @@ def differences(one: pathlib.Path, other: pathlib.Path) -> list[str]:
         for name in ("metrics.jsonl", "evaluations.jsonl"):
             if _rows(a / name) != _rows(b / name):
                 found.append(f"{part}/{name}")
-        for folder in ("samples", "genotypes"):
+        for folder in ("samples", "genotypes", "front"):
             names = {file.name for place in (a, b) for file in (place / folder).glob("*")}
             different = (name for name in sorted(names) if _content(a / folder / name) != _content(b / folder / name))
             found += [f"{part}/{folder}/{name}" for name in different]

@@ -60,8 +60,11 @@ def in_words(front: Front, files: list[pathlib.Path]) -> str:
     """How many there are, in which files, and what the first and the last of them are worth."""
     number = f"{len(files)} architecture{'s' * (len(files) > 1)}"
     ends = [f"{files[place]} ({_worth(front.architectures[place])})" for place in sorted({0, len(files) - 1})]
-    return f"front of {' and '.join(front.objectives)}: {number}, {' to '.join(ends)}"
+    return f"front of {', '.join(front.objectives)}: {number}, {' to '.join(ends)}"
 
 
 def _worth(entry: OnFront) -> str:
-    return ", ".join(f"{name} {value:,.6g}" for name, value in entry.scores.items())
+    def text(value: float) -> str:
+        return f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"
+
+    return ", ".join(f"{name} {text(float(value))}" for name, value in entry.scores.items())

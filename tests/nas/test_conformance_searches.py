@@ -263,7 +263,7 @@ def test_from_scratch_by_worker_processes(fake_search, strategy, tmp_path, monke
     Lives(fake_search, SMALL | changes).end_the_same(disks=disks, workers=two)
 
 
-@pytest.mark.parametrize("strategy", ["evolution", pytest.param("reinforce", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("strategy", ["evolution", "nsga2", pytest.param("reinforce", marks=pytest.mark.slow)])
 def test_with_real_checkpoints(fake_search, strategy, tmp_path, monkeypatch):
     """A run's folder, written at each pause and gone on with by new objects: all that is in it is the same."""
     monkeypatch.syspath_prepend(str(ANNEALING.parents[2] / "tools"))
