@@ -31,7 +31,9 @@ def read(value: Any) -> Front | None:
     if not isinstance(value, dict):
         return None
     objectives, entries = value.get("objectives"), value.get("architectures")
-    if not isinstance(objectives, dict) or not set(objectives.values()) <= {"low", "high"} or len(objectives) < 2:
+    if not isinstance(objectives, dict) or len(objectives) < 2:
+        return None
+    if not all(good in ("low", "high") for good in objectives.values()):
         return None
     found = [_entry(entry, objectives) for entry in entries] if isinstance(entries, list) else []
     architectures = [entry for entry in found if entry is not None]

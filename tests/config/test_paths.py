@@ -27,7 +27,7 @@ from autogan_tf.config.train import TrainConfig
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CONFIGS = (SearchConfig, TrainConfig, EvaluateConfig, SampleConfig, ExportConfig, ServeConfig, ConvertConfig,
            ReportConfig)  # fmt: skip
-NO_PATHS = {"arch", "reward", "space", "server", "model", "host"}  # texts that name no file or folder
+NO_PATHS = {"arch", "reward", "objectives", "space", "server", "model", "host"}  # texts that name no file or folder
 PATHS = [
     pytest.param(field, prefix, id=f"{config.__name__}-{field.name}-{prefix}")
     for config in CONFIGS

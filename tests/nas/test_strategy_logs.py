@@ -160,6 +160,7 @@ def test_the_newest_front_is_in_the_report_and_in_files_beside_nothing_else(fake
 
 @pytest.mark.parametrize("value", [
     None, [], "front", {}, {"objectives": {"a": "low"}, "architectures": []},
+    {"objectives": {"a": "low", "b": ["low"]}, "architectures": [{"architecture": "0", "scores": {"a": 1, "b": 2}}]},
     {"objectives": {"a": "low", "b": "sideways"}, "architectures": [{"architecture": "0", "scores": {"a": 1, "b": 2}}]},
     {"objectives": {"a": "low", "b": "low"}, "architectures": [{"architecture": "0", "scores": {"a": 1}}]},
     {"objectives": {"a": "low", "b": "low"}, "architectures": [{"architecture": "x", "scores": {"a": 1, "b": 2}}]},

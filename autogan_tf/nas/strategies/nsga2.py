@@ -22,13 +22,15 @@ TRIES = 100  # to find a child that was not tried, before one is drawn
 class Nsga2(CandidateStrategy):
     """NSGA-II (Deb et al. 2002, A Fast and Elitist Multiobjective Genetic Algorithm), a generation in each round.
 
-    The population begins with random architectures. As many children are tried as there are members, and of both those
-    live on that fewer dominate, and of a front those that are less crowded. A parent is the better of two members,
-    drawn with replacement. Every other child is one parent with one mutation; the others have two parents, each
+    The population begins with random architectures. As many children are tried as there are members, and of both the
+    first fronts live on; of the one that does not fit as a whole those that are less crowded. A parent is the better of
+    two members, drawn with replacement, by the same order. Every other child is one parent with one mutation; the others have two parents, each
     decision from either, and one mutation more (EAGAN, Ying et al., arXiv 2111.15097, has half of each). What was tried
     is not tried again: in the round, or if rewards last in the stage, as long as there is anything else. Constraints
     hold as for all strategies of candidates: what does not keep to them is never proposed, so that it need not be
     dominated.
+
+    Candidates that were trained for different numbers of steps are compared by what is known of each.
 
     With shared weights the members are scored anew in each round before they have children. The hypervolume has its
     reference where the stage's first population was worst in each objective, and is counted in boxes from there to
@@ -79,11 +81,12 @@ class Nsga2(CandidateStrategy):
         for place in range(len(self._children), len(self._children) + number):
             child = self._child(place, parents, avoid=tried | {*found})
             found += [] if child is None else [child]
-        if found:
-            return found
-        rng = self._rng("nsga2_untried")
-        untried = self.candidates.sample(number, rng, avoid=tried)
-        return untried or ([] if self._rewards else self._untried(number, rng))  # no round is without trials
+        if len(found) < number:
+            rng = self._rng("nsga2_untried")
+            found += self.candidates.sample(number - len(found), rng, avoid=tried | {*found})
+            if not found and not self._rewards:  # no round is without trials
+                return self._untried(number, rng)
+        return found
 
     def _unscored(self) -> list[Tokens]:
         return [tokens for tokens in self._members if tokens not in self._scores]

@@ -260,3 +260,20 @@ def test_crossover_takes_each_decision_and_the_prefix_from_either():
     assert {child[:4] for child in children} == set(kept)
     share = np.mean([child[4:] for child in children], axis=0)
     assert len(set(children)) > 40 and (abs(share - 0.5) < 0.12).all()
+
+
+def test_where_a_stage_is_tried_out_rounds_are_short_and_none_is_empty():
+    """Of 36 architectures the first three rounds try 20, 10 and 6; then what is known comes again, a batch a round."""
+    strategy = made(num_cells=1, nsga2_population=10, trial_batch=4)
+    lengths, tried = [], []
+    for number in range(5):
+        strategy.begin_round(number)
+        asks = []
+        while asked := strategy.ask():
+            asks.append(asked)
+            strategy.tell([Trial(tokens, 0.0, {"fid": float(sum(tokens)), "parameters": 1.0}) for tokens in asked])
+        assert len(asks) <= strategy.steps_per_round
+        lengths.append(sum(map(len, asks)))
+        tried += [tokens for asked in asks for tokens in asked]
+    assert lengths == [20, 10, 6, 4, 4] and len(set(tried[:36])) == 36
+    assert len(strategy.state()["members"]) == len({tuple(t) for t in strategy.state()["members"]}) == 10
