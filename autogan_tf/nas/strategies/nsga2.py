@@ -23,12 +23,12 @@ class Nsga2(CandidateStrategy):
     """NSGA-II (Deb et al. 2002, A Fast and Elitist Multiobjective Genetic Algorithm), a generation in each round.
 
     The population begins with random architectures. As many children are tried as there are members, and of both the
-    first fronts live on; of the one that does not fit as a whole those that are less crowded. A parent is the better of
-    two members, drawn with replacement, by the same order. Every other child is one parent with one mutation; the others have two parents, each
-    decision from either, and one mutation more (EAGAN, Ying et al., arXiv 2111.15097, has half of each). What was tried
-    is not tried again: in the round, or if rewards last in the stage, as long as there is anything else. Constraints
-    hold as for all strategies of candidates: what does not keep to them is never proposed, so that it need not be
-    dominated.
+    first fronts live on; of the one that does not fit as a whole those that are less crowded. A parent is the better
+    of two members, drawn with replacement, by the same order. Every other child is one parent with one mutation; the
+    others have two parents, each decision from either, and one mutation more (EAGAN, Ying et al., arXiv 2111.15097,
+    has half of each). What was tried is not tried again: in the round, or if rewards last in the stage, as long as
+    there is anything else. Constraints hold as for all strategies of candidates: what does not keep to them is never
+    proposed, so that it need not be dominated.
 
     Candidates that were trained for different numbers of steps are compared by what is known of each.
 
