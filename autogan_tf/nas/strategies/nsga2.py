@@ -123,7 +123,7 @@ class Nsga2(CandidateStrategy):
         if not self._box and not self._unscored():
             first = self._values(self._members)
             self._box = [first.min(axis=0).tolist(), first.max(axis=0).tolist()]
-        return {"front_size": len(self._front)} | self._hypervolume()
+        return self._progress()
 
     def _values(self, architectures: Sequence[Tokens]) -> np.ndarray:
         """Their scores, float [N, M], turned so that low is good."""
@@ -147,17 +147,18 @@ class Nsga2(CandidateStrategy):
         order = np.lexsort(values[front].T[::-1])
         return [distinct[place] for place in front[order].tolist()]
 
-    def _hypervolume(self) -> dict[str, float]:
+    def _progress(self) -> dict[str, float]:
         """To log, where the members are scored, so that the front is a whole one."""
         if not self._box or self._unscored():
             return {}
         best, worst = np.array(self._box)
         span = np.where(worst > best, worst - best, 1.0)
         inside = (self._values(self._front) - best) / span
-        return {"hypervolume": pareto.hypervolume(inside, (worst - best) / span)}
+        volume = pareto.hypervolume(inside, (worst - best) / span)
+        return {"front_size": len(self._front), "hypervolume": volume}
 
     def summary(self) -> Mapping[str, Any]:
-        """As `Strategy.summary`: the front and its hypervolume."""
+        """As `Strategy.summary`: the front, its size and its hypervolume."""
         rewards = self._known | self._rewards
         front = [
             {
@@ -167,7 +168,7 @@ class Nsga2(CandidateStrategy):
             }
             for tokens in self._front
         ]
-        return {"front": {"objectives": dict(self._directions), "architectures": front}} | self._hypervolume()
+        return {"front": {"objectives": dict(self._directions), "architectures": front}} | self._progress()
 
     def training_tokens(self, steps: int, phase: int) -> np.ndarray:
         """As `Strategy.training_tokens`: uniform before there is a population, then as `members_and_mutants`."""
