@@ -80,7 +80,7 @@ def started(
 
 def found_in(folder: pathlib.Path) -> dict:
     document = json.loads((folder / "study.json").read_text())
-    return {name: document[name] for name in ("costs", "groups", "pairs", "agreements", "failed")}
+    return {name: document[name] for name in ("costs", "groups", "pairs", "agreements", "ceiling", "failed")}
 
 
 @pytest.fixture(scope="module")

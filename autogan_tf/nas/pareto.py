@@ -16,7 +16,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
       values: float [N, M], low being good, finite.
     """
     no_worse = (values[:, None] <= values[None]).all(axis=2)
-    dominates = no_worse & (values[:, None] < values[None]).any(axis=2)
+    better = (values[:, None] < values[None]).any(axis=2)
+    dominates = np.logical_and(no_worse, better)
     left = dominates.sum(axis=0)  # of those that dominate a row, how many belong to no front yet
     found = np.full(len(values), -1)
     front = 0
