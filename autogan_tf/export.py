@@ -1,4 +1,4 @@
-"""Writes a run's generator for TF Serving: python -m autogan_tf.export --run_dir=runs/NAME --output=models/autogan
+"""Writes a generator for TF Serving: python -m autogan_tf.export --run_dir=runs/NAME --output=models/autogan
 
 The folder gets a numbered version, a SavedModel with signatures for images, PNG files, seeds and interpolation, and the
 files that start a server on it. `--describe=models/autogan` prints what the newest version there holds.
@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(config: ExportConfig) -> int:
     environment.set_tensorflow_defaults()
     # imported late: --help and errors in the flags must not wait for TensorFlow
+    from autogan_tf.pretrained import generators
     from autogan_tf.runs import machine
     from autogan_tf.runs.folder import check_can_be_made, check_new_file, write_atomically
     from autogan_tf.serving import model_folder, signatures, small_forms
@@ -50,8 +51,13 @@ def _export(config: ExportConfig) -> int:
             "another one"
         )
     model_folder.check_version(folder, config.version)
-    run = trained.training_run(config.run_dir)
-    generator = trained.load_generator(run, weights=config.weights, checkpoint=config.checkpoint)
+    if config.saved_model:
+        generator = generators.load(config.saved_model)
+        description = generators.description(config.saved_model, generator)
+    else:
+        run = trained.training_run(config.run_dir)
+        generator = trained.load_generator(run, weights=config.weights, checkpoint=config.checkpoint)
+        description = _describe(config, run, generator)
     if config.tflite:  # first, as it may fail
         content, difference = small_forms.tensorflow_lite(generator, half=config.float16)
     exact = signatures.drawing(generator)
@@ -61,7 +67,7 @@ def _export(config: ExportConfig) -> int:
         latent_dim=generator.latent_dim,
         num_classes=generator.num_classes,
         variables=[] if config.float16 else generator.variables,
-        description=_describe(config, run, generator),
+        description=description | {"stored_as": "float16" if config.float16 else "float32"},
         version=config.version,
     )
     beside = model_folder.write_server_files(folder)
@@ -81,7 +87,6 @@ def _describe(config: ExportConfig, run: RunFolder, generator: Generator) -> dic
         "genotype": _read(run.genotype_file),
         "weights": config.weights,
         "checkpoint": config.checkpoint,
-        "stored_as": "float16" if config.float16 else "float32",
         "latent_dim": generator.latent_dim,
         "image_shape": [side, side, generator.channels],
         "num_classes": generator.num_classes,

@@ -1,6 +1,7 @@
 """Draws images from a trained generator: python -m autogan_tf.sample --run_dir=runs/NAME --grid=samples.png
 
-The generator is a run's, a SavedModel's (--saved_model) or a server's (--server=http://HOST:8501). Every image has a
+The generator is a run's, a SavedModel's (--saved_model), one that comes with the program
+(--saved_model=pretrained:autogan_cifar10_a) or a server's (--server=http://HOST:8501). Every image has a
 seed, which always gives the same image; --images=FOLDER writes each as a file of its own. Of a conditional generator
 --label chooses the class.
 """
@@ -97,9 +98,12 @@ def _served(config: SampleConfig, seeds: np.ndarray) -> tuple[Iterator[np.ndarra
 
 
 def _generator(config: SampleConfig) -> Generator | SavedGenerator:
+    from autogan_tf.pretrained import generators
     from autogan_tf.serving.saved_generator import SavedGenerator
     from autogan_tf.training import trained
 
+    if generators.is_named(config.saved_model):
+        return generators.load(config.saved_model)
     if config.saved_model:
         return SavedGenerator(config.saved_model)
     run = trained.training_run(config.run_dir)

@@ -7,9 +7,11 @@ convenience for one person: production is TF Serving itself, which takes the sam
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pathlib
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -29,13 +31,43 @@ def _serve(config: ServeConfig) -> int:
     environment.set_tensorflow_defaults()
     # imported late: --help and errors in the flags must not wait for TensorFlow
     from autogan_tf.runs import machine
+
+    machine.use_threads(config.threads)
+    with _folder(config.saved_model) as folder:
+        _serve_folder(folder, config)
+    return 0
+
+
+@contextlib.contextmanager
+def _folder(saved_model: str) -> Iterator[pathlib.Path]:
+    """The model's folder; of a generator that comes with the program one that is there while it is served."""
+    from autogan_tf.pretrained import generators
+    from autogan_tf.serving import model_folder, signatures
+
+    if not generators.is_named(saved_model):
+        yield pathlib.Path(saved_model)
+        return
+    generator = generators.load(saved_model)
+    with tempfile.TemporaryDirectory(prefix="autogan-serve-") as made:
+        folder = pathlib.Path(made, generators.stem(saved_model))
+        model_folder.write_version(
+            folder,
+            signatures.drawing(generator),
+            latent_dim=generator.latent_dim,
+            num_classes=0,
+            variables=generator.variables,
+            description=generators.description(saved_model, generator),
+        )
+        yield folder
+
+
+def _serve_folder(folder: pathlib.Path, config: ServeConfig) -> None:
     from autogan_tf.serving import local_server
     from autogan_tf.serving.batching import Batcher
     from autogan_tf.serving.served_model import ServedModel
 
-    machine.use_threads(config.threads)
     batcher = Batcher(max_rows=config.max_batch_size, max_waiting=config.max_waiting)
-    model = ServedModel(pathlib.Path(config.saved_model), batcher=batcher, timeout=config.timeout_seconds)
+    model = ServedModel(folder, batcher=batcher, timeout=config.timeout_seconds)
 
     def started(addresses: Addresses) -> None:
         where = f"[{addresses.host}]" if ":" in addresses.host else addresses.host
@@ -59,7 +91,6 @@ def _serve(config: ServeConfig) -> int:
         )
     finally:
         batcher.close()
-    return 0
 
 
 if __name__ == "__main__":

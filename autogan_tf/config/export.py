@@ -13,9 +13,12 @@ _SHOW = "instead of writing"
 
 @dataclasses.dataclass(frozen=True)
 class ExportConfig:
-    """`run_dir` and `output`, or `describe`; `validate()` raises UserError otherwise."""
+    """`run_dir` or `saved_model`, and `output`; or `describe`. `validate()` raises UserError otherwise."""
 
     run_dir: str = generator_settings.run_dir("is exported", group=_WHAT)
+    saved_model: str = setting(
+        "", "Instead of a run's the generator pretrained:NAME, which comes with the program.", group=_WHAT, path=PATH
+    )
     weights: str = generator_settings.weights(group=_WHAT)
     checkpoint: str = generator_settings.checkpoint(group=_WHAT)
 
@@ -42,11 +45,18 @@ class ExportConfig:
         """Raises UserError for values that do not fit or do not go together."""
         check_fields(self)
         if self.describe:
-            if self.run_dir or self.output:
-                raise UserError("--describe only prints; leave out --run_dir and --output")
+            if self.run_dir or self.saved_model or self.output:
+                raise UserError("--describe only prints; leave out --run_dir, --saved_model and --output")
             return
-        if not self.run_dir or not self.output:
-            missing = "run_dir" if not self.run_dir else "output"
+        if self.run_dir and self.saved_model:
+            raise UserError("--run_dir and --saved_model are two generators; give one of them")
+        if self.saved_model and not self.saved_model.startswith(generator_settings.PRETRAINED):
+            raise UserError(
+                f"--saved_model={self.saved_model} is none that comes with the program; give pretrained:NAME, or a "
+                "run's folder (--run_dir): a SavedModel is exported already"
+            )
+        if not (self.run_dir or self.saved_model) or not self.output:
+            missing = "output" if self.run_dir or self.saved_model else "run_dir"
             raise UserError(f"--{missing} is empty; give both a run's folder (--run_dir) and the model's (--output)")
         if self.tflite and not self.tflite.endswith(".tflite"):
             raise UserError(f"--tflite={self.tflite} must end in .tflite")

@@ -2,6 +2,8 @@
 
 from autogan_tf.config.fields import PATH, setting
 
+PRETRAINED = "pretrained:"  # before the name of a generator that comes with the program
+
 
 def run_dir(purpose: str, *, group: str) -> str:
     """--run_dir; `purpose` says what its generator does."""
@@ -11,7 +13,11 @@ def run_dir(purpose: str, *, group: str) -> str:
 def saved_model(*, group: str) -> str:
     """--saved_model."""
     return setting(
-        "", "A generator as a SavedModel whose default signature takes z and gives images.", group=group, path=PATH
+        "",
+        "A generator as a SavedModel whose default signature takes z and gives images, or pretrained:NAME, which comes "
+        "with the program.",
+        group=group,
+        path=PATH,
     )
 
 

@@ -17,7 +17,8 @@ class ServeConfig:
 
     saved_model: str = setting(
         "",
-        "A folder that export has written; its newest version is served, as versions come and go.",
+        "A folder that export has written; its newest version is served, as versions come and go. Or pretrained:NAME, "
+        "a generator that comes with the program.",
         group=_MODEL,
         path=PATH,
     )
@@ -40,6 +41,7 @@ class ServeConfig:
         """Raises UserError for values that do not fit."""
         check_fields(self)
         if not self.saved_model:
-            raise UserError("--saved_model is empty; give a folder that python -m autogan_tf.export has written")
+            raise UserError("--saved_model is empty; give a folder that python -m autogan_tf.export has written, "
+                "or pretrained:NAME")
         if self.rest_port and self.rest_port == self.grpc_port:
             raise UserError(f"--rest_port and --grpc_port are both {self.rest_port}; give two")

@@ -13,6 +13,7 @@ from autogan_tf.config.errors import UserError
 from autogan_tf.config.image_sides import image_sides
 from autogan_tf.data.generated_folder import GeneratedFolder
 from autogan_tf.models.generator import Generator
+from autogan_tf.pretrained import generators
 from autogan_tf.runs.folder import RunFolder
 from autogan_tf.serving.saved_generator import SavedGenerator
 from autogan_tf.training import sampling, trained
@@ -61,20 +62,24 @@ def of_run(path: str, *, weights: str, checkpoint: str, number: int, batch_size:
     generator = trained.load_generator(run, weights=weights, checkpoint=checkpoint)
     settings = run.settings()
     class_counts = settings.get("class_counts") or [1] * generator.num_classes
-    return ImageSource(
+    source = _of_network(
+        generator,
         name=shown(str(run.path)),
-        resolution=image_sides(bottom_width=generator.bottom_width, num_cells=generator.num_cells)[-1],
-        channels=generator.channels,
-        batches=_batches(
-            generator, class_counts=class_counts, number=number, batch_size=batch_size, truncate=truncate
-        ),
-        run=run,
-        settings=settings,
+        class_counts=class_counts,
+        number=number,
+        batch_size=batch_size,
+        truncate=truncate,
     )
+    return dataclasses.replace(source, run=run, settings=settings)
 
 
 def of_saved_model(path: str, *, number: int, batch_size: int, truncate: bool) -> ImageSource:
-    """Images of a generator saved as a SavedModel; arguments as for `of_run`. UserError where there is none."""
+    """Images of a generator saved as a SavedModel, or that comes with the program; arguments as for `of_run`.
+    UserError where there is none."""
+    if generators.is_named(path):
+        return _of_network(
+            generators.load(path), name=path, class_counts=(), number=number, batch_size=batch_size, truncate=truncate
+        )
     generator = SavedGenerator(path)
     return ImageSource(
         name=shown(str(generator.path)),
@@ -83,6 +88,16 @@ def of_saved_model(path: str, *, number: int, batch_size: int, truncate: bool) -
         batches=_batches(
             generator, class_counts=generator.class_counts, number=number, batch_size=batch_size, truncate=truncate
         ),
+    )
+
+
+def _of_network(generator: Generator, *, name: str, **of_batches: Any) -> ImageSource:
+    """`of_batches`: see `_batches`."""
+    return ImageSource(
+        name=name,
+        resolution=image_sides(bottom_width=generator.bottom_width, num_cells=generator.num_cells)[-1],
+        channels=generator.channels,
+        batches=_batches(generator, **of_batches),
     )
 
 

@@ -17,7 +17,7 @@ from autogan_tf.models.generator import Generator
 from autogan_tf.serving.signatures import drawing
 
 SIGNATURE = "serving_default"
-_FEWEST = 1024  # elements of a weight that is worth the conversion: biases and statistics stay as they are
+_FEWEST = 1024  # elements of a kernel that is worth the conversion
 _TRIAL_IMAGES = 16
 LEVEL = 2 / 255  # of an image of 8 bits, as a difference of values in [-1, 1]
 
@@ -38,7 +38,8 @@ def with_half_weights(draw: tf.types.experimental.ConcreteFunction) -> tf.types.
         for node in graph.node
         if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum
     }
-    kernels = {name: value for name, value in constants.items() if value.size >= _FEWEST}
+    # statistics may be beyond float16, and are vectors as biases are
+    kernels = {name: value for name, value in constants.items() if value.size >= _FEWEST and value.ndim > 1}
     halves = _halves(kernels)
     for node in list(graph.node):
         if node.name in halves:

@@ -1,0 +1,1 @@
+"""Generators that come with the program, trained: their weights, what they are, and how to load one."""
